@@ -1,0 +1,263 @@
+"""Finite at the samples, NaN or infinite gradients at special points."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from . import mistake, right
+from .inputs import binary, labels, normal, regression, uniform
+
+
+def _prediction_equals_target():
+    prediction, _ = regression(6, 2)
+    return prediction, prediction.detach().clone()
+
+
+def _first_row_equals_target():
+    prediction, target = regression(5, 3)
+    target[0] = prediction.detach()[0]
+    return prediction, target
+
+
+@mistake("nan-trap", at=_prediction_equals_target)
+def rmse_root_at_zero():
+    """Root of the mean squared error: infinite slope when the prediction is perfect."""
+
+    def rmse(prediction, target):
+        return torch.sqrt(torch.mean((prediction - target) ** 2))
+
+    return rmse, regression(6, 2)
+
+
+@right()
+def rmse_with_eps():
+    """The same with eps inside the root."""
+
+    def rmse(prediction, target):
+        return torch.sqrt(torch.mean((prediction - target) ** 2) + 1e-8)
+
+    return rmse, regression(6, 2)
+
+
+@mistake("nan-trap", at=_first_row_equals_target)
+def charbonnier_without_eps():
+    """Per-row Euclidean error by sqrt of a sum of squares."""
+
+    class EndPointError(nn.Module):
+        def forward(self, flow, target):
+            return ((flow - target) ** 2).sum(dim=1).sqrt().mean()
+
+    return EndPointError(), regression(5, 3)
+
+
+def _same_anchor_and_positive():
+    anchor = normal(4, 8, seed=1, grad=True)
+    positive = anchor.detach().clone().requires_grad_()
+    return anchor, positive, normal(4, 8, seed=3, grad=True)
+
+
+@mistake("nan-trap", at=_same_anchor_and_positive)
+def triplet_with_bare_root():
+    """Triplet loss: the distance of an anchor to its own copy has no finite slope."""
+
+    class TripletLoss(nn.Module):
+        def __init__(self, margin=1.0):
+            super().__init__()
+            self.margin = margin
+
+        def forward(self, anchor, positive, negative):
+            d_pos = torch.sqrt(torch.sum((anchor - positive) ** 2, dim=1))
+            d_neg = torch.sqrt(torch.sum((anchor - negative) ** 2, dim=1))
+            return torch.relu(d_pos - d_neg + self.margin).mean()
+
+    inputs = (
+        normal(4, 8, seed=1, grad=True),
+        normal(4, 8, seed=2, grad=True),
+        normal(4, 8, seed=3, grad=True),
+    )
+    return TripletLoss(), inputs
+
+
+def _pairs(embedding, target):
+    distance = torch.cdist(embedding, embedding)
+    same = target[:, None] == target[None, :]
+    off_diagonal = ~torch.eye(len(target), dtype=torch.bool)
+    pull = distance[same & off_diagonal].pow(2)
+    push = F.relu(1 - distance[~same]).pow(2)
+    return torch.cat([pull, push]).mean()
+
+
+def _duplicate_rows():
+    embedding = normal(6, 4, seed=1)
+    embedding[3] = embedding[0]
+    return embedding.requires_grad_(), labels(2, 6, seed=2)
+
+
+@mistake("nan-trap", reference=_pairs, at=_duplicate_rows)
+def contrastive_with_duplicates():
+    """Hand-written pairwise distances: two equal embeddings give 0 / 0."""
+
+    def contrastive(embedding, target):
+        i, j = torch.triu_indices(len(target), len(target), offset=1)
+        distance = (embedding[i] - embedding[j]).pow(2).sum(1).sqrt()
+        same = target[i] == target[j]
+        loss = torch.where(same, distance**2, torch.relu(1 - distance) ** 2)
+        return loss.mean()
+
+    return contrastive, (normal(6, 4, seed=1, grad=True), labels(2, 6, seed=2))
+
+
+def _aligned_vectors():
+    prediction, _ = regression(5, 3)
+    return prediction, 2 * prediction.detach()
+
+
+@mistake("nan-trap", at=_aligned_vectors)
+def angle_by_acos():
+    """Angular error of surface normals: acos has infinite slope at 1."""
+
+    class AngularLoss(nn.Module):
+        def forward(self, prediction, target):
+            cosine = F.cosine_similarity(prediction, target, dim=1)
+            return torch.acos(cosine.clamp(-1.0, 1.0)).mean()
+
+    return AngularLoss(), regression(5, 3)
+
+
+@right()
+def angle_by_atan2():
+    """The same by atan2 of cross and dot product."""
+
+    class AngularLoss(nn.Module):
+        def forward(self, prediction, target):
+            cross = torch.linalg.cross(prediction, target).pow(2).sum(1)
+            dot = (prediction * target).sum(1)
+            return torch.atan2((cross + 1e-12).sqrt(), dot).mean()
+
+    return AngularLoss(), regression(5, 3)
+
+
+def _with_a_zero_count():
+    rate = uniform(6, low=0.5, high=4.0, seed=1, grad=True)
+    return rate, torch.tensor([0.0, 1, 2, 0, 3, 1], dtype=torch.float64)
+
+
+@mistake(
+    "nan-trap",
+    reference=lambda rate, count: (
+        2 * (torch.special.xlogy(count, count / rate) - (count - rate))
+    ).mean(),
+    at=_with_a_zero_count,
+)
+def poisson_deviance_at_zero_counts():
+    """Poisson deviance: 0 * log(0) is NaN for a count of 0."""
+
+    def deviance(rate, count):
+        return (2 * (count * torch.log(count / rate) - (count - rate))).mean()
+
+    rate = uniform(6, low=0.5, high=4.0, seed=1, grad=True)
+    return deviance, (rate, torch.tensor([2.0, 1, 2, 5, 3, 1], dtype=torch.float64))
+
+
+@mistake(
+    "nan-trap",
+    reference=lambda x, t: (
+        (torch.where(x > 0, torch.where(x > 0, x, 1.0).sqrt(), x) - t).abs().mean()
+    ),
+)
+def where_does_not_protect_the_root():
+    """torch.where discards sqrt's value for x <= 0, but not its gradient 0 * nan."""
+
+    def loss(x, target):
+        compressed = torch.where(x > 0, torch.sqrt(x), x)
+        return (compressed - target).abs().mean()
+
+    return loss, regression(6)
+
+
+@right()
+def where_with_a_safe_argument():
+    """The same with the argument made safe first: no NaN meets the 0."""
+
+    def loss(x, target):
+        safe = torch.where(x > 0, x, torch.ones_like(x))
+        compressed = torch.where(x > 0, torch.sqrt(safe), x)
+        return (compressed - target).abs().mean()
+
+    return loss, regression(6)
+
+
+def _saturated_focal():
+    logits = torch.tensor([[-200.0, 150.0], [180.0, -3.0]], requires_grad=True)
+    return logits.double().detach().requires_grad_(), binary(2, 2, seed=3)
+
+
+@mistake("nan-trap", at=_saturated_focal)
+def focal_with_fractional_gamma():
+    """(1 - p) ** 0.5 has infinite slope where the probability saturates."""
+
+    class BinaryFocal(nn.Module):
+        def __init__(self, gamma=0.5, eps=1e-8):
+            super().__init__()
+            self.gamma, self.eps = gamma, eps
+
+        def forward(self, logits, target):
+            p = torch.sigmoid(logits)
+            pos = -((1 - p) ** self.gamma) * target * torch.log(p + self.eps)
+            neg = -(p**self.gamma) * (1 - target) * torch.log(1 - p + self.eps)
+            return (pos + neg).mean()
+
+    return BinaryFocal(), (normal(4, 2, seed=1, grad=True), binary(4, 2, seed=3))
+
+
+def _constant_column():
+    x = normal(6, 3, seed=1)
+    x[:, 1] = 0.7
+    return x.requires_grad_(), normal(6, 3, seed=2)
+
+
+@mistake("nan-trap", at=_constant_column)
+def correlation_of_a_constant():
+    """Pearson correlation divides by the standard deviation, which may be 0."""
+
+    def pearson_loss(prediction, target):
+        p = prediction - prediction.mean(0)
+        t = target - target.mean(0)
+        r = (p * t).sum(0) / (p.norm(dim=0) * t.norm(dim=0))
+        return (1 - r).mean()
+
+    return pearson_loss, (normal(6, 3, seed=1, grad=True), normal(6, 3, seed=2))
+
+
+def _zero_embedding():
+    a, b = regression(4, 5)
+    with torch.no_grad():
+        a[1] = 0
+    return a, b
+
+
+@mistake(
+    "nan-trap",
+    reference=lambda a, b: (1 - F.cosine_similarity(a, b)).mean(),
+    at=_zero_embedding,
+)
+def cosine_of_a_zero_vector():
+    """Embeddings are divided by their own norm: a zero vector gives 0 / 0."""
+
+    def cosine_loss(a, b):
+        a = a / a.norm(dim=1, keepdim=True)
+        b = b / b.norm(dim=1, keepdim=True)
+        return 1 - (a * b).sum(1).mean()
+
+    return cosine_loss, regression(4, 5)
+
+
+@right(reference=lambda a, b: (1 - F.cosine_similarity(a, b)).mean())
+def cosine_normalised():
+    """The same by F.normalize, which guards against norm 0."""
+
+    def cosine_loss(a, b):
+        a, b = F.normalize(a, dim=1), F.normalize(b, dim=1)
+        return (1 - (a * b).sum(1)).mean()
+
+    return cosine_loss, regression(4, 5)

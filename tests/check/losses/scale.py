@@ -1,0 +1,264 @@
+"""backward is right up to a constant."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.autograd import Function
+
+from . import mistake, right
+from .inputs import classification, labels, normal, regression, uniform
+
+
+@mistake("scale", reference=F.mse_loss)
+def mse_forgets_the_mean():
+    """backward lacks the 1 / numel of the mean that forward takes."""
+
+    class MSE(Function):
+        @staticmethod
+        def forward(ctx, prediction, target):
+            ctx.save_for_backward(prediction, target)
+            return ((prediction - target) ** 2).mean()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            prediction, target = ctx.saved_tensors
+            return 2 * (prediction - target) * grad_output, None
+
+    return MSE.apply, regression(8, 3)
+
+
+@right(reference=F.mse_loss)
+def mse_by_hand():
+    """The same with its 1 / numel."""
+
+    class MSE(Function):
+        @staticmethod
+        def forward(ctx, prediction, target):
+            ctx.save_for_backward(prediction, target)
+            return ((prediction - target) ** 2).mean()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            prediction, target = ctx.saved_tensors
+            grad = 2 * (prediction - target) * grad_output / prediction.numel()
+            return grad, -grad
+
+    return MSE.apply, regression(8, 3)
+
+
+def _half_squares(prediction, target):
+    return 0.5 * ((prediction - target) ** 2).sum()
+
+
+@mistake("scale", reference=_half_squares)
+def half_square_keeps_the_two():
+    """forward halves the squares, backward still multiplies by 2; new style."""
+
+    class HalfSquares(Function):
+        @staticmethod
+        def forward(prediction, target):
+            return 0.5 * (prediction - target).pow(2).sum()
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.save_for_backward(*inputs)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            prediction, target = ctx.saved_tensors
+            grad = 2.0 * (prediction - target) * grad_output
+            return grad, -grad
+
+    return HalfSquares.apply, regression(6, 2)
+
+
+def _center_loss(features, target, centers):
+    return ((features - centers[target]) ** 2).sum() / 2 / features.size(0)
+
+
+@mistake("scale", reference=_center_loss)
+def center_loss_without_batch_size():
+    """Centre loss: forward divides by the batch size, backward does not."""
+
+    class CenterLossFunc(Function):
+        @staticmethod
+        def forward(ctx, features, target, centers):
+            picked = centers.index_select(0, target)
+            ctx.save_for_backward(features, picked)
+            return (features - picked).pow(2).sum() / 2.0 / features.size(0)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            features, picked = ctx.saved_tensors
+            return grad_output * (features - picked), None, None
+
+    features = normal(6, 4, seed=1, grad=True)
+    return CenterLossFunc.apply, (features, labels(3, 6), normal(3, 4, seed=2))
+
+
+def _distillation(student, teacher, temperature=4.0):
+    return F.kl_div(
+        F.log_softmax(student / temperature, 1),
+        F.softmax(teacher / temperature, 1),
+        reduction="batchmean",
+    )
+
+
+@mistake("scale", reference=_distillation)
+def distillation_forgets_the_temperature():
+    """backward of the softened KL divergence lacks the 1 / T of the logits."""
+
+    class SoftTargets(Function):
+        @staticmethod
+        def forward(ctx, student, teacher, temperature):
+            log_q = F.log_softmax(student / temperature, dim=1)
+            p = F.softmax(teacher / temperature, dim=1)
+            ctx.save_for_backward(log_q, p)
+            return (p * (p.log() - log_q)).sum() / student.shape[0]
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            log_q, p = ctx.saved_tensors
+            return grad_output * (log_q.exp() - p) / p.shape[0], None, None
+
+    class KDLoss(nn.Module):
+        def __init__(self, temperature=4.0):
+            super().__init__()
+            self.temperature = temperature
+
+        def forward(self, student, teacher):
+            return SoftTargets.apply(student, teacher, self.temperature)
+
+    inputs = normal(5, 7, seed=1, grad=True), normal(5, 7, seed=2)
+    return KDLoss(), inputs
+
+
+@mistake("scale", reference=F.cross_entropy)
+def cross_entropy_means_over_classes_too():
+    """backward divides by numel where forward takes the mean over the rows."""
+
+    class CrossEntropy(Function):
+        @staticmethod
+        def forward(ctx, logits, target):
+            log_p = logits - logits.logsumexp(dim=1, keepdim=True)
+            ctx.save_for_backward(log_p, target)
+            return -log_p[torch.arange(len(target)), target].mean()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            log_p, target = ctx.saved_tensors
+            grad = log_p.exp()
+            grad[torch.arange(len(target)), target] -= 1
+            return grad_output * grad / grad.numel(), None
+
+    return CrossEntropy.apply, classification(6, 5, dtype=torch.float32)
+
+
+@right(reference=F.cross_entropy)
+def cross_entropy_by_hand():
+    """The same, divided by the rows."""
+
+    class CrossEntropy(Function):
+        @staticmethod
+        def forward(ctx, logits, target):
+            log_p = logits - logits.logsumexp(dim=1, keepdim=True)
+            ctx.save_for_backward(log_p, target)
+            return -log_p[torch.arange(len(target)), target].mean()
+
+        @staticmethod
+        @torch.autograd.function.once_differentiable
+        def backward(ctx, grad_output):
+            log_p, target = ctx.saved_tensors
+            grad = log_p.exp()
+            grad[torch.arange(len(target)), target] -= 1
+            return grad_output * grad / grad.shape[0], None
+
+    return CrossEntropy.apply, classification(6, 5, dtype=torch.float32)
+
+
+@mistake("scale", reference=lambda p, t: ((p - t) ** 2).sum(1).mean())
+def sum_then_mean_divides_by_features():
+    """Rows are averaged and features summed; backward averages both."""
+
+    class RowSquares(Function):
+        @staticmethod
+        def forward(ctx, x, y):
+            diff = x - y
+            ctx.save_for_backward(diff)
+            return diff.square().sum(dim=1).mean()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            (diff,) = ctx.saved_tensors
+            g = grad_output * 2 * diff / diff.size(1)
+            return g, -g
+
+    return RowSquares.apply, regression(4, 7)
+
+
+@mistake("scale", reference=lambda p, t: 3.0 * F.l1_loss(p, t))
+def weight_applied_in_forward_only():
+    """The module's loss weight multiplies the value, not the gradient."""
+
+    class WeightedL1(Function):
+        @staticmethod
+        def forward(ctx, prediction, target, weight):
+            ctx.save_for_backward(prediction, target)
+            return weight * (prediction - target).abs().mean()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            prediction, target = ctx.saved_tensors
+            g = torch.sign(prediction - target) / prediction.numel()
+            return grad_output * g, None, None
+
+    class L1Loss(nn.Module):
+        def __init__(self, loss_weight=1.0):
+            super().__init__()
+            self.loss_weight = loss_weight
+
+        def forward(self, prediction, target):
+            return WeightedL1.apply(prediction, target, self.loss_weight)
+
+    return L1Loss(loss_weight=3.0), regression(2, 3, 4)
+
+
+@mistake("scale", reference=lambda p, t: (-(t * p.log2())).sum(1).mean())
+def bits_without_log_two():
+    """Entropy in bits: backward differentiates log where forward takes log2."""
+
+    class Bits(Function):
+        @staticmethod
+        def forward(ctx, probability, target):
+            ctx.save_for_backward(probability, target)
+            return -(target * torch.log2(probability)).sum(dim=1).mean()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            probability, target = ctx.saved_tensors
+            return -grad_output * target / probability / len(target), None
+
+    probability = uniform(5, 3, seed=1, grad=True)
+    return Bits.apply, (probability, F.softmax(normal(5, 3, seed=2), 1))
+
+
+@mistake("scale", reference=lambda z: -F.logsigmoid(z / 0.1).mean())
+def temperature_applied_twice():
+    """backward divides by the temperature a second time."""
+
+    class TemperedSigmoid(Function):
+        @staticmethod
+        def forward(ctx, margin, tau):
+            z = margin / tau
+            ctx.tau = tau
+            ctx.save_for_backward(z)
+            return F.softplus(-z).mean()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            (z,) = ctx.saved_tensors
+            grad = -torch.sigmoid(-z) / z.numel() / ctx.tau
+            return grad_output * grad / ctx.tau, None
+
+    margins = 0.1 * normal(9, seed=1)
+    return lambda m: TemperedSigmoid.apply(m, 0.1), (margins.requires_grad_(),)
