@@ -1,0 +1,71 @@
+"""Settings of the site. The gallery's settings come from gallery/."""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE.parent), str(HERE / "_extensions")]
+
+from gallery import sphinx_gallery_conf  # noqa: E402, F401 - needs the path above
+
+project = "ownloss"
+author = "The ownloss authors"
+project_copyright = "The ownloss authors, MIT licence"
+language = "en"
+
+# Where the site is published and where its source is; both empty in a fork without.
+html_baseurl = "https://ownloss.readthedocs.io/en/latest/"
+
+extensions = [
+    "gallery",
+    "mathml",
+    "myst_parser",
+    "notfound.extension",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
+    "sphinx_sitemap",
+    "sphinxext.opengraph",
+]
+exclude_patterns = ["examples/**/*.ipynb", "examples/**/*.py", "examples/**/*.md5"]
+nitpicky = True
+suppress_warnings = ["config.cache"]
+
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+myst_links_external_new_tab = False
+
+autodoc_typehints = "description"
+autodoc_member_order = "bysource"
+napoleon_numpy_docstring = False
+
+# Our own inventories: a plain-text list of just the objects that the pages name, so
+# that no build asks the network. A reference that is not listed fails the build.
+intersphinx_mapping = {
+    "matplotlib": ("https://matplotlib.org/stable/", "inventories/matplotlib.txt"),
+    "numpy": ("https://numpy.org/doc/stable/", "inventories/numpy.txt"),
+    "python": ("https://docs.python.org/3/", "inventories/python.txt"),
+    "scipy": ("https://docs.scipy.org/doc/scipy/", "inventories/scipy.txt"),
+    "torch": ("https://docs.pytorch.org/docs/stable/", "inventories/torch.txt"),
+}
+
+html_theme = "furo"
+html_title = "ownloss"
+html_static_path = ["_static"]
+html_css_files = ["ownloss.css"]
+html_math_renderer = "mathml"
+html_copy_source = False
+html_show_sphinx = False
+html_last_updated_fmt = None
+pygments_style = "default"
+pygments_dark_style = "github-dark"
+
+copybutton_exclude = ".linenos, .gp, .go"
+ogp_site_url = html_baseurl
+ogp_enable_meta_description = True
+ogp_social_cards = {"enable": False}
+sitemap_url_scheme = "{link}"
+sitemap_show_lastmod = False
+notfound_urls_prefix = "/en/latest/"

@@ -1,0 +1,50 @@
+"""How an example is shown: the settings of Sphinx-Gallery, in the only place for them.
+
+Also a Sphinx extension, listed before ``sphinx_gallery.gen_gallery``: what an example
+does not name but depends on (the style, this package, the pinned versions) is not seen
+by Sphinx-Gallery, which compares the example's own text only. See
+:mod:`gallery.freshness`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+
+from gallery import freshness
+
+__all__ = ["setup", "sphinx_gallery_conf"]
+
+ROOT = Path(__file__).resolve().parents[1]
+
+sphinx_gallery_conf: dict[str, Any] = {
+    "examples_dirs": str(ROOT / "src" / "examples"),
+    # Must lie under docs/: elsewhere the pages vanish without an error.
+    "gallery_dirs": "examples",
+    # Every script runs: a script that does not match would be shown but never run.
+    "filename_pattern": r"\.py$",
+    "subsection_order": "gallery.page.place_of_topic",
+    "within_subsection_order": "FileNameSortKey",
+    # Callables are named, not imported, so that Sphinx can cache the configuration.
+    "image_scrapers": ("gallery.look.save_figures",),
+    "reset_modules": ("gallery.look.reset",),
+    "reset_modules_order": "both",
+    # Which torch object an example uses; the guide's pages find their examples by it.
+    "backreferences_dir": "examples/backreferences",
+    "doc_module": ("torch",),
+    "capture_repr": ("__repr__",),
+    # Addresses of matplotlib objects would differ in every build.
+    "ignore_repr_types": r"matplotlib|.*\[.*matplotlib",
+    "remove_config_comments": True,
+    "download_all_examples": False,
+    "show_signature": False,
+    "write_computation_times": False,
+    # Running times on the pages would differ in every build.
+    "min_reported_time": 10**9,
+}
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the extension with Sphinx."""
+    freshness.setup(app)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,1 @@
+"""Write your own PyTorch loss, and prove that its gradient is right."""

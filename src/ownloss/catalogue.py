@@ -1,0 +1,129 @@
+"""The examples as text: find them, and read what stands above the line.
+
+An example is one script. Its first ``# %%`` cuts it in two: above stands the loss,
+which imports torch alone and is the reader's; below stands the evidence.
+
+    >>> from ownloss import catalogue
+    >>> huber = catalogue.find("huber")
+    >>> huber.topic, huber.title
+    ('robust', 'Huber')
+    >>> huber.summary
+    'An outlier pulls as hard as any other point, and no harder.'
+    >>> "import torch" in huber.loss and "matplotlib" not in huber.loss
+    True
+"""
+
+import ast
+import difflib
+import functools
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["LINE", "Example", "examples", "find", "folder"]
+
+LINE = re.compile(r"^# %%", re.MULTILINE)
+"""What cuts an example in two: the first line that begins with ``# %%``."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One script of the gallery.
+
+    Attributes:
+        path: Where the script lies.
+    """
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The name of the file and of the loss, unique over all topics."""
+        return self.path.stem
+
+    @property
+    def topic(self) -> str:
+        """The name of the folder."""
+        return self.path.parent.name
+
+    @functools.cached_property
+    def script(self) -> str:
+        """The whole script."""
+        return self.path.read_text(encoding="utf-8")
+
+    @functools.cached_property
+    def loss(self) -> str:
+        """What stands above the line: the loss, ready to be copied."""
+        cut = LINE.search(self.script)
+        return (self.script[: cut.start()] if cut else self.script).rstrip() + "\n"
+
+    @functools.cached_property
+    def docstring(self) -> str:
+        """The docstring of the script, an RST page's beginning."""
+        return ast.get_docstring(ast.parse(self.script)) or ""
+
+    @property
+    def title(self) -> str:
+        """The first line of the docstring."""
+        return self.docstring.partition("\n")[0]
+
+    @property
+    def summary(self) -> str:
+        """The first sentence below the title: what the loss does to the gradient."""
+        paragraphs = self.docstring.split("\n\n")
+        return " ".join(paragraphs[1].split()) if len(paragraphs) > 1 else ""
+
+
+def folder() -> Path:
+    """Find the folder of the examples.
+
+    Returns:
+        ``ownloss/examples`` where ownloss is installed from a wheel, ``src/examples``
+        in a checkout.
+
+    Raises:
+        FileNotFoundError: Neither is there: the installation is broken.
+    """
+    here = Path(__file__).parent
+    for candidate in (here / "examples", here.parent / "examples"):
+        if candidate.is_dir():
+            return candidate
+    raise FileNotFoundError(
+        f"no folder 'examples' in {here} or beside it: install ownloss again"
+    )
+
+
+@functools.cache
+def examples() -> tuple[Example, ...]:
+    """List all examples.
+
+    Returns:
+        The examples, ordered by name.
+    """
+    scripts = folder().glob("*/*.py")
+    return tuple(sorted(map(Example, scripts), key=lambda example: example.name))
+
+
+def find(name: str) -> Example:
+    """Find an example by its name.
+
+    Args:
+        name: The name of the loss, such as ``"huber"``.
+
+    Returns:
+        The example.
+
+    Raises:
+        LookupError: There is none of this name; the nearest names are given.
+
+    >>> find("hubert")
+    Traceback (most recent call last):
+    LookupError: no example is named 'hubert'; the nearest: huber
+    """
+    by_name = {example.name: example for example in examples()}
+    if name in by_name:
+        return by_name[name]
+    nearest = difflib.get_close_matches(name, by_name, n=3) or sorted(by_name)
+    raise LookupError(
+        f"no example is named {name!r}; the nearest: {', '.join(nearest)}"
+    )
