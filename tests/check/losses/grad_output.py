@@ -1,0 +1,249 @@
+"""backward ignores grad_output, or uses it for some terms only."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.autograd import Function
+
+from . import mistake, right
+from .inputs import binary, classification, labels, normal, regression, uniform
+
+
+@mistake("grad-output", reference=F.mse_loss)
+def mse_ignores_grad_output():
+    """Right for a bare loss.backward(), wrong for 0.1 * loss."""
+
+    class MSE(Function):
+        @staticmethod
+        def forward(ctx, prediction, target):
+            ctx.save_for_backward(prediction, target)
+            return F.mse_loss(prediction, target)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            prediction, target = ctx.saved_tensors
+            return 2 * (prediction - target) / prediction.numel(), None
+
+    return MSE.apply, regression(6, 3)
+
+
+@mistake("grad-output", reference=F.cross_entropy)
+def gradient_kept_from_forward():
+    """The gradient is computed in forward, as in fused losses, and returned bare."""
+
+    class FusedCrossEntropy(Function):
+        @staticmethod
+        def forward(ctx, logits, target):
+            with torch.enable_grad():
+                x = logits.detach().requires_grad_()
+                loss = F.cross_entropy(x, target)
+                (grad,) = torch.autograd.grad(loss, x)
+            ctx.save_for_backward(grad)
+            return loss.detach()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            (grad,) = ctx.saved_tensors
+            return grad, None
+
+    class LinearCrossEntropy(nn.Module):
+        def forward(self, logits, target):
+            return FusedCrossEntropy.apply(logits, target)
+
+    return LinearCrossEntropy(), classification(5, 8, dtype=torch.float32)
+
+
+@right(reference=F.cross_entropy)
+def gradient_kept_and_scaled():
+    """The same, multiplied by grad_output."""
+
+    class FusedCrossEntropy(Function):
+        @staticmethod
+        def forward(ctx, logits, target):
+            with torch.enable_grad():
+                x = logits.detach().requires_grad_()
+                loss = F.cross_entropy(x, target)
+                (grad,) = torch.autograd.grad(loss, x)
+            ctx.save_for_backward(grad)
+            return loss.detach()
+
+        @staticmethod
+        @torch.autograd.function.once_differentiable
+        def backward(ctx, grad_output):
+            (grad,) = ctx.saved_tensors
+            return grad * grad_output, None
+
+    return FusedCrossEntropy.apply, classification(5, 8, dtype=torch.float32)
+
+
+def _contrastive(a, b, same):
+    d = (a - b).pow(2).sum(1)
+    return 0.5 * (same * d + (1 - same) * F.relu(4.0 - d)).mean()
+
+
+@mistake("grad-output", reference=_contrastive)
+def second_branch_unscaled():
+    """Siamese: the first embedding's gradient is scaled, the second's is not."""
+
+    class Contrastive(Function):
+        @staticmethod
+        def forward(ctx, a, b, same, margin):
+            diff = a - b
+            d = diff.pow(2).sum(1)
+            ctx.save_for_backward(diff, d, same)
+            ctx.margin = margin
+            return 0.5 * (same * d + (1 - same) * (margin - d).clamp(min=0)).mean()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            diff, d, same = ctx.saved_tensors
+            inside = (d < ctx.margin).to(diff.dtype)
+            g = (same - (1 - same) * inside)[:, None] * diff / len(diff)
+            return grad_output * g, -g, None, None
+
+    inputs = (
+        normal(6, 3, seed=1, grad=True),
+        normal(6, 3, seed=2, grad=True),
+        binary(6, seed=3),
+    )
+    return lambda a, b, same: Contrastive.apply(a, b, same, 4.0), inputs
+
+
+@mistake("grad-output", reference=lambda p, t: F.smooth_l1_loss(p, t, reduction="none"))
+def per_sample_loss_averages_grad_output():
+    """A loss per element, whose backward takes the mean of grad_output."""
+
+    class SmoothL1(Function):
+        @staticmethod
+        def forward(ctx, prediction, target):
+            r = prediction - target
+            ctx.save_for_backward(r)
+            return torch.where(r.abs() < 1, 0.5 * r * r, r.abs() - 0.5)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            (r,) = ctx.saved_tensors
+            grad = r.clamp(-1, 1) * grad_output.mean()
+            return grad, -grad
+
+    return SmoothL1.apply, regression(5, 2)
+
+
+@mistake("grad-output", reference=lambda x, t: F.cross_entropy(x, t, reduction="none"))
+def first_row_of_grad_output():
+    """reduction='none' was added to forward; backward uses the first row's grad."""
+
+    class RowCrossEntropy(Function):
+        @staticmethod
+        def forward(ctx, logits, target):
+            p = logits.softmax(1)
+            ctx.save_for_backward(p, target)
+            return -p.gather(1, target[:, None]).log().squeeze(1)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            p, target = ctx.saved_tensors
+            grad = p - F.one_hot(target, p.size(1))
+            return grad_output[0] * grad, None
+
+    return RowCrossEntropy.apply, classification(4, 3)
+
+
+def _two_terms(p, t):
+    return F.l1_loss(p, t) + 0.5 * F.mse_loss(p, t)
+
+
+@mistake("grad-output", reference=_two_terms)
+def one_of_two_terms_scaled():
+    """L1 plus MSE: grad_output multiplies the first term only (precedence)."""
+
+    class L1PlusMSE(Function):
+        @staticmethod
+        def forward(ctx, prediction, target):
+            r = prediction - target
+            ctx.save_for_backward(r)
+            return r.abs().mean() + 0.5 * r.pow(2).mean()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            (r,) = ctx.saved_tensors
+            n = r.numel()
+            return grad_output * r.sign() / n + r / n, None
+
+    return L1PlusMSE.apply, regression(3, 4)
+
+
+@mistake("grad-output", reference=lambda s, t: (s - t).abs().sum())
+def clone_of_grad_output_overwritten():
+    """The relu recipe by rote: a clone of grad_output is filled with -1 and 1."""
+
+    class SumL1(Function):
+        @staticmethod
+        def forward(ctx, score, target):
+            ctx.save_for_backward(score, target)
+            return (score - target).abs().sum()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            score, target = ctx.saved_tensors
+            grad_input = grad_output.expand_as(score).clone()
+            grad_input[score < target] = -1
+            grad_input[score > target] = 1
+            return grad_input, None
+
+    return SumL1.apply, regression(9)
+
+
+def _ordinal_numpy(logit, target):
+    t = target.to(logit.dtype)
+    return (F.softplus(logit) - t * logit).mean()
+
+
+@mistake("grad-output", reference=_ordinal_numpy)
+def numpy_backward_drops_grad_output():
+    """A NumPy-backed Function forgets grad_output on its way through NumPy."""
+
+    class NumpyLogistic(Function):
+        @staticmethod
+        def forward(ctx, logit, target):
+            x = logit.detach().numpy()
+            t = target.numpy().astype(x.dtype)
+            ctx.grad = (1 / (1 + np.exp(-x)) - t) / x.size
+            return torch.as_tensor(
+                np.mean(np.logaddexp(0, x) - t * x), dtype=logit.dtype
+            )
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            return torch.from_numpy(ctx.grad), None
+
+    return NumpyLogistic.apply, (normal(8, seed=1, grad=True), labels(2, 8, seed=2))
+
+
+def _nll_and_entropy(p, t):
+    nll = -(t * p.log()).sum(1).mean()
+    entropy = -(p * p.log()).sum(1).mean()
+    return nll, entropy
+
+
+@mistake("grad-output", reference=_nll_and_entropy)
+def second_output_shares_the_first_gradient():
+    """Two outputs: the second upstream gradient is never used."""
+
+    class NLLWithEntropy(Function):
+        @staticmethod
+        def forward(ctx, p, target):
+            ctx.save_for_backward(p, target)
+            nll = -(target * p.log()).sum(1).mean()
+            return nll, -(p * p.log()).sum(1).mean()
+
+        @staticmethod
+        def backward(ctx, grad_nll, grad_entropy):
+            p, target = ctx.saved_tensors
+            by_nll = -target / p / len(p)
+            by_entropy = -(p.log() + 1) / len(p)
+            return grad_nll * (by_nll + by_entropy), None
+
+    target = F.one_hot(labels(3, 5), 3).to(torch.float64)
+    return NLLWithEntropy.apply, (uniform(5, 3, seed=1, grad=True), target)

@@ -1,0 +1,199 @@
+"""An input or a parameter that matters gets None or zeros."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.autograd import Function
+
+from . import mistake, right
+from .inputs import classification, labels, normal, regression, uniform
+
+
+def _soft_cross_entropy(student, teacher):
+    return -(F.softmax(teacher, 1) * F.log_softmax(student, 1)).sum(1).mean()
+
+
+@mistake("missing-grad", reference=_soft_cross_entropy)
+def mutual_learning_without_the_peer():
+    """Deep mutual learning: both networks train, the second gets None."""
+
+    class SoftCrossEntropy(Function):
+        @staticmethod
+        def forward(ctx, student, teacher):
+            log_q, p = student.log_softmax(1), teacher.softmax(1)
+            ctx.save_for_backward(log_q, p)
+            return -(p * log_q).sum(1).mean()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            log_q, p = ctx.saved_tensors
+            return grad_output * (log_q.exp() - p) / len(p), None
+
+    inputs = normal(4, 5, seed=1, grad=True), normal(4, 5, seed=2, grad=True)
+    return SoftCrossEntropy.apply, inputs
+
+
+@right(reference=_soft_cross_entropy)
+def mutual_learning_with_the_peer():
+    """The same with both gradients."""
+
+    class SoftCrossEntropy(Function):
+        @staticmethod
+        def forward(ctx, student, teacher):
+            ctx.save_for_backward(student, teacher)
+            return -(teacher.softmax(1) * student.log_softmax(1)).sum(1).mean()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            student, teacher = ctx.saved_tensors
+            log_q, p = student.log_softmax(1), teacher.softmax(1)
+            n = len(p)
+            expected = (p * log_q).sum(1, keepdim=True)
+            grad_teacher = -p * (log_q - expected) / n
+            return grad_output * (log_q.exp() - p) / n, grad_output * grad_teacher
+
+    inputs = normal(4, 5, seed=1, grad=True), normal(4, 5, seed=2, grad=True)
+    return SoftCrossEntropy.apply, inputs
+
+
+@mistake("missing-grad")
+def learned_uncertainty_gets_none():
+    """The module's learnable log variance goes through apply and gets None."""
+
+    class Attenuated(Function):
+        @staticmethod
+        def forward(ctx, prediction, target, log_var):
+            r = prediction - target
+            ctx.save_for_backward(r, log_var)
+            return (r.pow(2) * torch.exp(-log_var) + log_var).mean()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            r, log_var = ctx.saved_tensors
+            grad = 2 * r * torch.exp(-log_var) / r.numel()
+            return grad_output * grad, None, None
+
+    class UncertaintyLoss(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.log_var = nn.Parameter(torch.tensor([0.3], dtype=torch.float64))
+
+        def forward(self, prediction, target):
+            return Attenuated.apply(prediction, target, self.log_var)
+
+    return UncertaintyLoss(), regression(6, 2)
+
+
+@mistake("missing-grad")
+def centers_get_zeros():
+    """Centre loss: the centres' gradient is allocated and never filled."""
+
+    class CenterLossFunc(Function):
+        @staticmethod
+        def forward(ctx, features, target, centers):
+            ctx.save_for_backward(features, target, centers)
+            return (features - centers[target]).pow(2).sum() / 2 / len(features)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            features, target, centers = ctx.saved_tensors
+            grad_centers = torch.zeros_like(centers)
+            diff = features - centers[target]
+            for row, c in zip(diff, target, strict=True):
+                grad_centers[c].add(row)
+            return grad_output * diff / len(features), None, grad_centers
+
+    class CenterLoss(nn.Module):
+        def __init__(self, num_classes=3, feat_dim=4):
+            super().__init__()
+            self.centers = nn.Parameter(torch.randn(num_classes, feat_dim).double())
+
+        def forward(self, features, target):
+            return CenterLossFunc.apply(features, target, self.centers)
+
+    return CenterLoss(), (normal(5, 4, seed=1, grad=True), labels(3, 5))
+
+
+def _weighted(prediction, target, weight):
+    return (weight * (prediction - target).abs()).sum() / weight.sum()
+
+
+@mistake("missing-grad", reference=_weighted)
+def needs_input_grad_asked_at_the_wrong_place():
+    """needs_input_grad[1] is the target's; the weight's is never computed."""
+
+    class WeightedL1(Function):
+        @staticmethod
+        def forward(prediction, target, weight):
+            return (weight * (prediction - target).abs()).sum() / weight.sum()
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.save_for_backward(*inputs, output)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            prediction, target, weight, loss = ctx.saved_tensors
+            r = prediction - target
+            grad_weight = None
+            if ctx.needs_input_grad[1]:
+                grad_weight = grad_output * (r.abs() - loss) / weight.sum()
+            return grad_output * weight * r.sign() / weight.sum(), None, grad_weight
+
+    inputs = (
+        normal(7, seed=1, grad=True),
+        normal(7, seed=2),
+        uniform(7, seed=3, grad=True),
+    )
+    return WeightedL1.apply, inputs
+
+
+@mistake("missing-grad", reference=F.triplet_margin_loss)
+def triplet_negative_gets_none():
+    """Triplet loss: anchor and positive get gradients, the negative None."""
+
+    class Triplet(Function):
+        @staticmethod
+        def forward(ctx, anchor, positive, negative):
+            dp = (anchor - positive).norm(dim=1, keepdim=True)
+            dn = (anchor - negative).norm(dim=1, keepdim=True)
+            loss = (dp - dn + 1.0).clamp(min=0)
+            ctx.save_for_backward(
+                (anchor - positive) / dp, (anchor - negative) / dn, loss > 0
+            )
+            return loss.mean()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            up, un, active = ctx.saved_tensors
+            scale = grad_output * active / len(active)
+            return scale * (up - un), -scale * up, None
+
+    inputs = tuple(normal(5, 4, seed=s, grad=True) for s in (1, 2, 3))
+    return Triplet.apply, inputs
+
+
+@mistake(
+    "missing-grad",
+    reference=lambda x, t, tau: F.cross_entropy(x / tau, t),
+)
+def temperature_gets_zeros():
+    """Calibration: the temperature, the one thing to learn, gets zeros_like."""
+
+    class TemperatureScaled(Function):
+        @staticmethod
+        def forward(ctx, logits, target, temperature):
+            ctx.save_for_backward(logits, target, temperature)
+            return F.cross_entropy(logits / temperature, target)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            logits, target, temperature = ctx.saved_tensors
+            p = F.softmax(logits / temperature, 1)
+            p = p - F.one_hot(target, p.size(1))
+            grad = grad_output * p / temperature / len(p)
+            return grad, None, torch.zeros_like(temperature)
+
+    logits, target = classification(6, 4)
+    temperature = torch.tensor(1.5, dtype=torch.float64, requires_grad=True)
+    return TemperatureScaled.apply, (logits.detach(), target, temperature)
