@@ -11,7 +11,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from gallery import freshness
+from gallery import freshness, page
 
 __all__ = ["setup", "sphinx_gallery_conf"]
 
@@ -47,4 +47,5 @@ sphinx_gallery_conf: dict[str, Any] = {
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension with Sphinx."""
     freshness.setup(app)
+    page.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,9 +1,25 @@
-"""What the gallery adds to Sphinx-Gallery's pages: the order of the topics."""
+"""What the gallery adds to Sphinx-Gallery's pages.
+
+- the order of the topics (:func:`place_of_topic`);
+- figures of examples on other pages (:class:`ExampleFigure`).
+"""
 
 import re
 from pathlib import Path
+from xml.etree import ElementTree
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from ownloss import catalogue
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from gallery.look import CSS_PIXELS_PER_INCH
 
 PLACE = re.compile(r"^\.\. place: (\d+)$", re.MULTILINE)
+POINTS_PER_INCH = 72
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def place_of_topic(folder: str) -> tuple[int, str]:
@@ -25,3 +41,67 @@ def place_of_topic(folder: str) -> tuple[int, str]:
     if match is None:
         raise ValueError(f"{header} wants a line such as '.. place: 20'")
     return int(match[1]), Path(folder).name
+
+
+class ExampleFigure(SphinxDirective):
+    """Show a figure of an example on another page, with a link to the example.
+
+    The argument is the name of the example, ``:number:`` which of its figures (the
+    first unless said), the content a caption. The text alternative and the size come
+    from the figure itself.
+    """
+
+    required_arguments = 1
+    option_spec = {"number": directives.positive_int}  # noqa: RUF012 - docutils' way
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        """Build the figure."""
+        example = catalogue.find(self.arguments[0])
+        page = f"/examples/{example.topic}/{example.name}"
+        uri = (
+            f"/examples/{example.topic}/images/"
+            f"sphx_glr_{example.name}_{self.options.get('number', 1):03}.svg"
+        )
+        _, path = self.env.relfn2path(uri)
+        self.env.note_dependency(path)
+        if not Path(path).exists():
+            raise self.error(f"{example.name} has drawn no such figure: {uri}")
+        svg = ElementTree.parse(path).getroot()
+        pixels = {
+            side: str(
+                round(
+                    float(svg.get(side, "").removesuffix("pt"))
+                    / POINTS_PER_INCH
+                    * CSS_PIXELS_PER_INCH
+                )
+            )
+            for side in ("width", "height")
+        }
+        image = nodes.image(
+            uri=uri, alt=svg.findtext(f"{SVG}title"), loading="lazy", **pixels
+        )
+        link = addnodes.pending_xref(
+            "",
+            nodes.inline("", example.title),
+            refdoc=self.env.docname,
+            refdomain="std",
+            reftype="doc",
+            reftarget=page,
+            refexplicit=True,
+            refwarn=True,
+        )
+        content = self.parse_text_to_nodes("\n".join(self.content))
+        words = content[0].children if content else []
+        caption = nodes.caption("", "", *words, nodes.Text(" From the example "), link)
+        caption += nodes.Text(".")
+        return [nodes.figure("", image, caption)]
+
+
+def setup(app: Sphinx) -> None:
+    """Register what this module adds to Sphinx.
+
+    Args:
+        app: The Sphinx application.
+    """
+    app.add_directive("example-figure", ExampleFigure)

@@ -1,0 +1,57 @@
+"""Runs every Python snippet of the pages and docstrings, and compares its output.
+
+There are two forms of snippet, both in a fence marked ``python``: code to define
+something, and a session with ``>>>``. The snippets of a page share their names, from
+top to bottom. An example that a page includes with ``literalinclude`` is there for
+the snippets below it: what stands above its line is run.
+"""
+
+import os
+from collections.abc import Iterable
+
+# Before torch and matplotlib are imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["MPLBACKEND"] = "agg"
+
+import torch
+from ownloss import catalogue
+from sybil import Document, Example, Region, Sybil
+from sybil.document import PythonDocStringDocument
+from sybil.parsers.myst import PythonCodeBlockParser
+from sybil.parsers.myst.lexers import DirectiveLexer
+from sybil.parsers.rest import DocTestParser
+
+
+def included_examples(document: Document) -> Iterable[Region]:
+    """Find each ``literalinclude`` of an example in a page."""
+    for lexed in DirectiveLexer("literalinclude")(document):
+        path = lexed.lexemes["arguments"]
+        if path.endswith(".py"):
+            yield Region(lexed.start, lexed.end, path, run_above_the_line)
+
+
+def run_above_the_line(example: Example) -> None:
+    """Run what stands above the line of an included example."""
+    name = example.parsed.rpartition("/")[2].removesuffix(".py")
+    exec(compile(catalogue.find(name).loss, name, "exec"), example.namespace)
+
+
+def same_start(namespace: dict) -> None:
+    """Seed torch, so that a page reads the same in every run."""
+    torch.manual_seed(0)
+    torch.set_default_dtype(torch.float32)
+
+
+pages = Sybil(
+    parsers=[PythonCodeBlockParser(), included_examples],
+    patterns=["*.md"],
+    excludes=["docs/examples/**"],
+    setup=same_start,
+)
+docstrings = Sybil(
+    parsers=[DocTestParser()],
+    patterns=["src/ownloss/**/*.py", "gallery/*.py"],
+    document_types={".py": PythonDocStringDocument},
+    setup=same_start,
+)
+pytest_collect_file = (pages + docstrings).pytest()
