@@ -22,7 +22,7 @@ sphinx_gallery_conf: dict[str, Any] = {
     # Must lie under docs/: elsewhere the pages vanish without an error.
     "gallery_dirs": "examples",
     # Every script runs: a script that does not match would be shown but never run.
-    "filename_pattern": r"\.py$",
+    "filename_pattern": page.EVERY_SCRIPT,
     "subsection_order": "gallery.page.place_of_topic",
     "within_subsection_order": "FileNameSortKey",
     # Callables are named, not imported, so that Sphinx can cache the configuration.

@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 LIGHT = Path(__file__).with_name("ownloss.mplstyle")
 DARK = Path(__file__).with_name("ownloss-dark.mplstyle")
+EXAMPLES = Path(__file__).parents[1] / "src" / "examples"
 CSS_PIXELS_PER_INCH = 96
 FONTS = "system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif"
 
@@ -49,9 +50,10 @@ def reset(_gallery_conf: dict[str, Any], example: str | None, when: str) -> None
     if when == "after":
         _warnings_of_sphinx.close()
         if not _figures_of.pop(example, 0):
+            script = next(EXAMPLES.glob(f"*/{example}"), Path(example))
             logger.warning(
                 "the example draws nothing: a gradient wants a picture",
-                location=(example, 1),
+                location=f"{script}:1",
                 type="gallery",
             )
         return

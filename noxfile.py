@@ -1,0 +1,116 @@
+"""The commands of ownloss: `nox -l` lists them, `nox -s NAME` runs one.
+
+One environment serves them all, so torch is installed once.
+"""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["lint", "tests", "docs"]
+
+ROOT = Path(__file__).parent
+ENVIRONMENT = ROOT / ".nox" / "environment"
+BIN = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
+SITE = ROOT / "build" / "html"
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+# Sphinx-Gallery and pytest-xdist use processes; torch's own threads would fight them.
+ENV = {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def run(session: nox.Session, *command: str, **options) -> None:
+    """Run a module of the one environment."""
+    python = str(BIN / "python")
+    session.run(python, "-m", *command, external=True, env=ENV, **options)
+
+
+def command(function):
+    """Declare a session that uses the one environment."""
+    return nox.session(venv_backend="none", requires=["environment"])(function)
+
+
+@nox.session(reuse_venv=True, default=False)
+def environment(session: nox.Session) -> None:
+    """Install ownloss and all that the other commands use, once."""
+    groups = nox.project.dependency_groups(PYPROJECT, "docs", "test", "lint")
+    known = ENVIRONMENT / ".installed"
+    wanted = "\n".join(
+        (ROOT / name).read_text() for name in ("pyproject.toml", "constraints.txt")
+    )
+    if known.exists() and known.read_text() == wanted:
+        session.log("up to date with pyproject.toml and constraints.txt")
+        return
+    session.log("installing, torch first: 200 MB on a CPU build, gigabytes with CUDA")
+    session.install("--constraint", "constraints.txt", "torch")
+    session.install("--constraint", "constraints.txt", "--editable", ".", *groups)
+    known.write_text(wanted)
+
+
+@command
+def docs(session: nox.Session) -> None:
+    """Build the site; `-- huber` runs one example, `-- watch` rebuilds on change."""
+    options = ["-n", "-W", "--keep-going", "-d", "build/doctrees", "docs", str(SITE)]
+    match session.posargs:
+        case ["watch"]:
+            watched = [f"--watch={name}" for name in ("src", "gallery", "README.md")]
+            ignored = ["--re-ignore=docs/examples/", "--re-ignore=__pycache__"]
+            run(session, "sphinx_autobuild", *watched, *ignored, "-n", *options[3:])
+            return
+        case []:
+            run(session, "sphinx", *options)
+        case [name]:
+            run(session, "ownloss", "show", name, silent=True)
+            pattern = rf"sphinx_gallery_conf.filename_pattern=[\\/]{name}\.py$"
+            stale = "sphinx_gallery_conf.run_stale_examples=True"
+            run(session, "sphinx", "-D", pattern, "-D", stale, *options)
+        case _:
+            session.error("expected nothing, 'watch' or the name of one example")
+    print(f"\nThe site lies in {SITE}\nOpen {(SITE / 'index.html').as_uri()}")
+
+
+@command
+def tests(session: nox.Session) -> None:
+    """Run all tests; `-- -k huber` and the like go to pytest."""
+    run(session, "pytest", "-n", "auto", "--dist", "worksteal", *session.posargs)
+
+
+@command
+def lint(session: nox.Session) -> None:
+    """Check code with ruff and prose with codespell; `-- --fix` mends."""
+    fix = ["--fix"] if "--fix" in session.posargs else []
+    run(session, "ruff", "check", *fix, ".")
+    run(session, "ruff", "format", *([] if fix else ["--check"]), ".")
+    run(session, "codespell_lib", *(["--write-changes"] if fix else []))
+
+
+@command
+def new(session: nox.Session) -> None:
+    """Make a new example and its test: `nox -s new -- robust/cauchy`."""
+    run(session, "gallery.template", *session.posargs)
+
+
+@command
+def confusion(session: nox.Session) -> None:
+    """Print what the checker finds in losses known to be right or wrong."""
+    run(session, "tests.check.confusion", *session.posargs)
+
+
+@command
+def bench(session: nox.Session) -> None:
+    """Measure speed and memory of the examples against torch's own, as ratios."""
+    run(session, "benchmarks", *session.posargs)
+
+
+@nox.session(venv_backend="none", default=False)
+def clean(session: nox.Session) -> None:
+    """Remove what the other commands have made, the environment apart."""
+    for path in ("build", "dist", "docs/examples"):
+        shutil.rmtree(ROOT / path, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit("run `nox -l` for the list of commands")

@@ -1,0 +1,145 @@
+"""No Python block of a page escapes the tests.
+
+An independent parser counts the fences; pytest says which of them it collected.
+"""
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from markdown_it import MarkdownIt
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    path
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+    if not path.is_relative_to(ROOT / "docs" / "examples")
+)
+NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]
+RUN = {"python"}
+NOT_PYTHON = {"bibtex", "console", "text", "toml", "yaml"}
+DIRECTIVES = {
+    "admonition",
+    "autoclass",
+    "autofunction",
+    "automodule",
+    "example-figure",
+    "eval-rst",
+    "figure",
+    "finding-kinds",
+    "glossary",
+    "image",
+    "include",
+    "list-table",
+    "literalinclude",
+    "note",
+    "raw",
+    "seealso",
+    "support-matrix",
+    "tip",
+    "toctree",
+    "warning",
+}
+
+
+def fences(text):
+    """The info string of every code block of a page, nested ones included."""
+    for token in MarkdownIt("commonmark").parse(text):
+        if token.type == "fence":
+            yield token.info.strip()
+            if token.info.startswith("{"):
+                yield from fences(token.content)
+        elif token.type == "code_block":
+            yield "indented block"
+
+
+def runs(info):
+    """Whether a fence with this info string is one that the tests run."""
+    return info in RUN or bool(re.match(r"\{literalinclude\} \S+\.py$", info))
+
+
+def refused(info):
+    """Whether no page may hold a fence with this info string."""
+    directive = re.match(r"\{([\w-]+)\}", info)
+    if directive:
+        return directive[1] not in DIRECTIVES
+    return info not in RUN | NOT_PYTHON
+
+
+@pytest.fixture(scope="module")
+def collected():
+    """How many snippets pytest collects from each page."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:xdist"]
+    listing = subprocess.run(
+        [*command, *NAMES], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout
+    return Counter(re.findall(r"^(\S+\.md)::", listing, re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_python_block_of_a_page_is_run(name, collected):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert collected[name] == sum(map(runs, fences(text)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_holds_only_forms_that_are_run_or_are_no_python(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert [info for info in fences(text) if refused(info)] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_snippet_is_skipped_or_compared_loosely(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert not re.search(r"doctest: *\+|<!--- *skip|% *skip", text)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "```pycon\n>>> 1\n2\n```",
+        "```py\n1 / 0\n```",
+        "```python3\n1 / 0\n```",
+        "```\n>>> 1\n2\n```",
+        "    >>> 1\n    2",
+        "```{code-block} python\n1 / 0\n```",
+        "```{doctest}\n>>> 1\n2\n```",
+        "```{testcode}\n1 / 0\n```",
+        "````{note}\n```pycon\n>>> 1\n2\n```\n````",
+    ],
+)
+def test_a_form_that_nothing_runs_is_refused(block):
+    assert any(map(refused, fences(f"Words.\n\n{block}\n")))
+
+
+def test_a_snippet_that_is_nested_is_counted():
+    assert list(fences("````{note}\n```python\n1 / 0\n```\n````")) == [
+        "{note}",
+        "python",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```python\n1 / 0\n```",
+        "```python\n>>> 1 + 1\n3\n```",
+        "```{literalinclude} ../../src/examples/robust/nosuch.py\n```",
+    ],
+)
+def test_a_wrong_snippet_fails(text, tmp_path):
+    for name in ("conftest.py", "pyproject.toml"):
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    (tmp_path / "page.md").write_text(f"# A page\n\n{text}\n")
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "page.md"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 1, ran.stdout
+    assert "1 failed" in ran.stdout
