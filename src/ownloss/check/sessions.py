@@ -1,0 +1,134 @@
+"""Copies of a loss, so that no run of it leaves a trace."""
+
+import copy
+import types
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+Loss = Callable[..., Any]
+
+
+def copy_of(loss: Loss, dtype: torch.dtype | None) -> Loss:
+    """Copy a loss with all that it holds, its floating tensors cast to `dtype`.
+
+    Modules, callable objects, bound methods, partials and closures are copied. What a
+    loss keeps on a class or in a global variable cannot be: it is shared.
+    """
+    if isinstance(loss, nn.Module):
+        twin = copy.deepcopy(loss)
+        return _cast_module(twin, dtype)
+    if isinstance(loss, partial):
+        return partial(
+            copy_of(loss.func, dtype),
+            *(_cast(copy.deepcopy(a), dtype) for a in loss.args),
+            **{k: _cast(copy.deepcopy(v), dtype) for k, v in loss.keywords.items()},
+        )
+    if isinstance(loss, types.MethodType) and not isinstance(loss.__self__, type):
+        return types.MethodType(loss.__func__, copy_of(loss.__self__, dtype))
+    if isinstance(loss, types.FunctionType):
+        return _copy_of_function(loss, dtype)
+    if isinstance(loss, (types.BuiltinFunctionType, types.MethodType, type)):
+        return loss
+    twin = copy.deepcopy(loss)
+    if hasattr(twin, "__dict__"):
+        for name, held in vars(twin).items():
+            vars(twin)[name] = _cast(held, dtype)
+    return twin
+
+
+def _copy_of_function(function: types.FunctionType, dtype: torch.dtype | None) -> Loss:
+    """Copy a function with what it closes over and its defaults."""
+    if not function.__closure__ and not function.__defaults__:
+        return function
+    cells = tuple(
+        types.CellType(_copy_of_held(cell.cell_contents, dtype))
+        if _filled(cell)
+        else cell
+        for cell in function.__closure__ or ()
+    )
+    twin = types.FunctionType(
+        function.__code__, function.__globals__, function.__name__,
+        function.__defaults__, cells or None,
+    )
+    twin.__kwdefaults__ = function.__kwdefaults__
+    twin.__dict__.update(function.__dict__)
+    return twin
+
+
+def _copy_of_held(held: Any, dtype: torch.dtype | None) -> Any:
+    if isinstance(held, (nn.Module, partial, types.FunctionType)):
+        return copy_of(held, dtype)
+    if isinstance(held, (Tensor, list, dict, tuple)) or (
+        hasattr(held, "__dict__")
+        and not isinstance(held, (type, types.ModuleType, types.MethodType))
+        and not callable(held)
+    ):
+        return _cast(copy.deepcopy(held), dtype)
+    return held
+
+
+def _filled(cell: types.CellType) -> bool:
+    try:
+        cell.cell_contents
+    except ValueError:
+        return False
+    return True
+
+
+def _cast(held: Any, dtype: torch.dtype | None) -> Any:
+    """Cast the floating tensors of a value, of containers and Modules in it."""
+    if dtype is None:
+        return held
+    if isinstance(held, nn.Module):
+        return _cast_module(held, dtype)
+    if isinstance(held, Tensor):
+        return cast(held, dtype)
+    if isinstance(held, dict):
+        for key, value in held.items():
+            held[key] = _cast(value, dtype)
+    elif isinstance(held, list):
+        held[:] = [_cast(value, dtype) for value in held]
+    elif type(held) is tuple:
+        return tuple(_cast(value, dtype) for value in held)
+    return held
+
+
+def cast(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """Cast a floating or complex tensor; leave labels and masks alone."""
+    if tensor.is_floating_point():
+        return tensor.to(dtype)
+    if tensor.is_complex() and dtype in (torch.float64, torch.float32):
+        return tensor.to(dtype.to_complex())
+    return tensor
+
+
+def _cast_module(module: nn.Module, dtype: torch.dtype | None) -> nn.Module:
+    if dtype is None:
+        return module
+    module.to(dtype)
+    for part in module.modules():
+        for name, held in list(vars(part).items()):
+            if not name.startswith("_"):
+                vars(part)[name] = _cast(held, dtype)
+            elif name not in ("_parameters", "_buffers", "_modules") and isinstance(
+                held, Tensor
+            ):
+                vars(part)[name] = _cast(held, dtype)
+    return module
+
+
+def modules_of(loss: Any) -> list[nn.Module]:
+    """The Modules whose parameters belong to a loss: its own, or what it closes over."""
+    held: list[Any] = [loss]
+    if isinstance(loss, partial):
+        held += [loss.func, *loss.args, *loss.keywords.values()]
+    if isinstance(loss, types.MethodType):
+        held.append(loss.__self__)
+    for function in list(held):
+        if isinstance(function, types.FunctionType):
+            held += [c.cell_contents for c in function.__closure__ or () if _filled(c)]
+    return [h for h in held if isinstance(h, nn.Module)]
