@@ -1,0 +1,188 @@
+r"""
+Squared error
+=============
+
+Each feature pulls with twice its residual, however many features stand beside it.
+
+With the residual :math:`r = \text{prediction} - \text{target}`, the squares are summed
+over the :math:`D` features of a sample and averaged over the :math:`N` samples of the
+batch:
+
+.. math::
+
+   L = \frac{1}{N} \sum_{n=1}^{N} \sum_{d=1}^{D} r_{nd}^2
+   \qquad
+   \frac{\partial L}{\partial r_{nd}} = \frac{2}{N} r_{nd}
+
+:class:`torch.nn.MSELoss` averages over the features as well and is :math:`D` times
+smaller.
+
+Source: A.-M. Legendre, *Nouvelles méthodes pour la détermination des orbites des
+comètes* (1805), appendix on least squares.
+"""
+
+import torch
+
+
+def squared_error(prediction, target, reduction="mean"):
+    """Squared distance of each sample, averaged over the batch.
+
+    Args:
+        prediction: Tensor of shape (N, ...): samples first, then any features, or none.
+        target: Tensor of the same shape, in the same unit.
+        reduction: ``"mean"`` or ``"sum"`` over the samples, or ``"none"``.
+
+    Returns:
+        A scalar, or a tensor of shape (N,) with ``"none"``; in the unit of the target,
+        squared. The mean over an empty batch is NaN, as that of torch's losses.
+
+    Raises:
+        ValueError: The shapes differ or have no dimension, or ``reduction`` is not one
+            of these.
+
+    >>> prediction = torch.tensor([[1.0, 2.0], [0.0, -3.0]], requires_grad=True)
+    >>> target = torch.zeros(2, 2)
+    >>> loss = squared_error(prediction, target)
+    >>> loss.item()  # (1 + 4 + 0 + 9) / 2
+    7.0
+    >>> loss.backward()
+    >>> prediction.grad
+    tensor([[ 1.,  2.],
+            [ 0., -3.]])
+
+    >>> x = torch.tensor([[1.0, 2.0]], dtype=torch.float64, requires_grad=True)
+    >>> torch.autograd.gradcheck(squared_error, (x, torch.zeros_like(x)))
+    True
+    """
+    if prediction.shape != target.shape:
+        raise ValueError(
+            f"prediction and target must have one shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
+        )
+    if prediction.dim() == 0:
+        raise ValueError("prediction must have a dimension of samples, got a scalar")
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(
+            f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
+        )
+    # The extra dimension lets samples without features, shape (N,), pass as well.
+    loss = (prediction - target).square().unsqueeze(-1).flatten(1).sum(1)
+    return loss if reduction == "none" else getattr(loss, reduction)()
+
+
+class SquaredError(torch.nn.Module):
+    """The same loss as a Module: it keeps ``reduction`` between construction and call.
+
+    Args:
+        reduction: As in :func:`squared_error`.
+
+    >>> criterion = SquaredError(reduction="sum")
+    >>> criterion(torch.tensor([[1.0, 2.0], [0.0, -3.0]]), torch.zeros(2, 2))
+    tensor(14.)
+    """
+
+    def __init__(self, reduction="mean"):
+        super().__init__()
+        self.reduction = reduction
+
+    def forward(self, prediction, target):
+        return squared_error(prediction, target, self.reduction)
+
+
+# %%
+# The pull of a feature does not depend on the others
+# ---------------------------------------------------
+# One feature of four is off, three are right.
+# A mean over the features divides the pull of the one by four.
+
+import matplotlib.pyplot as plt
+from torch.nn.functional import mse_loss, pad
+
+residual = torch.linspace(-2, 2, 81, requires_grad=True)
+prediction = pad(residual[:, None], (0, 3))
+zero = torch.zeros_like(prediction)
+
+loss = squared_error(prediction, zero, reduction="none")
+(gradient,) = torch.autograd.grad(loss.sum(), residual, retain_graph=True)
+averaged = mse_loss(prediction, zero, reduction="none").mean(1)
+(averaged_gradient,) = torch.autograd.grad(averaged.sum(), residual)
+
+fig, ax = plt.subplots()
+ax.plot(residual.detach(), loss.detach(), label="squared error")
+ax.plot(residual.detach(), gradient, label="its gradient")
+ax.plot(residual.detach(), averaged_gradient, "--", label="gradient of MSELoss")
+ax.set(xlabel="residual of one feature of four", ylabel="loss and gradient")
+ax.set_title("A mean over four features weakens the pull of each by four")
+_ = ax.legend()
+
+# %%
+# Function and Module are one loss, and neither needs a backward
+# --------------------------------------------------------------
+# The Module stores an option and calls the function: the formula stands once.
+# Autograd derives the gradient of any code made of differentiable torch functions.
+
+prediction = torch.tensor([[1.0, 2.0], [0.0, -3.0]], requires_grad=True)
+target = torch.tensor([[0.5, 1.0], [2.0, -1.0]])
+for criterion in (squared_error, SquaredError()):
+    loss = criterion(prediction, target)
+    (gradient,) = torch.autograd.grad(loss, prediction)
+    print(loss.item(), gradient.tolist())
+
+assert torch.equal(gradient, 2 * (prediction - target).detach() / len(target))
+
+# %%
+# A penalty keeps its weight when features are added
+# --------------------------------------------------
+# Every feature follows y = 2 x, and a penalty on the slopes draws each of them to 1.
+# With the mean over features the penalty wins: it is not divided, their pull is.
+
+
+def fitted_slope(loss, features):
+    x = torch.tensor([[-1.0], [1.0]])
+    slopes = torch.zeros(1, features, requires_grad=True)
+    for _ in range(60):
+        total = loss(x @ slopes, 2 * x.expand(2, features)) + slopes.square().sum()
+        (gradient,) = torch.autograd.grad(total, slopes)
+        slopes = (slopes - 0.2 * gradient).detach().requires_grad_()
+    return slopes.mean().item()
+
+
+for features in (1, 10, 100):
+    ours, theirs = (fitted_slope(loss, features) for loss in (squared_error, mse_loss))
+    print(f"{features:3} features: slope {ours:.2f}, with MSELoss {theirs:.2f}")
+
+# %%
+# The usual mistake: state that the Module does not know of
+# ---------------------------------------------------------
+# A loss with state needs a Module, and the Module has to be told of the state.
+# Here it is a scale for each of two features, whose units are 1000 apart.
+# A buffer is saved, loaded and moved with the Module. A plain attribute is left behind,
+# and nothing complains: the loaded loss works with the scale that it was built with.
+
+
+class Scale(torch.nn.Module):
+    def __init__(self, scale):
+        super().__init__()
+        self.register_buffer("buffer", scale)
+        self.attribute = scale.clone()
+
+
+saved, loaded = Scale(torch.tensor([1000.0, 1.0])), Scale(torch.ones(2))
+loaded.load_state_dict(saved.state_dict())
+prediction = torch.tensor([[1000.0, 1.0]])
+for name in ("buffer", "attribute"):
+    scaled = (prediction / getattr(state, name) for state in (saved, loaded))
+    before, after = (squared_error(x, torch.zeros(1, 2)) for x in scaled)
+    print(f"{name}: loss {before:.0f}, after saving and loading {after:.0f}")
+
+# %%
+# Take the function: most losses have nothing to remember.
+# Take the Module where an option is chosen in one place and used in another, or where
+# the loss has buffers or parameters of its own.
+# Take :class:`torch.nn.MSELoss` where the number of features never changes and a
+# learning rate makes up for it. With one feature the two are the same.
+
+for features in (1, 4, 100):
+    x = torch.linspace(-1, 1, 2 * features).reshape(2, features)
+    ratio = squared_error(x, x.flip(0)) / mse_loss(x, x.flip(0))
+    print(f"{features:3} features: {ratio:5.1f} times MSELoss")
