@@ -5,7 +5,7 @@ One environment serves them all, so torch is installed once.
 
 import os
 import shutil
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import nox
@@ -22,15 +22,20 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 ENV = {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
 
 
-def run(session: nox.Session, *command: str, **options) -> None:
+def run(session: nox.Session, *command: str) -> None:
     """Run a module of the one environment."""
-    python = str(BIN / "python")
-    session.run(python, "-m", *command, external=True, env=ENV, **options)
+    session.run(str(BIN / "python"), "-m", *command, external=True, env=ENV)
 
 
-def command(function):
+def command(function: Callable[[nox.Session], None]) -> Callable:
     """Declare a session that uses the one environment."""
     return nox.session(venv_backend="none", requires=["environment"])(function)
+
+
+def build_site(session: nox.Session, *options: str) -> None:
+    """Build the site; run the examples that have changed since the last build."""
+    strict = ["-n", "-W", "--keep-going", "-d", "build/doctrees"]
+    run(session, "sphinx", *strict, *options, "docs", str(SITE))
 
 
 @nox.session(reuse_venv=True, default=False)
@@ -53,29 +58,32 @@ def environment(session: nox.Session) -> None:
 @command
 def docs(session: nox.Session) -> None:
     """Build the site; `-- huber` runs one example, `-- watch` rebuilds on change."""
-    options = ["-n", "-W", "--keep-going", "-d", "build/doctrees", "docs", str(SITE)]
     match session.posargs:
         case ["watch"]:
             watched = [f"--watch={name}" for name in ("src", "gallery", "README.md")]
             ignored = ["--re-ignore=docs/examples/", "--re-ignore=__pycache__"]
-            run(session, "sphinx_autobuild", *watched, *ignored, "-n", *options[3:])
+            run(
+                session, "sphinx_autobuild", *watched, *ignored, "-n", "docs", str(SITE)
+            )
             return
         case []:
-            run(session, "sphinx", *options)
-        case [name]:
-            run(session, "ownloss", "show", name, silent=True)
-            pattern = rf"sphinx_gallery_conf.filename_pattern=[\\/]{name}\.py$"
-            stale = "sphinx_gallery_conf.run_stale_examples=True"
-            run(session, "sphinx", "-D", pattern, "-D", stale, *options)
+            build_site(session)
+        case [name] if list(ROOT.glob(f"src/examples/*/{name}.py")):
+            one = rf"sphinx_gallery_conf.filename_pattern=[\\/]{name}\.py$"
+            again = "sphinx_gallery_conf.run_stale_examples=True"
+            build_site(session, "-D", one, "-D", again)
         case _:
-            session.error("expected nothing, 'watch' or the name of one example")
+            given = " ".join(session.posargs)
+            session.error(f"expected 'watch' or the name of an example, got {given!r}")
     print(f"\nThe site lies in {SITE}\nOpen {(SITE / 'index.html').as_uri()}")
 
 
 @command
 def tests(session: nox.Session) -> None:
-    """Run all tests; `-- -k huber` and the like go to pytest."""
-    run(session, "pytest", "-n", "auto", "--dist", "worksteal", *session.posargs)
+    """Build the site and run all tests; `-- -k huber` runs some, and builds nothing."""
+    if not session.posargs:
+        build_site(session, "-q")
+    run(session, "pytest", "-n", "auto", "--dist", "loadgroup", *session.posargs)
 
 
 @command
@@ -110,7 +118,3 @@ def clean(session: nox.Session) -> None:
     """Remove what the other commands have made, the environment apart."""
     for path in ("build", "dist", "docs/examples"):
         shutil.rmtree(ROOT / path, ignore_errors=True)
-
-
-if __name__ == "__main__":
-    sys.exit("run `nox -l` for the list of commands")

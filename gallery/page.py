@@ -10,12 +10,12 @@ from xml.etree import ElementTree
 
 from docutils import nodes
 from docutils.parsers.rst import directives
-from ownloss import catalogue
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from gallery.look import CSS_PIXELS_PER_INCH
+from ownloss import catalogue
 
 EVERY_SCRIPT = r"\.py$"
 PLACE = re.compile(r"^\.\. place: (\d+)$", re.MULTILINE)

@@ -1,1 +1,29 @@
-"""Write your own PyTorch loss, and prove that its gradient is right."""
+"""Write your own PyTorch loss, and prove that its gradient is right.
+
+:func:`ownloss.check` says in words what is wrong with a gradient;
+:mod:`ownloss.catalogue` holds the losses to copy. Both are loaded when they are used,
+so importing ownloss costs nothing, and reading the catalogue needs no torch.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ownloss.check import Finding, LossError, Report, check
+
+__all__ = ["Finding", "LossError", "Report", "check"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the checker when it is first used."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import ownloss.check as checker
+
+    # Importing the package has set ``ownloss.check`` to it; the function is meant.
+    globals().update({public: getattr(checker, public) for public in __all__})
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    """Name what is loaded on use, too."""
+    return sorted([*globals(), *__all__])

@@ -16,11 +16,14 @@ which imports torch alone and is the reader's; below stands the evidence.
 import ast
 import difflib
 import functools
+import os
 import re
+import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["LINE", "Example", "examples", "find", "folder"]
+__all__ = ["LINE", "Example", "copy", "examples", "find", "folder", "search"]
 
 LINE = re.compile(r"^# %%", re.MULTILINE)
 """What cuts an example in two: the first line that begins with ``# %%``."""
@@ -116,9 +119,9 @@ def find(name: str) -> Example:
     Raises:
         LookupError: There is none of this name; the nearest names are given.
 
-    >>> find("hubert")
+    >>> find("pinbal")
     Traceback (most recent call last):
-    LookupError: no example is named 'hubert'; the nearest: huber
+    LookupError: no example is named 'pinbal'; the nearest: pinball
     """
     by_name = {example.name: example for example in examples()}
     if name in by_name:
@@ -127,3 +130,61 @@ def find(name: str) -> Example:
     raise LookupError(
         f"no example is named {name!r}; the nearest: {', '.join(nearest)}"
     )
+
+
+def search(word: str = "") -> tuple[Example, ...]:
+    """List the examples that have a word in name, topic, title or summary.
+
+    Args:
+        word: What to look for, in upper or lower case; every example without it.
+
+    Returns:
+        The examples, ordered by name.
+
+    >>> [example.name for example in search("huber")]
+    ['huber', 'huber_by_hand']
+    """
+    word = word.casefold()
+    return tuple(
+        example
+        for example in examples()
+        if word
+        in " ".join(
+            (example.name, example.topic, example.title, example.summary)
+        ).casefold()
+    )
+
+
+def copy(
+    names: Iterable[str], to: Path | str = ".", *, force: bool = False
+) -> list[Path]:
+    """Write what stands above the line of examples into a folder, all or none.
+
+    Args:
+        names: The names of the losses.
+        to: The folder; it is made where it does not exist.
+        force: Write over files that exist.
+
+    Returns:
+        The paths written, in the order of the names.
+
+    Raises:
+        LookupError: An example does not exist; the nearest names are given.
+        FileExistsError: A file exists, and ``force`` is not set.
+        OSError: The folder cannot be written. Nothing is left half-written.
+    """
+    chosen = [find(name) for name in dict.fromkeys(names)]
+    folder = Path(to)
+    paths = [folder / example.path.name for example in chosen]
+    taken = [str(path) for path in paths if os.path.lexists(path)]
+    if taken and not force:
+        raise FileExistsError(f"{', '.join(taken)} exists; --force writes over it")
+
+    # Written beside its place first, then moved: a full disk leaves nothing half done.
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".ownloss-") as draft:
+        for example in chosen:
+            (Path(draft) / example.path.name).write_text(example.loss, encoding="utf-8")
+        for path in paths:
+            (Path(draft) / path.name).replace(path)
+    return paths

@@ -128,7 +128,9 @@ def test_formulas_are_mathml_and_no_tex_is_left(pages):
         for code in page.select("pre, code, script, style, math"):
             code.decompose()
         article = page.find("article")
-        left = re.findall(r"\$\$?|\\[a-z]+\{|\\\(", article.get_text()) if article else []
+        left = (
+            re.findall(r"\$\$?|\\[a-z]+\{|\\\(", article.get_text()) if article else []
+        )
         assert left == [], path.relative_to(SITE)
     assert formulas > 10
 

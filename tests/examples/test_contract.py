@@ -2,6 +2,7 @@
 
 import ast
 import doctest
+import itertools
 import re
 import runpy
 import sys
@@ -12,6 +13,7 @@ from types import ModuleType
 import matplotlib.pyplot as plt
 import pytest
 import torch
+
 from ownloss import catalogue
 from ownloss.catalogue import Example
 
@@ -147,7 +149,7 @@ def test_title_first_sentence_and_length(example):
 def test_headings_are_findings(example):
     for cell in cells(example):
         lines = prose(cell).splitlines()
-        for heading, underline in zip(lines, lines[1:], strict=False):
+        for heading, underline in itertools.pairwise(lines):
             if re.fullmatch(r"-{3,}|={3,}|~{3,}", underline):
                 assert set(underline) == {"-"}, "one level of headings"
                 assert len(underline) >= len(heading)

@@ -127,9 +127,7 @@ def test_one_example_runs_and_the_others_stay_as_they_are(site):
     other = site.root / "html" / "examples" / "robust" / "other.html"
     before = other.read_text()
     assert ">23" not in before
-    output = site.build(
-        "-D", r"sphinx_gallery_conf.filename_pattern=[\\/]square\.py$"
-    )
+    output = site.build("-D", r"sphinx_gallery_conf.filename_pattern=[\\/]square\.py$")
     assert "exit 0" in output
     assert "23\n" in site.page
     assert "successfully executed 1 out of 1" in site.build()
@@ -150,8 +148,11 @@ def test_two_builds_are_alike(tmp_path):
         assert "exit 0" in site.build("-d", str(tmp_path / f"{name}-doctrees"))
         built.append(site.root / "html")
     files = [
-        {path.relative_to(html): path.read_bytes() for path in html.rglob("*.*")
-         if path.is_file() and path.suffix in {".html", ".svg", ".css"}}
+        {
+            path.relative_to(html): path.read_bytes()
+            for path in html.rglob("*.*")
+            if path.is_file() and path.suffix in {".html", ".svg", ".css"}
+        }
         for html in built
     ]
     assert files[0].keys() == files[1].keys()

@@ -1,0 +1,94 @@
+"""The catalogue: finds examples, cuts at the line, copies all or none."""
+
+import pytest
+
+from ownloss import catalogue
+from ownloss.catalogue import Example
+
+
+def test_the_line_cuts_a_script_in_two(tmp_path):
+    script = tmp_path / "topic" / "mine.py"
+    script.parent.mkdir()
+    script.write_text(
+        '"""\nMine\n====\n\nIt is\nmine.\n"""\n\nx = 1\n\n\n# %%\ny = 2\n'
+    )
+    example = Example(script)
+    assert (example.name, example.topic, example.title) == ("mine", "topic", "Mine")
+    assert example.summary == "It is mine."
+    assert example.loss.endswith("x = 1\n")
+    assert "y" not in example.loss
+
+
+def test_a_script_without_the_line_is_all_loss(tmp_path):
+    script = tmp_path / "mine.py"
+    script.write_text("x = 1\n")
+    assert Example(script).loss == "x = 1\n"
+    assert Example(script).title == Example(script).summary == ""
+
+
+def test_every_example_is_found_by_its_name():
+    assert catalogue.examples()
+    for example in catalogue.examples():
+        assert catalogue.find(example.name) is example
+
+
+def test_an_unknown_name_gives_the_nearest():
+    with pytest.raises(LookupError, match=r"'hubr'; the nearest: .*huber"):
+        catalogue.find("hubr")
+
+
+def test_search_looks_in_the_summary_too():
+    assert "huber" in [e.name for e in catalogue.search("AN OUTLIER PULLS")]
+    assert catalogue.search("no such words") == ()
+
+
+def test_copy_writes_what_stands_above_the_line(tmp_path):
+    (path,) = catalogue.copy(["huber"], tmp_path / "a" / "b")
+    assert path.read_text() == catalogue.find("huber").loss
+    assert [p.name for p in path.parent.iterdir()] == ["huber.py"]
+
+
+def test_copy_is_all_or_none(tmp_path):
+    with pytest.raises(LookupError):
+        catalogue.copy(["huber", "nosuchloss"], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_copy_overwrites_only_by_force(tmp_path):
+    mine = tmp_path / "huber.py"
+    mine.write_text("mine")
+    with pytest.raises(FileExistsError, match=r"huber\.py exists; --force"):
+        catalogue.copy(["log_cosh", "huber"], tmp_path)
+    assert mine.read_text() == "mine"
+    assert [p.name for p in tmp_path.iterdir()] == ["huber.py"]
+    catalogue.copy(["huber"], tmp_path, force=True)
+    assert mine.read_text() == catalogue.find("huber").loss
+
+
+def test_copy_does_not_write_through_a_dangling_link(tmp_path):
+    (tmp_path / "huber.py").symlink_to(tmp_path / "elsewhere.py")
+    with pytest.raises(FileExistsError):
+        catalogue.copy(["huber"], tmp_path)
+    assert not (tmp_path / "elsewhere.py").exists()
+
+
+def test_a_failure_while_writing_leaves_nothing(tmp_path, monkeypatch):
+    def full(self, *arguments, **options):
+        raise OSError(28, "No space left on device", str(self))
+
+    monkeypatch.setattr("pathlib.Path.write_text", full)
+    with pytest.raises(OSError, match="No space left"):
+        catalogue.copy(["huber"], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_where_the_folder_should_be_is_an_error(tmp_path):
+    (tmp_path / "losses").write_text("a file")
+    with pytest.raises(OSError, match="losses"):
+        catalogue.copy(["huber"], tmp_path / "losses")
+
+
+def test_a_broken_installation_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogue, "__file__", str(tmp_path / "a" / "catalogue.py"))
+    with pytest.raises(FileNotFoundError, match="install ownloss again"):
+        catalogue.folder()

@@ -1,0 +1,170 @@
+"""The command line as its user meets it."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from ownloss import catalogue
+from ownloss.cli import main
+
+HALF_MEAN = """
+import torch
+
+def fine(prediction, target):
+    return ((prediction - target) ** 2).mean()
+
+class Loss(torch.nn.Module):
+    def __init__(self, delta):
+        super().__init__()
+        self.delta = delta
+
+    def forward(self, prediction, target):
+        return self.delta * fine(prediction, target)
+
+class Wrong(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, prediction, target):
+        ctx.save_for_backward(prediction, target)
+        return ((prediction - target) ** 2).mean()
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        prediction, target = ctx.saved_tensors
+        return 2 * (prediction - target) * grad_output, None
+"""
+
+
+@pytest.fixture
+def ownloss(tmp_path, monkeypatch):
+    """Run the command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: CliRunner().invoke(main, arguments)
+
+
+@pytest.fixture
+def my_loss(tmp_path):
+    path = tmp_path / "my_loss.py"
+    path.write_text(HALF_MEAN)
+    return path
+
+
+def test_list_names_every_loss(ownloss):
+    result = ownloss("list")
+    assert result.exit_code == 0
+    for example in catalogue.examples():
+        assert example.name in result.stdout
+        assert example.summary in result.stdout
+
+
+def test_list_filters_and_speaks_json(ownloss):
+    rows = json.loads(ownloss("list", "huber", "--json").stdout)
+    assert rows[0] == {
+        "name": "huber",
+        "topic": "robust",
+        "title": "Huber",
+        "summary": "An outlier pulls as hard as any other point, and no harder.",
+    }
+
+
+def test_list_of_nothing_says_so(ownloss):
+    result = ownloss("list", "xyzzy")
+    assert result.exit_code == 1
+    assert "no loss has 'xyzzy'" in result.stderr
+
+
+def test_show_in_a_pipe_is_the_plain_source(ownloss):
+    result = ownloss("show", "huber")
+    assert result.stdout == catalogue.find("huber").loss
+
+
+def test_show_of_an_unknown_name_gives_the_nearest(ownloss):
+    result = ownloss("show", "hubr")
+    assert result.exit_code == 1
+    assert "the nearest: huber" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_copy_says_what_it_wrote_and_how_to_prove_it(ownloss, tmp_path):
+    result = ownloss("copy", "huber", "--to", "losses/")
+    assert result.exit_code == 0
+    path = tmp_path / "losses" / "huber.py"
+    assert path.read_text() == catalogue.find("huber").loss
+    assert "python -m doctest losses/huber.py" in result.stdout.replace("\\", "/")
+
+
+def test_copy_to_standard_output(ownloss, tmp_path):
+    result = ownloss("copy", "huber", "--to", "-")
+    assert result.stdout == catalogue.find("huber").loss
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_copy_never_overwrites_without_force(ownloss, tmp_path):
+    (tmp_path / "huber.py").write_text("mine")
+    result = ownloss("copy", "huber")
+    assert result.exit_code == 1
+    assert "huber.py exists; --force" in result.stderr
+    assert (tmp_path / "huber.py").read_text() == "mine"
+    assert ownloss("copy", "huber", "--force").exit_code == 0
+    assert (tmp_path / "huber.py").read_text() == catalogue.find("huber").loss
+
+
+def test_copy_into_a_file_is_a_clear_error(ownloss, tmp_path):
+    (tmp_path / "losses").write_text("a file")
+    result = ownloss("copy", "huber", "--to", "losses")
+    assert result.exit_code == 1
+    assert "nothing was written: losses: " in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_copy_of_an_unknown_name_writes_nothing(ownloss, tmp_path):
+    result = ownloss("copy", "huber", "hubr", "--to", "losses")
+    assert result.exit_code == 1
+    assert "the nearest: huber" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("loss", ["fine", "Loss(delta=2)"])
+def test_check_of_a_right_loss_exits_0(ownloss, my_loss, loss):
+    result = ownloss("check", f"my_loss.py:{loss}", "--input", "8,3", "--target", "8,3")
+    assert result.exit_code == 0, result.output
+
+
+def test_check_of_a_wrong_loss_exits_1_and_says_why(ownloss, my_loss):
+    arguments = (
+        "my_loss.py:Wrong",
+        "--input",
+        "8,3:float64",
+        "--target",
+        "8,3:float64",
+    )
+    result = ownloss("check", *arguments)
+    assert result.exit_code == 1, result.output
+    assert "24" in result.stdout, "8 x 3 elements: the factor that is missing"
+    report = json.loads(ownloss("check", *arguments, "--json").stdout)
+    assert report["ok"] is False
+    assert report["findings"][0]["kind"] == "scale"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("my_loss.py", "--input", "8"), "expected FILE.py:NAME"),
+        (("gone.py:Loss", "--input", "8"), "no file 'gone.py'"),
+        (("my_loss.py:Lss", "--input", "8"), "has no 'Lss'; it has fine, Loss"),
+        (("my_loss.py:Loss", "--input", "8"), "wants arguments"),
+        (("my_loss.py:fine", "--input", "8x3"), "got '8x3'"),
+        (("my_loss.py:fine", "--input", "8:float31"), "got '8:float31'"),
+        (("my_loss.py:fine", "--input", "8:labels:0"), "got '8:labels:0'"),
+        (("my_loss.py:fine", "--input", "labels:3"), "got 'labels:3'"),
+        (("broken.py:fine", "--input", "8"), "broken.py cannot be run: ZeroDivision"),
+    ],
+)
+def test_check_that_cannot_run_exits_2_in_one_line(
+    ownloss, my_loss, tmp_path, arguments, message
+):
+    (tmp_path / "broken.py").write_text("1 / 0\n")
+    result = ownloss("check", *arguments)
+    assert result.exit_code == 2, result.output
+    assert message in result.stderr
+    assert "Traceback" not in result.output
