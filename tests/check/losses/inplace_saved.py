@@ -6,12 +6,13 @@ from torch import nn
 from torch.autograd import Function
 
 from . import mistake, right
+from .evidence import formula
 from .inputs import binary, classification, normal, regression
 
 
-@mistake("inplace-saved", reference=F.mse_loss)
+@mistake("inplace-saved", reference=F.mse_loss, shows=formula)
 def residual_squared_in_place():
-    """forward saves the residual and then squares it in place."""
+    """forward saves the residual and then squares it in place; nothing raises."""
 
     class MSE(Function):
         @staticmethod

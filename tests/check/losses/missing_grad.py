@@ -1,5 +1,7 @@
 """An input or a parameter that matters gets None or zeros."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -56,7 +58,9 @@ def mutual_learning_with_the_peer():
     return SoftCrossEntropy.apply, inputs
 
 
-@mistake("missing-grad")
+@mistake(
+    "missing-grad", reference=lambda p, t: ((p - t) ** 2 * math.exp(-0.3) + 0.3).mean()
+)
 def learned_uncertainty_gets_none():
     """The module's learnable log variance goes through apply and gets None."""
 

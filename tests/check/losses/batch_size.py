@@ -1,0 +1,184 @@
+"""The loss knows a batch size that the batch does not have."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.autograd import Function
+
+from . import mistake, right
+from .inputs import binary, classification, labels, normal, regression
+
+
+def _six_of_twenty():
+    return regression(6, 3)
+
+
+@mistake("batch-size", reference=lambda p, t: ((p - t) ** 2).sum(1).mean())
+def divided_by_the_configured_batch_size():
+    """A sum divided by config.batch_size, whatever the batch."""
+
+    class SquaredError(nn.Module):
+        def __init__(self, batch_size):
+            super().__init__()
+            self.batch_size = batch_size
+
+        def forward(self, prediction, target):
+            return ((prediction - target) ** 2).sum() / self.batch_size
+
+    return SquaredError(batch_size=20), _six_of_twenty()
+
+
+@right(reference=lambda p, t: ((p - t) ** 2).sum(1).mean())
+def divided_by_the_batch_at_hand():
+    """The same, by len(prediction)."""
+
+    def squared_error(prediction, target):
+        return ((prediction - target) ** 2).sum() / len(prediction)
+
+    return squared_error, _six_of_twenty()
+
+
+def _nt_xent(a, b, temperature=0.5):
+    z = F.normalize(torch.cat([a, b]), dim=1)
+    sim = z @ z.T / temperature
+    sim = sim.masked_fill(torch.eye(len(z), dtype=torch.bool), -torch.inf)
+    n = len(a)
+    partner = torch.cat([torch.arange(n, 2 * n), torch.arange(n)])
+    return F.cross_entropy(sim, partner)
+
+
+@mistake("batch-size", reference=_nt_xent)
+def contrastive_mask_of_one_batch_size():
+    """NT-Xent: masks built for one batch size fail on the last, smaller batch."""
+
+    class NTXent(nn.Module):
+        def __init__(self, batch_size, temperature=0.5):
+            super().__init__()
+            n = 2 * batch_size
+            self.batch_size, self.temperature = batch_size, temperature
+            self.register_buffer("eye", torch.eye(n, dtype=torch.bool))
+            partner = torch.arange(n).roll(batch_size)
+            self.register_buffer("partner", partner)
+
+        def forward(self, a, b):
+            z = F.normalize(torch.cat([a, b]), dim=1)
+            sim = z @ z.T / self.temperature
+            sim = sim.masked_fill(self.eye, float("-inf"))
+            return F.cross_entropy(sim, self.partner)
+
+    inputs = normal(5, 4, seed=1, grad=True), normal(5, 4, seed=2, grad=True)
+    return NTXent(batch_size=5), inputs
+
+
+@right(reference=_nt_xent)
+def contrastive_mask_of_any_batch():
+    """The same with masks made on the fly."""
+
+    class NTXent(nn.Module):
+        def __init__(self, temperature=0.5):
+            super().__init__()
+            self.temperature = temperature
+
+        def forward(self, a, b):
+            n = len(a)
+            z = F.normalize(torch.cat([a, b]), dim=1)
+            sim = z @ z.T / self.temperature
+            eye = torch.eye(2 * n, dtype=torch.bool)
+            sim = sim.masked_fill(eye, float("-inf"))
+            return F.cross_entropy(sim, torch.arange(2 * n).roll(n))
+
+    inputs = normal(5, 4, seed=1, grad=True), normal(5, 4, seed=2, grad=True)
+    return NTXent(), inputs
+
+
+@mistake("batch-size", reference=F.cross_entropy)
+def squeeze_eats_a_batch_of_one():
+    """squeeze() without dim removes the batch dimension of a single sample."""
+
+    def loss(logits, target):
+        log_p = F.log_softmax(logits, dim=1)
+        picked = log_p.gather(1, target.unsqueeze(1)).squeeze()
+        return -sum(picked[i] for i in range(picked.shape[0])) / picked.shape[0]
+
+    return loss, classification(4, 5)
+
+
+@mistake("batch-size", reference=lambda p, t: (p - t).abs().mean((1, 2)).mean())
+def view_with_the_configured_batch():
+    """Time series: view(self.batch_size, -1) fails on the last batch."""
+
+    class SeriesL1(nn.Module):
+        def __init__(self, batch_size=4):
+            super().__init__()
+            self.batch_size = batch_size
+
+        def forward(self, prediction, target):
+            error = (prediction - target).abs()
+            return error.reshape(self.batch_size, -1).mean(dim=1).mean()
+
+    return SeriesL1(), regression(4, 3, 2)
+
+
+def _kld(recon, target, mu, log_var):
+    bce = F.binary_cross_entropy_with_logits(recon, target, reduction="sum")
+    kld = -0.5 * (1 + log_var - mu**2 - log_var.exp()).sum()
+    return (bce + kld) / len(recon)
+
+
+@mistake("batch-size", reference=_kld)
+def vae_normalised_by_a_constant():
+    """VAE: the KL term is divided by batch_size * input size of the script."""
+    batch_size, features = 128, 6
+
+    def vae_loss(recon, target, mu, log_var):
+        bce = F.binary_cross_entropy_with_logits(recon, target, reduction="sum")
+        kld = -0.5 * torch.sum(1 + log_var - mu.pow(2) - log_var.exp())
+        return bce / batch_size + kld / batch_size
+
+    inputs = (
+        normal(8, features, seed=1, grad=True),
+        binary(8, features, seed=2),
+        normal(8, 2, seed=3, grad=True),
+        normal(8, 2, seed=4, grad=True),
+    )
+    return vae_loss, inputs
+
+
+@mistake(
+    "batch-size",
+    reference=lambda x, t: F.binary_cross_entropy_with_logits(x, 0.9 * t),
+)
+def label_buffers_of_one_batch():
+    """GAN: the smoothed labels are a buffer of the batch size given at construction."""
+
+    class DiscriminatorLoss(nn.Module):
+        def __init__(self, batch_size):
+            super().__init__()
+            self.register_buffer("real", torch.full((batch_size, 1), 0.9).double())
+
+        def forward(self, logits, is_real):
+            return F.binary_cross_entropy_with_logits(logits, self.real * is_real)
+
+    inputs = normal(6, 1, seed=1, grad=True), binary(6, 1, seed=2)
+    return DiscriminatorLoss(6), inputs
+
+
+@mistake("batch-size", reference=F.cross_entropy)
+def function_divides_by_a_global():
+    """forward and backward agree on BATCH_SIZE = 32: gradcheck passes."""
+    batch_size = 32
+
+    class CrossEntropy(Function):
+        @staticmethod
+        def forward(ctx, logits, target):
+            log_p = logits.log_softmax(1)
+            ctx.save_for_backward(logits, target)
+            return F.nll_loss(log_p, target, reduction="sum") / batch_size
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            logits, target = ctx.saved_tensors
+            grad = logits.softmax(1) - F.one_hot(target, logits.size(1))
+            return grad_output * grad / batch_size, None
+
+    return CrossEntropy.apply, (normal(7, 3, seed=1, grad=True), labels(3, 7))

@@ -1,0 +1,153 @@
+"""A backward that autograd never calls."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.autograd import Function
+
+from . import mistake, right
+from .evidence import backward_never_runs
+from .inputs import binary, classification, labels, normal, regression
+
+
+@mistake("dead-backward", shows=backward_never_runs)
+def reversal_as_a_module():
+    """A domain loss whose gradient reversal is a Module with a backward."""
+
+    class GradientReversal(nn.Module):
+        def forward(self, x):
+            return x
+
+        def backward(self, grad_output):
+            return -grad_output
+
+    class DomainLoss(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.reverse = GradientReversal()
+
+        def forward(self, features, domain):
+            return F.cross_entropy(self.reverse(features), domain)
+
+    return DomainLoss(), classification(6, 2)
+
+
+@mistake("dead-backward", reference=F.mse_loss, shows=backward_never_runs)
+def backward_on_the_loss_module():
+    """A Module with forward and backward, as in the lecture notes."""
+
+    class MSELoss(nn.Module):
+        def forward(self, prediction, target):
+            self.diff = prediction - target
+            return (self.diff**2).mean()
+
+        def backward(self):
+            return 2 * self.diff / self.diff.numel()
+
+    return MSELoss(), regression(5, 3)
+
+
+@mistake("dead-backward", shows=backward_never_runs)
+def forward_of_a_function_called():
+    """Function.forward is called directly, so its clipped backward never runs."""
+
+    class ClippedSquare(Function):
+        @staticmethod
+        def forward(ctx, residual):
+            if ctx is not None:
+                ctx.save_for_backward(residual)
+            return residual**2
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            (residual,) = ctx.saved_tensors
+            return grad_output * (2 * residual).clamp(-1, 1)
+
+    class RobustLoss(nn.Module):
+        def forward(self, prediction, target):
+            return ClippedSquare.forward(None, prediction - target).mean()
+
+    return RobustLoss(), regression(6, 2)
+
+
+@mistake("dead-backward", shows=backward_never_runs)
+def new_style_forward_called():
+    """setup_context style makes forward callable without ctx; backward is dead."""
+
+    class RoundSTE(Function):
+        @staticmethod
+        def forward(x):
+            return torch.round(x)
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            pass
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            return grad_output
+
+    def quantised_mse(prediction, target):
+        return F.mse_loss(RoundSTE.forward(4 * prediction) / 4 + prediction, target)
+
+    return quantised_mse, regression(8)
+
+
+@mistake("dead-backward", reference=F.cross_entropy, shows=backward_never_runs)
+def instance_style_function():
+    """Legacy: a Function-like Module that saves tensors on self for its backward."""
+
+    class SoftmaxLoss(nn.Module):
+        def forward(self, logits, target):
+            self.save_for_backward(logits, target)
+            return F.nll_loss(logits.log_softmax(1), target)
+
+        def save_for_backward(self, *tensors):
+            self.saved_tensors = tensors
+
+        def backward(self, grad_output):
+            logits, target = self.saved_tensors
+            p = logits.softmax(1)
+            return grad_output * (p - F.one_hot(target, p.size(1))) / len(p), None
+
+    return SoftmaxLoss(), classification(5, 4)
+
+
+@mistake("dead-backward", shows=backward_never_runs)
+def base_class_supplies_backward():
+    """A base class scales gradients by class weight; no Module is asked for it."""
+
+    class WeightedGradient(nn.Module):
+        def __init__(self, weight):
+            super().__init__()
+            self.register_buffer("weight", torch.tensor(weight).double())
+
+        def backward(self, grad_output):
+            return grad_output * self.weight
+
+    class WeightedBCE(WeightedGradient):
+        def forward(self, logits, target):
+            return F.binary_cross_entropy_with_logits(logits, target)
+
+    inputs = normal(6, 2, seed=1, grad=True), binary(6, 2, seed=2)
+    return WeightedBCE([1.0, 5.0]), inputs
+
+
+@right(intentional=True)
+def reversal_as_a_function():
+    """Gradient reversal as it is meant: a Function called by apply."""
+
+    class GradientReversal(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.view_as(x)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            return -grad_output
+
+    class DomainLoss(nn.Module):
+        def forward(self, features, domain):
+            return F.cross_entropy(GradientReversal.apply(features), domain)
+
+    return DomainLoss(), (normal(6, 2, seed=1, grad=True), labels(2, 6))

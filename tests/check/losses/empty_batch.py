@@ -1,0 +1,246 @@
+"""0 / 0 or an error when nothing is selected."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from . import mistake, right
+from .inputs import binary, classification, labels, normal, regression, uniform
+
+
+def _focal_sum(logits, target):
+    ce = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    pt = torch.exp(-ce)
+    return ((1 - pt) ** 2 * ce).sum()
+
+
+def _no_positives():
+    return normal(3, 5, seed=1, grad=True), torch.zeros(3, 5, dtype=torch.float64)
+
+
+@mistake(
+    "empty-batch",
+    reference=lambda x, t: _focal_sum(x, t) / t.sum().clamp(min=1),
+    at=_no_positives,
+)
+def focal_divided_by_the_positives():
+    """Detection focal loss: an image without objects divides by 0."""
+
+    class FocalLoss(nn.Module):
+        def __init__(self, gamma=2):
+            super().__init__()
+            self.gamma = gamma
+
+        def forward(self, logits, target):
+            ce = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+            pt = torch.exp(-ce)
+            loss = (1 - pt) ** self.gamma * ce
+            return loss.sum() / target.sum()
+
+    return FocalLoss(), (normal(3, 5, seed=1, grad=True), binary(3, 5, seed=2))
+
+
+@right(reference=lambda x, t: _focal_sum(x, t) / t.sum().clamp(min=1))
+def focal_divided_by_at_least_one():
+    """The same with clamp(min=1)."""
+
+    def focal(logits, target):
+        ce = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+        loss = (1 - torch.exp(-ce)) ** 2 * ce
+        return loss.sum() / target.sum().clamp(min=1)
+
+    return focal, (normal(3, 5, seed=1, grad=True), binary(3, 5, seed=2))
+
+
+def _with_mask(value=None):
+    prediction, target = regression(4, 6)
+    mask = binary(4, 6, seed=7).bool()
+    return prediction, target, mask if value is None else torch.full_like(mask, value)
+
+
+def _masked_l1(prediction, target, mask):
+    return ((prediction - target).abs() * mask).sum() / mask.sum().clamp(min=1)
+
+
+@mistake("empty-batch", reference=_masked_l1, at=lambda: _with_mask(False))
+def mean_of_a_selection():
+    """Depth: the mean over no valid pixel is NaN."""
+
+    def masked_l1(prediction, target, mask):
+        return (prediction[mask] - target[mask]).abs().mean()
+
+    return masked_l1, _with_mask()
+
+
+def _tokens(ignored=False):
+    logits = normal(2, 5, 7, seed=1, grad=True)
+    target = labels(7, 2, 5, seed=2)
+    target[0, 3:] = -100
+    if ignored:
+        target[:] = -100
+    return logits, target
+
+
+def _token_mean(logits, target):
+    loss = F.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="sum")
+    return loss / (target != -100).sum().clamp(min=1)
+
+
+@mistake("empty-batch", reference=_token_mean, at=lambda: _tokens(ignored=True))
+def all_labels_ignored():
+    """Masked language modelling: no masked token in the batch, 0 / 0."""
+
+    class MLMLoss(nn.Module):
+        def forward(self, logits, target):
+            logits, target = logits.view(-1, logits.size(-1)), target.view(-1)
+            loss = F.cross_entropy(logits, target, ignore_index=-100, reduction="sum")
+            return loss / (target != -100).sum()
+
+    return MLMLoss(), _tokens()
+
+
+@right(reference=_token_mean)
+def all_labels_ignored_gives_zero():
+    """The same with a clamped count."""
+
+    def mlm_loss(logits, target):
+        loss = F.cross_entropy(
+            logits.reshape(-1, logits.size(-1)), target.reshape(-1), reduction="sum"
+        )
+        return loss / (target != -100).sum().clamp(min=1)
+
+    return mlm_loss, _tokens()
+
+
+def _without_class_two():
+    logits, _ = classification(6, 3)
+    return logits, torch.tensor([0, 1, 0, 1, 1, 0])
+
+
+def _per_class_mean(logits, target):
+    loss = F.cross_entropy(logits, target, reduction="none")
+    present = target.unique()
+    return torch.stack([loss[target == c].mean() for c in present]).mean()
+
+
+@mistake("empty-batch", reference=_per_class_mean, at=_without_class_two)
+def a_class_without_samples():
+    """Balanced cross-entropy: the mean over a class that is not in the batch."""
+
+    class ClassBalanced(nn.Module):
+        def __init__(self, num_classes=3):
+            super().__init__()
+            self.num_classes = num_classes
+
+        def forward(self, logits, target):
+            loss = F.cross_entropy(logits, target, reduction="none")
+            total = 0
+            for c in range(self.num_classes):
+                total = total + loss[target == c].mean()
+            return total / self.num_classes
+
+    logits, _ = classification(6, 3)
+    return ClassBalanced(), (logits, torch.tensor([0, 2, 1, 1, 2, 0]))
+
+
+def _hard_triplets(embedding, target):
+    d = torch.cdist(embedding, embedding)
+    same = target[:, None] == target[None]
+    far = d.masked_fill(~same, -torch.inf).amax(1)
+    near = d.masked_fill(same, torch.inf).amin(1)
+    loss = F.relu(far - near + 0.3)
+    return torch.where(near.isinf(), 0.0, loss).mean()
+
+
+@mistake(
+    "empty-batch",
+    reference=_hard_triplets,
+    at=lambda: (normal(6, 4, seed=1, grad=True), torch.zeros(6, dtype=torch.long)),
+)
+def no_negative_to_mine():
+    """Batch-hard triplets: a batch of one identity has no negative; min() raises."""
+
+    def batch_hard(embedding, target, margin=0.3):
+        distance = torch.cdist(embedding, embedding)
+        losses = []
+        for i in range(len(target)):
+            positive = distance[i][target == target[i]].max()
+            negative = distance[i][target != target[i]].min()
+            losses.append(F.relu(positive - negative + margin))
+        return torch.stack(losses).mean()
+
+    return batch_hard, (normal(6, 4, seed=1, grad=True), labels(2, 6, seed=2))
+
+
+def _sum_over_events(theta, event):
+    log_risk = torch.logcumsumexp(theta, 0)
+    return -((theta - log_risk) * event).sum() / event.sum().clamp(min=1)
+
+
+@mistake(
+    "empty-batch",
+    reference=_sum_over_events,
+    at=lambda: (normal(7, seed=1, grad=True), torch.zeros(7, dtype=torch.float64)),
+)
+def no_event_in_the_batch():
+    """Survival: all censored, so the likelihood is divided by 0 events."""
+
+    class CoxLoss(nn.Module):
+        def forward(self, theta, event):
+            log_risk = torch.logcumsumexp(theta, dim=0)
+            uncensored = (theta - log_risk) * event
+            return -uncensored.sum() / event.sum()
+
+    return CoxLoss(), (normal(7, seed=1, grad=True), binary(7, seed=2))
+
+
+def _weights(zero=False):
+    prediction, target = regression(5)
+    weight = uniform(5, seed=3)
+    return prediction, target, weight * 0 if zero else weight
+
+
+@mistake(
+    "empty-batch",
+    reference=lambda p, t, w: (w * (p - t) ** 2).sum() / w.sum().clamp(min=1e-12),
+    at=lambda: _weights(zero=True),
+)
+def weights_sum_to_zero():
+    """Importance weights of a batch that are all 0."""
+
+    def weighted_mse(prediction, target, weight):
+        weight = weight / weight.sum()
+        return (weight * (prediction - target) ** 2).sum()
+
+    return weighted_mse, _weights()
+
+
+def _box_batch(empty=False):
+    boxes = normal(2, 4, 4, seed=1, grad=True)
+    positive = torch.tensor([[1, 0, 1, 0], [0, 1, 0, 0]]).bool()
+    if empty:
+        positive[1] = False
+    return boxes, normal(2, 4, 4, seed=2), positive
+
+
+def _boxes(boxes, target, positive):
+    losses = [
+        (b[m] - t[m]).abs().sum() / m.sum().clamp(min=1)
+        for b, t, m in zip(boxes, target, positive, strict=True)
+    ]
+    return torch.stack(losses).mean()
+
+
+@mistake("empty-batch", reference=_boxes, at=lambda: _box_batch(empty=True))
+def an_image_without_positive_anchors():
+    """Per-image box loss: one image without positives makes the batch NaN."""
+
+    class BoxLoss(nn.Module):
+        def forward(self, boxes, target, positive):
+            losses = []
+            for b, t, mask in zip(boxes, target, positive, strict=True):
+                num_pos = mask.sum()
+                losses.append(F.l1_loss(b[mask], t[mask], reduction="sum") / num_pos)
+            return sum(losses) / len(losses)
+
+    return BoxLoss(), _box_batch()

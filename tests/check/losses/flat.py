@@ -1,0 +1,136 @@
+"""The loss does not change when the prediction changes a little."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from . import mistake, right
+from .inputs import binary, classification, labels, normal, regression, uniform
+
+
+@mistake("flat", reference=F.cross_entropy)
+def error_rate_by_argmax():
+    """1 - accuracy: argmax has no gradient."""
+
+    def error_rate(logits, target):
+        predicted = logits.argmax(dim=1)
+        return (predicted != target).double().mean()
+
+    return error_rate, classification(8, 3)
+
+
+def _soft_f1(p, t):
+    tp = (p * t).sum()
+    return 1 - 2 * tp / (p.sum() + t.sum() + 1e-8)
+
+
+@mistake("flat", reference=_soft_f1)
+def f1_of_thresholded_probabilities():
+    """F1 loss on (p > 0.5)."""
+
+    class F1Loss(nn.Module):
+        def __init__(self, threshold=0.5):
+            super().__init__()
+            self.threshold = threshold
+
+        def forward(self, probability, target):
+            hard = (probability > self.threshold).to(target.dtype)
+            tp = (hard * target).sum()
+            return 1 - 2 * tp / (hard.sum() + target.sum() + 1e-8)
+
+    return F1Loss(), (uniform(12, seed=1, grad=True), binary(12, seed=2))
+
+
+@right(reference=_soft_f1)
+def f1_of_soft_counts():
+    """The same with the probabilities themselves."""
+
+    class SoftF1(nn.Module):
+        def forward(self, probability, target):
+            tp = (probability * target).sum()
+            return 1 - 2 * tp / (probability.sum() + target.sum() + 1e-8)
+
+    return SoftF1(), (uniform(12, seed=1, grad=True), binary(12, seed=2))
+
+
+@mistake("flat", reference=lambda p, t: F.mse_loss(p, t.double()))
+def rounded_ratings():
+    """Ratings are rounded to stars before they are compared."""
+
+    def star_mse(prediction, stars):
+        return F.mse_loss(torch.round(prediction), stars.to(prediction.dtype))
+
+    return star_mse, (uniform(7, high=4.9, seed=1, grad=True), labels(5, 7, seed=2))
+
+
+@mistake("flat", reference=F.l1_loss)
+def compares_the_target_with_itself():
+    """A typo: the prediction is never used."""
+
+    class L1Loss(nn.Module):
+        def forward(self, prediction, target):
+            diff = torch.abs(target - target)
+            return diff.mean()
+
+    return L1Loss(), regression(4, 2)
+
+
+def _pixel_bce(logits, mask):
+    return F.binary_cross_entropy_with_logits(logits, mask)
+
+
+@mistake("flat", reference=_pixel_bce)
+def iou_of_rounded_masks():
+    """IoU of torch.round(sigmoid(x)): a gradient of zeros, not of None."""
+
+    class IoULoss(nn.Module):
+        def forward(self, logits, mask):
+            p = torch.round(torch.sigmoid(logits))
+            inter = (p * mask).sum((1, 2, 3))
+            union = (p + mask - p * mask).sum((1, 2, 3))
+            return (1 - (inter + 1e-6) / (union + 1e-6)).mean()
+
+    return IoULoss(), (normal(2, 1, 5, 5, seed=1, grad=True), binary(2, 1, 5, 5))
+
+
+def _spearman_proxy(prediction, target):
+    p = prediction - prediction.mean()
+    t = target - target.mean()
+    return 1 - (p * t).sum() / (p.norm() * t.norm())
+
+
+@mistake("flat", reference=_spearman_proxy)
+def rank_correlation():
+    """Spearman by double argsort: ranks are constants."""
+
+    def spearman_loss(prediction, target):
+        rank_p = prediction.argsort().argsort().to(prediction.dtype)
+        rank_t = target.argsort().argsort().to(prediction.dtype)
+        rank_p = rank_p - rank_p.mean()
+        rank_t = rank_t - rank_t.mean()
+        return 1 - (rank_p * rank_t).sum() / (rank_p.norm() * rank_t.norm())
+
+    return spearman_loss, regression(9)
+
+
+@mistake("flat", reference=F.hinge_embedding_loss)
+def sign_agreement():
+    """Counts sign disagreements."""
+
+    def sign_loss(score, target):
+        return (1 - torch.sign(score) * target).mean() / 2
+
+    return sign_loss, (normal(10, seed=1, grad=True), 2 * binary(10, seed=2) - 1)
+
+
+@mistake("flat", reference=lambda p, t: F.mse_loss(p, t))
+def pixels_clamped_away():
+    """Pixels in 0 to 255 are clamped to 0 to 1: every one of them saturates."""
+
+    class ReconstructionLoss(nn.Module):
+        def forward(self, image, target):
+            image = image.clamp(0.0, 1.0)
+            return ((image - target / 255.0) ** 2).mean()
+
+    image = uniform(2, 3, 4, 4, low=2.0, high=255.0, seed=1, grad=True)
+    return ReconstructionLoss(), (image, uniform(2, 3, 4, 4, high=255.0, seed=2))

@@ -1,0 +1,150 @@
+"""Entries that should be ignored still count."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from . import mistake, right
+from .evidence import (
+    an_ignored_nan_spoils_the_loss,
+    ignored_rows_get_a_gradient,
+)
+from .inputs import binary, labels, normal, regression
+
+
+def _masked():
+    prediction, target = regression(4, 5)
+    mask = binary(4, 5, seed=7)
+    return prediction, target, mask
+
+
+def _masked_mse(prediction, target, mask):
+    keep = mask.bool()
+    r = torch.where(keep, prediction - target, torch.zeros_like(prediction))
+    return (r**2).sum() / keep.sum().clamp(min=1)
+
+
+@mistake("mask-leak", reference=_masked_mse, shows=an_ignored_nan_spoils_the_loss)
+def zero_times_nan():
+    """Masked by multiplication: a NaN in a masked target makes the loss NaN."""
+
+    def masked_mse(prediction, target, mask):
+        loss = (prediction - target) ** 2 * mask
+        return loss.sum() / mask.sum().clamp(min=1)
+
+    return masked_mse, _masked()
+
+
+@right(reference=_masked_mse)
+def selected_by_where():
+    """The same, selected by torch.where before anything is computed."""
+
+    def masked_mse(prediction, target, mask):
+        target = torch.where(mask.bool(), target, prediction.detach())
+        loss = (prediction - target) ** 2
+        return loss.sum() / mask.sum().clamp(min=1)
+
+    return masked_mse, _masked()
+
+
+@mistake("mask-leak", reference=_masked_mse, shows=ignored_rows_get_a_gradient)
+def inverted_mask():
+    """True means valid to the caller, and padding to the loss."""
+
+    class MaskedMSE(nn.Module):
+        def forward(self, prediction, target, mask):
+            loss = F.mse_loss(prediction, target, reduction="none")
+            loss = loss.masked_fill(mask.bool(), 0.0)
+            return loss.sum() / (1 - mask).sum().clamp(min=1)
+
+    return MaskedMSE(), _masked()
+
+
+def _padded_tokens():
+    logits = normal(6, 5, seed=1, grad=True)
+    target = labels(5, 6, seed=2)
+    target[2] = target[5] = -100
+    return logits, target
+
+
+def _smoothed(logits, target):
+    return F.cross_entropy(logits, target, label_smoothing=0.1)
+
+
+@mistake("mask-leak", reference=_smoothed, shows=ignored_rows_get_a_gradient)
+def smoothing_of_padding():
+    """Label smoothing: the uniform part is averaged over padding as well."""
+
+    class LabelSmoothing(nn.Module):
+        def __init__(self, eps=0.1, ignore_index=-100):
+            super().__init__()
+            self.eps, self.ignore_index = eps, ignore_index
+
+        def forward(self, logits, target):
+            log_p = F.log_softmax(logits, dim=-1)
+            nll = F.nll_loss(log_p, target, ignore_index=self.ignore_index)
+            smooth = -log_p.mean(dim=-1).mean()
+            return (1 - self.eps) * nll + self.eps * smooth
+
+    return LabelSmoothing(), _padded_tokens()
+
+
+@right(reference=_smoothed)
+def smoothing_of_tokens_only():
+    """The same with padding dropped from both parts."""
+
+    def smoothed(logits, target):
+        keep = target != -100
+        log_p = F.log_softmax(logits, dim=-1)[keep]
+        nll = F.nll_loss(log_p, target[keep])
+        return 0.9 * nll - 0.1 * log_p.mean(dim=-1).mean()
+
+    return smoothed, _padded_tokens()
+
+
+@mistake("mask-leak", reference=F.cross_entropy, shows=ignored_rows_get_a_gradient)
+def ignored_labels_clamped_to_class_zero():
+    """one_hot refuses -100, so the labels are clamped: padding becomes class 0."""
+
+    def soft_target_ce(logits, target):
+        one_hot = F.one_hot(target.clamp(min=0), logits.size(-1)).to(logits.dtype)
+        per_token = -(one_hot * logits.log_softmax(-1)).sum(-1)
+        return per_token.sum() / (target != -100).sum()
+
+    return soft_target_ce, _padded_tokens()
+
+
+def _sequence():
+    lengths = torch.tensor([5, 3, 2])
+    return normal(3, 5, seed=1, grad=True), normal(3, 5, seed=2), lengths
+
+
+def _centred(prediction, target, lengths):
+    losses = [
+        (p[:n] - p[:n].mean() - t[:n] + t[:n].mean()).pow(2).mean()
+        for p, t, n in zip(prediction, target, lengths.tolist(), strict=True)
+    ]
+    return torch.stack(losses).mean()
+
+
+def _padding_matters(case):
+    loss, (prediction, target, lengths) = case.fresh()
+    changed = prediction.detach().clone()
+    changed[2, 4] += 1.0
+    assert loss(changed, target, lengths) != loss(prediction, target, lengths)
+
+
+@mistake("mask-leak", reference=_centred, shows=_padding_matters)
+def padding_in_the_mean():
+    """The sequence mean that is subtracted is taken over the padding too."""
+
+    class CentredMSE(nn.Module):
+        def forward(self, prediction, target, lengths):
+            steps = torch.arange(prediction.size(1))
+            mask = (steps[None] < lengths[:, None]).to(prediction.dtype)
+            p = prediction - prediction.mean(1, keepdim=True)
+            t = target - target.mean(1, keepdim=True)
+            per_row = ((p - t) ** 2 * mask).sum(1) / mask.sum(1)
+            return per_row.mean()
+
+    return CentredMSE(), _sequence()

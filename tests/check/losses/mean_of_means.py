@@ -1,0 +1,170 @@
+"""Micro-batches or rows of different sizes weighted alike."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from . import mistake, right
+from .inputs import labels, normal
+
+
+def _micro_batches():
+    sizes = (2, 10, 3)
+    logits = [normal(n, 4, seed=n, grad=True) for n in sizes]
+    return logits, [labels(4, n, seed=n) for n in sizes]
+
+
+def _whole(logits, targets):
+    return F.cross_entropy(torch.cat(list(logits)), torch.cat(list(targets)))
+
+
+@mistake("mean-of-means", reference=_whole)
+def micro_batches_weighted_alike():
+    """Gradient accumulation: the mean of the means of uneven micro-batches."""
+
+    def accumulated(logits, targets):
+        total = 0.0
+        for x, t in zip(logits, targets, strict=True):
+            total = total + F.cross_entropy(x, t) / len(logits)
+        return total
+
+    return accumulated, _micro_batches()
+
+
+@right(reference=_whole)
+def micro_batches_by_their_samples():
+    """The same, summed and divided once."""
+
+    def accumulated(logits, targets):
+        count = sum(len(t) for t in targets)
+        return sum(
+            F.cross_entropy(x, t, reduction="sum") / count
+            for x, t in zip(logits, targets, strict=True)
+        )
+
+    return accumulated, _micro_batches()
+
+
+@mistake("mean-of-means", reference=_whole)
+def fixed_accumulation_steps():
+    """The sum of means over gradient_accumulation_steps = 4, though 3 came."""
+
+    class Accumulated(nn.Module):
+        def __init__(self, accumulation_steps=4):
+            super().__init__()
+            self.accumulation_steps = accumulation_steps
+            self.criterion = nn.CrossEntropyLoss()
+
+        def forward(self, logits, targets):
+            losses = [
+                self.criterion(x, t) for x, t in zip(logits, targets, strict=True)
+            ]
+            return torch.stack(losses).sum() / self.accumulation_steps
+
+    return Accumulated(), _micro_batches()
+
+
+def _tokens(rows=3, steps=6, classes=5):
+    logits = normal(rows, steps, classes, seed=1, grad=True)
+    target = labels(classes, rows, steps, seed=2)
+    target[1, 1:] = -100
+    target[2, 3:] = -100
+    return logits, target
+
+
+def _token_mean(logits, target):
+    return F.cross_entropy(logits.flatten(0, 1), target.flatten())
+
+
+@mistake("mean-of-means", reference=_token_mean)
+def sentences_weighted_alike():
+    """Language model: the mean over rows of the mean over their tokens."""
+
+    class SequenceLoss(nn.Module):
+        def forward(self, logits, target):
+            nll = F.cross_entropy(logits.transpose(1, 2), target, reduction="none")
+            keep = (target != -100).to(nll.dtype)
+            per_row = (nll * keep).sum(1) / keep.sum(1).clamp(min=1)
+            return per_row.mean()
+
+    return SequenceLoss(), _tokens()
+
+
+@right(reference=_token_mean)
+def tokens_weighted_alike():
+    """The same over all tokens."""
+
+    class SequenceLoss(nn.Module):
+        def forward(self, logits, target):
+            nll = F.cross_entropy(logits.transpose(1, 2), target, reduction="none")
+            count = (target != -100).sum().clamp(min=1)
+            return nll.sum() / count
+
+    return SequenceLoss(), _tokens()
+
+
+@mistake("mean-of-means", reference=_token_mean)
+def chunks_of_the_batch_averaged():
+    """The batch is cut into chunks to save memory, and their means averaged."""
+
+    def chunked(logits, target, chunks=2):
+        losses = [
+            F.cross_entropy(x.reshape(-1, x.size(-1)), t.reshape(-1))
+            for x, t in zip(logits.chunk(chunks), target.chunk(chunks), strict=True)
+        ]
+        return sum(losses) / chunks
+
+    return chunked, _tokens()
+
+
+def _by_dataset(prediction, target, source):
+    return F.mse_loss(prediction, target)
+
+
+def _sourced():
+    source = torch.tensor([0, 0, 0, 0, 1, 0, 1, 0])
+    return normal(8, 2, seed=1, grad=True), normal(8, 2, seed=2), source
+
+
+@mistake("mean-of-means", reference=_by_dataset)
+def workers_averaged():
+    """What DDP does to uneven shards: every worker's mean counts the same."""
+
+    class ShardedMSE(nn.Module):
+        def __init__(self, world_size=2):
+            super().__init__()
+            self.world_size = world_size
+
+        def forward(self, prediction, target, rank):
+            total = 0.0
+            for worker in range(self.world_size):
+                mine = rank == worker
+                total = total + F.mse_loss(prediction[mine], target[mine])
+            return total / self.world_size
+
+    return ShardedMSE(), _sourced()
+
+
+def _episodes():
+    rewards = [normal(n, seed=n) for n in (3, 7, 2)]
+    log_probs = [(-normal(n, seed=n + 20).abs()).requires_grad_() for n in (3, 7, 2)]
+    return {"log_probs": log_probs, "returns": rewards}
+
+
+@mistake(
+    "mean-of-means",
+    reference=lambda batch: (
+        -(torch.cat(batch["log_probs"]) * torch.cat(batch["returns"])).mean()
+    ),
+)
+def episodes_weighted_alike():
+    """REINFORCE: the mean of the episode means, whatever their lengths."""
+
+    def policy_loss(batch):
+        per_episode = [
+            -(log_p * ret).mean()
+            for log_p, ret in zip(batch["log_probs"], batch["returns"], strict=True)
+        ]
+        return torch.stack(per_episode).mean()
+
+    return policy_loss, (_episodes(),)

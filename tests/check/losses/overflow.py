@@ -1,0 +1,183 @@
+"""Large logits or small dtypes break exp, log and constants."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from . import mistake, right
+from .inputs import binary, classification, labels, normal, regression
+
+
+def _large_binary(factor=200.0):
+    logits = factor * normal(8, seed=1, dtype=torch.float32)
+    return logits.requires_grad_(), binary(8, seed=2, dtype=torch.float32)
+
+
+def _large_classes(factor=100.0):
+    logits, target = classification(6, 4, dtype=torch.float32)
+    return (factor * logits.detach()).requires_grad_(), target
+
+
+def _binary_inputs():
+    return normal(8, seed=1, grad=True), binary(8, seed=2)
+
+
+@mistake("overflow", reference=F.binary_cross_entropy_with_logits, at=_large_binary)
+def log_one_plus_exp():
+    """log(1 + exp(x)) overflows above 88 in float32."""
+
+    def logistic(logits, target):
+        return (torch.log(1 + torch.exp(logits)) - target * logits).mean()
+
+    return logistic, _binary_inputs()
+
+
+@right(reference=F.binary_cross_entropy_with_logits)
+def softplus_instead():
+    """The same by softplus."""
+
+    def logistic(logits, target):
+        return (F.softplus(logits) - target * logits).mean()
+
+    return logistic, _binary_inputs()
+
+
+@mistake("overflow", reference=F.binary_cross_entropy_with_logits, at=_large_binary)
+def log_of_sigmoid():
+    """log(sigmoid(x)) is -inf for very negative logits, and 0 * inf follows."""
+
+    class BCE(nn.Module):
+        def forward(self, logits, target):
+            p = torch.sigmoid(logits)
+            loss = target * torch.log(p) + (1 - target) * torch.log(1 - p)
+            return -loss.mean()
+
+    return BCE(), _binary_inputs()
+
+
+@mistake("overflow", reference=F.cross_entropy, at=_large_classes)
+def softmax_by_the_textbook():
+    """exp(x) / sum(exp(x)) without subtracting the maximum."""
+
+    class SoftmaxCrossEntropy(nn.Module):
+        def forward(self, logits, target):
+            e = torch.exp(logits)
+            p = e / e.sum(dim=1, keepdim=True)
+            return -torch.log(p[torch.arange(len(target)), target]).mean()
+
+    return SoftmaxCrossEntropy(), classification(6, 4)
+
+
+@mistake("overflow", reference=F.cross_entropy, at=lambda: _large_classes(200.0))
+def log_of_softmax():
+    """log(softmax(x)): the softmax underflows to 0, its log is -inf."""
+
+    def cross_entropy(logits, target):
+        return F.nll_loss(torch.log(F.softmax(logits, dim=1)), target)
+
+    return cross_entropy, classification(6, 4, dtype=torch.float32)
+
+
+@mistake(
+    "overflow",
+    reference=lambda p, t: (
+        (p - t).abs() + F.softplus(-2 * (p - t).abs()) - 0.6931471805599453
+    ).mean(),
+    at=lambda: tuple(100 * x for x in regression(5, 2, dtype=torch.float32)),
+)
+def log_cosh_as_written():
+    """log(cosh(r)) overflows for residuals above 89 in float32."""
+
+    class LogCosh(nn.Module):
+        def forward(self, prediction, target):
+            return torch.log(torch.cosh(prediction - target)).mean()
+
+    return LogCosh(), regression(5, 2)
+
+
+def _multi_similarity(sim, same):
+    pos = torch.logsumexp((-2 * (sim - 0.5)).masked_fill(~same, -torch.inf), 1)
+    neg = torch.logsumexp((50 * (sim - 0.5)).masked_fill(same, -torch.inf), 1)
+    return (F.softplus(pos) / 2 + F.softplus(neg) / 50).mean()
+
+
+def _similarities(dtype=torch.float64):
+    z = F.normalize(normal(6, 3, seed=1), dim=1)
+    target = torch.tensor([0, 0, 1, 1, 2, 2])
+    sim = (z @ z.T).to(dtype).detach()
+    return sim.requires_grad_(), target[:, None] == target[None]
+
+
+@mistake(
+    "overflow",
+    reference=_multi_similarity,
+    at=lambda: (
+        (10 * _similarities(torch.float32)[0].detach()).requires_grad_(),
+        _similarities()[1],
+    ),
+)
+def multi_similarity_by_exp():
+    """exp(50 * (s - 0.5)) in the loss of a metric-learning paper."""
+
+    def multi_similarity(sim, same):
+        pos = torch.exp(-2 * (sim - 0.5)) * same
+        neg = torch.exp(50 * (sim - 0.5)) * ~same
+        pos_loss = torch.log(1 + pos.sum(1)) / 2
+        neg_loss = torch.log(1 + neg.sum(1)) / 50
+        return (pos_loss + neg_loss).mean()
+
+    return multi_similarity, _similarities()
+
+
+def _masked_in_half():
+    scores, target, mask = _masked_scores()
+    return scores.detach().half().requires_grad_(), target, mask
+
+
+def _masked_scores():
+    mask = torch.ones(4, 5, dtype=torch.bool)
+    mask[:, 4] = False
+    return normal(4, 5, seed=1, dtype=torch.float32, grad=True), labels(4, 4), mask
+
+
+@mistake(
+    "overflow",
+    reference=lambda x, t, m: F.cross_entropy(x.masked_fill(~m, -torch.inf), t),
+    at=_masked_in_half,
+)
+def minus_1e9_in_half_precision():
+    """masked_fill(-1e9) does not fit into float16."""
+
+    class MaskedCrossEntropy(nn.Module):
+        def forward(self, scores, target, mask):
+            return F.cross_entropy(scores.masked_fill(~mask, -1e9), target)
+
+    return MaskedCrossEntropy(), _masked_scores()
+
+
+def _info_nce(anchor, positive):
+    a, p = F.normalize(anchor, dim=1), F.normalize(positive, dim=1)
+    return F.cross_entropy(a @ p.T / 0.07, torch.arange(len(a)))
+
+
+@mistake(
+    "overflow",
+    reference=_info_nce,
+    at=lambda: tuple(
+        (0 * x.detach() + 1).half().requires_grad_() for x in regression(4, 6)
+    ),
+)
+def info_nce_by_exp():
+    """exp(s / 0.07) reaches 1.6e6: beyond float16."""
+
+    class InfoNCE(nn.Module):
+        def __init__(self, temperature=0.07):
+            super().__init__()
+            self.temperature = temperature
+
+        def forward(self, anchor, positive):
+            a, p = F.normalize(anchor, dim=1), F.normalize(positive, dim=1)
+            sim = torch.exp(a @ p.T / self.temperature)
+            return -torch.log(sim.diag() / sim.sum(1)).mean()
+
+    return InfoNCE(), regression(4, 6, dtype=torch.float32)

@@ -1,0 +1,200 @@
+"""One path of the gradient is cut, the others are not."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from . import mistake, right
+from .inputs import binary, classification, normal, regression, uniform
+
+
+def _critic():
+    critic = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1)).double()
+    with torch.no_grad():
+        for seed, parameter in enumerate(critic.parameters()):
+            parameter.copy_(0.7 * normal(*parameter.shape, seed=seed))
+    return critic
+
+
+def _wgan_gp(real, fake):
+    critic = _critic()
+    mixed = 0.5 * (real + fake)
+    if not mixed.requires_grad:
+        mixed.requires_grad_()
+    (grad,) = torch.autograd.grad(critic(mixed).sum(), mixed, create_graph=True)
+    penalty = ((grad.norm(2, dim=1) - 1) ** 2).mean()
+    return critic(fake).mean() - critic(real).mean() + 10 * penalty
+
+
+@mistake("partial-detach", reference=_wgan_gp)
+def gradient_penalty_without_create_graph():
+    """WGAN-GP: autograd.grad inside the loss lacks create_graph=True."""
+
+    class WGANGP(nn.Module):
+        def __init__(self, critic, weight=10.0):
+            super().__init__()
+            self.critic, self.weight = critic, weight
+
+        def forward(self, real, fake):
+            mixed = 0.5 * (real + fake)
+            scores = self.critic(mixed)
+            (grad,) = torch.autograd.grad(
+                scores, mixed, grad_outputs=torch.ones_like(scores), retain_graph=True
+            )
+            penalty = ((grad.norm(2, dim=1) - 1) ** 2).mean()
+            wasserstein = self.critic(fake).mean() - self.critic(real).mean()
+            return wasserstein + self.weight * penalty
+
+    return WGANGP(_critic()), (normal(5, 3, seed=11), normal(5, 3, seed=12, grad=True))
+
+
+@right(reference=_wgan_gp)
+def gradient_penalty_with_create_graph():
+    """The same with create_graph=True."""
+
+    class WGANGP(nn.Module):
+        def __init__(self, critic, weight=10.0):
+            super().__init__()
+            self.critic, self.weight = critic, weight
+
+        def forward(self, real, fake):
+            mixed = 0.5 * (real + fake)
+            if not mixed.requires_grad:
+                mixed.requires_grad_()
+            (grad,) = torch.autograd.grad(
+                self.critic(mixed).sum(), mixed, create_graph=True
+            )
+            penalty = ((grad.norm(2, dim=1) - 1) ** 2).mean()
+            wasserstein = self.critic(fake).mean() - self.critic(real).mean()
+            return wasserstein + self.weight * penalty
+
+    return WGANGP(_critic()), (normal(5, 3, seed=11), normal(5, 3, seed=12, grad=True))
+
+
+def _ce_dice(logits, target):
+    p = logits.sigmoid()
+    dice = 1 - (2 * (p * target).sum() + 1) / (p.sum() + target.sum() + 1)
+    return F.binary_cross_entropy_with_logits(logits, target) + dice
+
+
+@mistake("partial-detach", reference=_ce_dice)
+def dice_term_as_a_number():
+    """BCE plus Dice, where the Dice helper returns .item()."""
+
+    def soft_dice(p, t, smooth=1.0):
+        inter = (p * t).sum()
+        return ((2 * inter + smooth) / (p.sum() + t.sum() + smooth)).item()
+
+    class BCEDice(nn.Module):
+        def forward(self, logits, target):
+            bce = F.binary_cross_entropy_with_logits(logits, target)
+            return bce + (1 - soft_dice(torch.sigmoid(logits), target))
+
+    return BCEDice(), (normal(2, 1, 4, 4, seed=1, grad=True), binary(2, 1, 4, 4))
+
+
+@mistake(
+    "partial-detach", reference=lambda p, t: ((p - t) / p.abs().max()).pow(2).mean()
+)
+def normaliser_by_item():
+    """The error is normalised by the prediction's own maximum, taken by .item()."""
+
+    def relative_error(prediction, target):
+        peak = prediction.abs().max().item()
+        return torch.mean(((prediction - target) / peak) ** 2)
+
+    return relative_error, regression(3, 4)
+
+
+def _log_spectral(prediction, target):
+    a = torch.fft.rfft(prediction).abs()
+    b = torch.fft.rfft(target).abs()
+    return F.l1_loss(prediction, target) + (b - a).norm() / b.norm()
+
+
+@mistake("partial-detach", reference=_log_spectral)
+def spectrogram_through_data():
+    """Waveform loss: the spectral term reads prediction.data."""
+
+    class SpectralLoss(nn.Module):
+        @staticmethod
+        def spectrum(wave):
+            return torch.fft.rfft(wave.data, dim=-1).abs()
+
+        def forward(self, prediction, target):
+            a, b = self.spectrum(prediction), self.spectrum(target)
+            return F.l1_loss(prediction, target) + (b - a).norm() / b.norm()
+
+    return SpectralLoss(), regression(2, 16)
+
+
+def _two_tasks(prediction, target):
+    log_var = torch.tensor([0.2, -0.3], dtype=torch.float64)
+    per_task = (prediction - target).pow(2).mean(0)
+    return (torch.exp(-log_var) * per_task + log_var).sum()
+
+
+@mistake("partial-detach", reference=_two_tasks)
+def task_weights_read_as_floats():
+    """Learned task weights: the precision is read by .item(), its gradient goes."""
+
+    class MultiTask(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.log_var = nn.Parameter(torch.tensor([0.2, -0.3], dtype=torch.float64))
+
+        def forward(self, prediction, target):
+            total = 0.0
+            for task in range(2):
+                precision = torch.exp(-self.log_var[task]).item()
+                error = (prediction[:, task] - target[:, task]).pow(2).mean()
+                total = total + precision * error + self.log_var[task]
+            return total
+
+    return MultiTask(), regression(6, 2)
+
+
+def _attention_pooled(scores, values, target):
+    pooled = (torch.softmax(scores, 1)[..., None] * values).sum(1)
+    return F.mse_loss(pooled, target)
+
+
+@mistake("partial-detach", reference=_attention_pooled)
+def weights_under_no_grad():
+    """Attention pooling inside the loss: the softmax runs under no_grad."""
+
+    def pooled_mse(scores, values, target):
+        with torch.no_grad():
+            weights = torch.softmax(scores, dim=1) + 0 * scores
+        pooled = torch.einsum("nt,ntd->nd", weights, values)
+        return ((pooled - target) ** 2).mean()
+
+    inputs = (
+        normal(3, 4, seed=1, grad=True),
+        normal(3, 4, 2, seed=2, grad=True),
+        normal(3, 2, seed=3),
+    )
+    return pooled_mse, inputs
+
+
+def _entropy_bonus(logits, action, advantage):
+    log_p = logits.log_softmax(1)
+    chosen = log_p.gather(1, action[:, None])[:, 0]
+    entropy = -(log_p.exp() * log_p).sum(1)
+    return -(chosen * advantage).mean() - 0.1 * entropy.mean()
+
+
+@mistake("partial-detach", reference=_entropy_bonus)
+def entropy_bonus_of_detached_logits():
+    """Policy gradient: the entropy bonus comes from detached log-probabilities."""
+
+    class PolicyLoss(nn.Module):
+        def forward(self, logits, action, advantage):
+            log_p = F.log_softmax(logits, dim=1)
+            chosen = log_p.gather(1, action.unsqueeze(1)).squeeze(1)
+            frozen = log_p.detach()
+            entropy = -(frozen.exp() * frozen).sum(1).mean()
+            return -(chosen * advantage).mean() - 0.1 * entropy
+
+    logits, action = classification(6, 3)
+    return PolicyLoss(), (logits, action, uniform(6, seed=2))

@@ -1,0 +1,169 @@
+"""mean and sum over the wrong dimensions."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from . import mistake, right
+from .inputs import binary, classification, labels, normal, regression, uniform
+
+
+def _distributions():
+    log_q = F.log_softmax(normal(4, 10, seed=1), 1).requires_grad_()
+    return log_q, F.softmax(normal(4, 10, seed=2), 1)
+
+
+def _kl(log_q, p):
+    return F.kl_div(log_q, p, reduction="batchmean")
+
+
+@mistake("reduction", reference=_kl)
+def kl_averaged_over_classes():
+    """KL 'mean': divided by the classes as well as by the batch."""
+
+    def kl(log_q, p):
+        return (p * (p.log() - log_q)).mean()
+
+    return kl, _distributions()
+
+
+@right(reference=_kl)
+def kl_batchmean():
+    """The same, summed over the classes."""
+
+    def kl(log_q, p):
+        return (p * (p.log() - log_q)).sum(1).mean()
+
+    return kl, _distributions()
+
+
+@mistake("reduction", reference=lambda p, t: ((p - t) ** 2).sum(-1).mean())
+def coordinates_averaged():
+    """Keypoints: the squared distance is the sum over x, y, z, not their mean."""
+
+    class KeypointLoss(nn.Module):
+        def forward(self, prediction, target):
+            return torch.mean((prediction - target) ** 2)
+
+    return KeypointLoss(), regression(2, 5, 3)
+
+
+def _padded():
+    prediction, target = regression(4, 6)
+    mask = torch.arange(6) < torch.tensor([6, 3, 2, 4])[:, None]
+    return prediction, target, mask
+
+
+@mistake(
+    "reduction",
+    reference=lambda p, t, m: ((p - t).abs() * m).sum() / m.sum(),
+)
+def padding_in_the_denominator():
+    """Masked entries are zeroed, then counted by mean()."""
+
+    class MaskedL1(nn.Module):
+        def forward(self, prediction, target, mask):
+            error = (prediction - target).abs().masked_fill(~mask, 0.0)
+            return error.mean()
+
+    return MaskedL1(), _padded()
+
+
+@mistake(
+    "reduction",
+    reference=lambda x, t, w: F.cross_entropy(x, t, weight=w),
+)
+def weighted_mean_divided_by_n():
+    """Class weights: torch divides by the sum of the weights of the labels."""
+
+    def weighted_cross_entropy(logits, target, weight):
+        nll = F.nll_loss(F.log_softmax(logits, 1), target, reduction="none")
+        return (weight[target] * nll).mean()
+
+    logits, target = classification(6, 3)
+    weight = torch.tensor([0.2, 1.0, 3.0], dtype=torch.float64)
+    return weighted_cross_entropy, (logits, target, weight)
+
+
+@mistake("reduction", reference=F.mse_loss)
+def divided_by_the_batch_twice():
+    """mean() first, then / batch_size as in the formula of the paper."""
+
+    class MSE(nn.Module):
+        def forward(self, prediction, target):
+            loss = F.mse_loss(prediction, target)
+            return loss / prediction.size(0)
+
+    return MSE(), regression(8, 2)
+
+
+@mistake("reduction", reference=lambda p, t: (p - t).norm(dim=1).mean())
+def root_over_the_whole_batch():
+    """Position error: one root over the batch instead of one per row."""
+
+    def distance_error(prediction, target):
+        return torch.sqrt(((prediction - target) ** 2).sum() + 1e-12)
+
+    return distance_error, regression(5, 3)
+
+
+def _dice_per_image(p, t, eps=1.0):
+    inter = (p * t).sum((1, 2, 3))
+    return (1 - (2 * inter + eps) / ((p + t).sum((1, 2, 3)) + eps)).mean()
+
+
+@mistake("reduction", reference=_dice_per_image)
+def dice_over_the_whole_batch():
+    """Dice: one ratio for the batch instead of one per image."""
+
+    class DiceLoss(nn.Module):
+        def __init__(self, eps=1.0):
+            super().__init__()
+            self.eps = eps
+
+        def forward(self, probability, target):
+            p, t = probability.view(-1), target.view(-1)
+            inter = (p * t).sum()
+            return 1 - (2 * inter + self.eps) / (p.sum() + t.sum() + self.eps)
+
+    inputs = uniform(3, 1, 4, 4, seed=1, grad=True), binary(3, 1, 4, 4, share=0.3)
+    return DiceLoss(), inputs
+
+
+@mistake(
+    "reduction",
+    reference=lambda mu, s: (-0.5 * (1 + s - mu**2 - s.exp())).sum(1).mean(),
+)
+def latent_averaged():
+    """VAE: the KL to the prior is averaged over latent dimensions."""
+
+    def kl_to_standard_normal(mu, log_var):
+        return -0.5 * torch.mean(1 + log_var - mu.pow(2) - log_var.exp())
+
+    inputs = normal(4, 8, seed=1, grad=True), normal(4, 8, seed=2, grad=True)
+    return kl_to_standard_normal, inputs
+
+
+@mistake("reduction", reference=F.cross_entropy)
+def one_hot_cross_entropy_averaged_over_classes():
+    """-(onehot * log_p).mean(): the classes are averaged too."""
+
+    class CrossEntropy(nn.Module):
+        def forward(self, logits, target):
+            onehot = F.one_hot(target, logits.shape[1]).to(logits.dtype)
+            return -(onehot * F.log_softmax(logits, dim=1)).mean()
+
+    return CrossEntropy(), classification(6, 4, dtype=torch.float32)
+
+
+@mistake("reduction", reference=F.cross_entropy)
+def pixels_summed_images_averaged():
+    """Segmentation: cross-entropy summed over pixels, averaged over images only."""
+
+    def pixel_cross_entropy(logits, target):
+        log_p = logits.log_softmax(1)
+        picked = log_p.gather(1, target.unsqueeze(1))
+        return -picked.sum() / logits.shape[0]
+
+    inputs = normal(2, 3, 4, 4, seed=1, grad=True), labels(3, 2, 4, 4, seed=2)
+    return pixel_cross_entropy, inputs

@@ -1,0 +1,185 @@
+"""What backward or a later call needs lies on a class, a module or a global."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.autograd import Function
+
+from . import mistake, right
+from .inputs import classification, labels, normal, regression
+
+
+@mistake("shared-state", reference=lambda p, t: ((p - t) ** 2).sum())
+def residual_stored_on_the_class():
+    """A second call before backward overwrites the first one's residual."""
+
+    class SSE(Function):
+        @staticmethod
+        def forward(ctx, prediction, target):
+            SSE.diff = prediction - target
+            return (SSE.diff**2).sum()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            return 2 * SSE.diff * grad_output, None
+
+    return SSE.apply, regression(6, 2)
+
+
+@right(reference=lambda p, t: ((p - t) ** 2).sum())
+def residual_saved_for_backward():
+    """The same through ctx."""
+
+    class SSE(Function):
+        @staticmethod
+        def forward(ctx, prediction, target):
+            ctx.save_for_backward(prediction, target)
+            return ((prediction - target) ** 2).sum()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            prediction, target = ctx.saved_tensors
+            return 2 * (prediction - target) * grad_output, None
+
+    return SSE.apply, regression(6, 2)
+
+
+@mistake("shared-state", reference=F.cross_entropy)
+def module_remembers_its_last_target():
+    """A Function reads the labels from the module that calls it."""
+
+    class FusedLoss(nn.Module):
+        def forward(self, logits, target):
+            self.target = target
+            outer = self
+
+            class SoftmaxLoss(Function):
+                @staticmethod
+                def forward(ctx, x):
+                    ctx.save_for_backward(x)
+                    return F.cross_entropy(x, outer.target)
+
+                @staticmethod
+                def backward(ctx, grad_output):
+                    (x,) = ctx.saved_tensors
+                    grad = x.softmax(1) - F.one_hot(outer.target, x.size(1))
+                    return grad_output * grad / x.size(0)
+
+            return SoftmaxLoss.apply(logits)
+
+    return FusedLoss(), classification(5, 3)
+
+
+@mistake("shared-state", reference=F.smooth_l1_loss)
+def globals_between_forward_and_backward():
+    """A module-level dictionary carries the residual to backward."""
+    cache = {}
+
+    class SmoothL1(Function):
+        @staticmethod
+        def forward(ctx, prediction, target):
+            cache["r"] = prediction - target
+            r = cache["r"].abs()
+            return torch.where(r < 1, 0.5 * r**2, r - 0.5).mean()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            r = cache["r"]
+            return grad_output * r.clamp(-1, 1) / r.numel(), None
+
+    return SmoothL1.apply, regression(3, 5, dtype=torch.float32)
+
+
+def _balanced(logits, target):
+    counts = torch.bincount(target, minlength=logits.shape[1]).clamp(min=1)
+    return F.cross_entropy(logits, target, weight=(1 / counts).to(logits.dtype))
+
+
+@mistake("shared-state", reference=_balanced)
+def class_weights_of_the_first_batch():
+    """Class weights are computed once, from whatever came first."""
+
+    class BalancedCrossEntropy(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = None
+
+        def forward(self, logits, target):
+            if self.weight is None:
+                counts = torch.bincount(target, minlength=logits.shape[1])
+                self.weight = (1.0 / counts.clamp(min=1)).to(logits.dtype)
+            return F.cross_entropy(logits, target, weight=self.weight)
+
+    return BalancedCrossEntropy(), classification(9, 3)
+
+
+@right(reference=_balanced)
+def class_weights_of_every_batch():
+    """The same, from the batch at hand."""
+
+    class BalancedCrossEntropy(nn.Module):
+        def forward(self, logits, target):
+            counts = torch.bincount(target, minlength=logits.shape[1])
+            weight = (1.0 / counts.clamp(min=1)).to(logits.dtype)
+            return F.cross_entropy(logits, target, weight=weight)
+
+    return BalancedCrossEntropy(), classification(9, 3)
+
+
+def _supcon(features, target):
+    z = F.normalize(features, dim=1)
+    sim = z @ z.T / 0.5
+    eye = torch.eye(len(z), dtype=torch.bool)
+    log_p = sim - sim.masked_fill(eye, -torch.inf).logsumexp(1, keepdim=True)
+    positive = (target[:, None] == target[None]) & ~eye
+    return -(log_p * positive).sum(1).div(positive.sum(1).clamp(min=1)).mean()
+
+
+@mistake("shared-state", reference=_supcon)
+def positives_cached_by_batch_size():
+    """The mask of positive pairs is cached by batch size, but depends on the labels."""
+
+    class SupConLoss(nn.Module):
+        def __init__(self, temperature=0.5):
+            super().__init__()
+            self.temperature = temperature
+            self.masks = {}
+
+        def forward(self, features, target):
+            n = features.shape[0]
+            if n not in self.masks:
+                eye = torch.eye(n, dtype=torch.bool)
+                same = target.unsqueeze(0) == target.unsqueeze(1)
+                self.masks[n] = (same & ~eye, eye)
+            positive, eye = self.masks[n]
+            z = F.normalize(features, dim=1)
+            sim = z @ z.T / self.temperature
+            log_p = sim - sim.masked_fill(eye, -torch.inf).logsumexp(1, keepdim=True)
+            loss = -(log_p * positive).sum(1) / positive.sum(1).clamp(min=1)
+            return loss.mean()
+
+    return SupConLoss(), (normal(6, 4, seed=1, grad=True), labels(2, 6, seed=2))
+
+
+def _smoothed(logits, target, eps=0.1):
+    return F.cross_entropy(logits, target, label_smoothing=eps)
+
+
+@mistake("shared-state", reference=_smoothed)
+def one_hot_buffer_never_cleared():
+    """The one-hot buffer of the module keeps the ones of the calls before."""
+
+    class LabelSmoothing(nn.Module):
+        def __init__(self, rows, classes, smoothing=0.1):
+            super().__init__()
+            self.smoothing = smoothing
+            self.register_buffer("one_hot", torch.zeros(rows, classes).double())
+
+        def forward(self, logits, target):
+            one_hot = self.one_hot[: len(target)]
+            one_hot.scatter_(1, target.unsqueeze(1), 1.0)
+            smooth = self.smoothing / logits.size(1)
+            q = one_hot * (1 - self.smoothing) + smooth
+            return -(q * logits.log_softmax(1)).sum(1).mean()
+
+    return LabelSmoothing(8, 4), classification(6, 4)

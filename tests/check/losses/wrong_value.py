@@ -1,0 +1,311 @@
+"""Gradient and value agree; the loss is not the one that was meant."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.autograd import Function
+
+from . import mistake, right
+from .inputs import binary, classification, labels, normal, regression, uniform
+
+
+@mistake("wrong-value", reference=F.cross_entropy)
+def softmax_twice():
+    """cross_entropy takes logits and is given probabilities."""
+
+    class Classifier(nn.Module):
+        def forward(self, logits, target):
+            return F.cross_entropy(torch.softmax(logits, dim=1), target)
+
+    return Classifier(), classification(6, 4)
+
+
+@mistake("wrong-value", reference=F.cross_entropy)
+def probabilities_for_log_probabilities():
+    """nll_loss takes log-probabilities and is given probabilities: negative values."""
+
+    def loss(logits, target):
+        return F.nll_loss(F.softmax(logits, dim=1), target)
+
+    return loss, classification(6, 4, dtype=torch.float32)
+
+
+@mistake("wrong-value", reference=F.binary_cross_entropy)
+def labels_reversed():
+    """log p goes with the negatives and log (1 - p) with the positives."""
+
+    class BCE(nn.Module):
+        def forward(self, probability, target):
+            pos = (1 - target) * torch.log(probability)
+            neg = target * torch.log(1 - probability)
+            return -(pos + neg).mean()
+
+    return BCE(), (uniform(7, 2, seed=1, grad=True), binary(7, 2, seed=2))
+
+
+@mistake("wrong-value", reference=lambda a, b: (1 - F.cosine_similarity(a, b)).mean())
+def similarity_for_distance():
+    """Minimises the cosine similarity of what should be alike."""
+
+    def cosine_loss(a, b):
+        return F.cosine_similarity(a, b, dim=-1).mean()
+
+    return cosine_loss, regression(5, 6)
+
+
+@mistake(
+    "wrong-value",
+    reference=lambda mu, sigma, y: F.gaussian_nll_loss(mu, y, sigma**2),
+)
+def standard_deviation_for_variance():
+    """gaussian_nll_loss takes a variance and is given a standard deviation."""
+
+    class GaussianNLL(nn.Module):
+        def forward(self, mu, sigma, target):
+            return F.gaussian_nll_loss(mu, target, sigma)
+
+    inputs = (
+        normal(6, 2, seed=1, grad=True),
+        uniform(6, 2, low=0.3, high=2.5, seed=2, grad=True),
+        normal(6, 2, seed=3),
+    )
+    return GaussianNLL(), inputs
+
+
+@mistake(
+    "wrong-value",
+    reference=lambda q, y: torch.maximum(0.8 * (y - q), -0.2 * (y - q)).mean(),
+)
+def pinball_branch_negative():
+    """Quantile loss: the second branch has the wrong sign and falls without bound."""
+
+    class QuantileLoss(nn.Module):
+        def __init__(self, tau=0.8):
+            super().__init__()
+            self.tau = tau
+
+        def forward(self, quantile, target):
+            error = target - quantile
+            over = (1 - self.tau) * error
+            return torch.where(error > 0, self.tau * error, over).mean()
+
+    return QuantileLoss(), regression(9)
+
+
+@right(reference=lambda q, y: torch.maximum(0.8 * (y - q), -0.2 * (y - q)).mean())
+def pinball_branch_positive():
+    """The same with (tau - 1)."""
+
+    class QuantileLoss(nn.Module):
+        def __init__(self, tau=0.8):
+            super().__init__()
+            self.tau = tau
+
+        def forward(self, quantile, target):
+            error = target - quantile
+            over = (self.tau - 1) * error
+            return torch.where(error > 0, self.tau * error, over).mean()
+
+    return QuantileLoss(), regression(9)
+
+
+@mistake("wrong-value", reference=lambda x, y: F.relu(1 - (2 * y - 1) * x).mean())
+def hinge_with_zero_one_labels():
+    """Hinge loss needs labels -1 and 1 and gets 0 and 1."""
+
+    def hinge(scores, target):
+        return torch.clamp(1 - target * scores, min=0).mean()
+
+    return hinge, (normal(10, seed=1, grad=True), binary(10, seed=2))
+
+
+def _boxes():
+    low, size = normal(6, 2, seed=1), uniform(6, 2, low=0.5, high=2.0, seed=2)
+    prediction = torch.cat([low, low + size], dim=1).requires_grad_()
+    shift = 1.5 * normal(6, 2, seed=3)
+    other = uniform(6, 2, low=0.5, high=2.0, seed=4)
+    return prediction, torch.cat([low + shift, low + shift + other], dim=1)
+
+
+def _iou(a, b):
+    size = (
+        torch.minimum(a[:, 2:], b[:, 2:]) - torch.maximum(a[:, :2], b[:, :2])
+    ).clamp(min=0)
+    inter = size.prod(1)
+    area = (a[:, 2:] - a[:, :2]).prod(1) + (b[:, 2:] - b[:, :2]).prod(1)
+    return (1 - inter / (area - inter)).mean()
+
+
+@mistake("wrong-value", reference=_iou)
+def intersection_not_clamped():
+    """IoU of disjoint boxes: two negative sides multiply to a positive overlap."""
+
+    class IoULoss(nn.Module):
+        def forward(self, prediction, target):
+            x1 = torch.max(prediction[:, 0], target[:, 0])
+            y1 = torch.max(prediction[:, 1], target[:, 1])
+            x2 = torch.min(prediction[:, 2], target[:, 2])
+            y2 = torch.min(prediction[:, 3], target[:, 3])
+            inter = (x2 - x1) * (y2 - y1)
+            wp, hp = (prediction[:, 2:] - prediction[:, :2]).unbind(1)
+            wt, ht = (target[:, 2:] - target[:, :2]).unbind(1)
+            return (1 - inter / (wp * hp + wt * ht - inter)).mean()
+
+    return IoULoss(), _boxes()
+
+
+@right(reference=_iou)
+def intersection_clamped():
+    """The same with both sides clamped at 0."""
+
+    class IoULoss(nn.Module):
+        def forward(self, prediction, target):
+            x1 = torch.max(prediction[:, 0], target[:, 0])
+            y1 = torch.max(prediction[:, 1], target[:, 1])
+            x2 = torch.min(prediction[:, 2], target[:, 2])
+            y2 = torch.min(prediction[:, 3], target[:, 3])
+            inter = (x2 - x1).clamp(min=0) * (y2 - y1).clamp(min=0)
+            wp, hp = (prediction[:, 2:] - prediction[:, :2]).unbind(1)
+            wt, ht = (target[:, 2:] - target[:, :2]).unbind(1)
+            return (1 - inter / (wp * hp + wt * ht - inter)).mean()
+
+    return IoULoss(), _boxes()
+
+
+def _focal(logits, target, gamma=2.0):
+    ce = F.cross_entropy(logits, target, reduction="none")
+    return ((1 - torch.exp(-ce)) ** gamma * ce).mean()
+
+
+@mistake("wrong-value", reference=_focal)
+def focal_of_the_log_probability():
+    """Focal loss with pt = log p instead of p in the modulation."""
+
+    class FocalLoss(nn.Module):
+        def __init__(self, gamma=2.0):
+            super().__init__()
+            self.gamma = gamma
+
+        def forward(self, logits, target):
+            log_p = F.log_softmax(logits, dim=1)
+            pt = log_p.gather(1, target.view(-1, 1)).squeeze(1)
+            return (-((1 - pt) ** self.gamma) * pt).mean()
+
+    return FocalLoss(), classification(6, 4)
+
+
+@mistake("wrong-value", reference=F.smooth_l1_loss)
+def smooth_l1_jumps():
+    """Smooth L1 without the - 0.5: a jump where the branches meet."""
+
+    def smooth_l1(prediction, target):
+        r = (prediction - target).abs()
+        return torch.where(r < 1, 0.5 * r**2, r).mean()
+
+    return smooth_l1, regression(6, 3)
+
+
+@mistake("wrong-value", reference=F.triplet_margin_loss)
+def positive_and_negative_swapped():
+    """Triplet loss: pushes the positive away and pulls the negative."""
+
+    class TripletLoss(nn.Module):
+        def __init__(self, margin=1.0):
+            super().__init__()
+            self.margin = margin
+
+        def forward(self, anchor, positive, negative):
+            d_pos = F.pairwise_distance(anchor, positive)
+            d_neg = F.pairwise_distance(anchor, negative)
+            return F.relu(d_neg - d_pos + self.margin).mean()
+
+    inputs = tuple(normal(5, 4, seed=s, grad=True) for s in (1, 2, 3))
+    return TripletLoss(), inputs
+
+
+def _kl(log_q, log_p):
+    return (log_p.exp() * (log_p - log_q)).sum(1).mean()
+
+
+@mistake("wrong-value", reference=_kl)
+def divergence_arguments_reversed():
+    """Distillation: KL(student || teacher) instead of KL(teacher || student)."""
+
+    def distillation(student_log_p, teacher_log_p):
+        return F.kl_div(
+            teacher_log_p, student_log_p, log_target=True, reduction="batchmean"
+        )
+
+    student = F.log_softmax(normal(4, 5, seed=1), 1).requires_grad_()
+    return distillation, (student, F.log_softmax(normal(4, 5, seed=2), 1))
+
+
+def _soft_dice(p, t):
+    inter = (p * t).flatten(1).sum(1)
+    total = (p + t).flatten(1).sum(1)
+    return (1 - 2 * inter / (total + 1e-8)).mean()
+
+
+@mistake("wrong-value", reference=_soft_dice)
+def dice_without_the_two():
+    """A perfect prediction has a Dice of one half; by hand, backward included."""
+
+    class Dice(Function):
+        @staticmethod
+        def forward(ctx, probability, target):
+            ctx.save_for_backward(probability, target)
+            p, t = probability.flatten(1), target.flatten(1)
+            ratio = (p * t).sum(1) / ((p + t).sum(1) + 1e-8)
+            return (1 - ratio).mean()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            probability, target = ctx.saved_tensors
+            p, t = probability.flatten(1), target.flatten(1)
+            inter = (p * t).sum(1, keepdim=True)
+            total = (p + t).sum(1, keepdim=True) + 1e-8
+            grad = -(t / total - inter / total**2) / len(p)
+            return grad_output * grad.view_as(probability), None
+
+    inputs = uniform(2, 1, 4, 4, seed=1, grad=True), binary(2, 1, 4, 4, seed=2)
+    return Dice.apply, inputs
+
+
+@mistake(
+    "wrong-value",
+    reference=lambda rate, k: (rate - k * rate.log()).mean(),
+)
+def poisson_given_a_rate_for_its_log():
+    """poisson_nll_loss expects log rates by default."""
+
+    def poisson(rate, count):
+        return F.poisson_nll_loss(rate, count)
+
+    count = labels(6, 8, seed=2).to(torch.float64)
+    return poisson, (uniform(8, low=0.5, high=5.0, seed=1, grad=True), count)
+
+
+@mistake(
+    "wrong-value",
+    reference=lambda log_p, old, adv: (
+        -torch.minimum(
+            (log_p - old).exp() * adv, (log_p - old).exp().clamp(0.8, 1.2) * adv
+        ).mean()
+    ),
+)
+def ppo_takes_the_maximum():
+    """PPO: the clipped objective is the minimum of both terms, not the maximum."""
+
+    class PPOLoss(nn.Module):
+        def __init__(self, clip=0.2):
+            super().__init__()
+            self.clip = clip
+
+        def forward(self, log_prob, old_log_prob, advantage):
+            ratio = torch.exp(log_prob - old_log_prob)
+            clipped = ratio.clamp(1 - self.clip, 1 + self.clip)
+            return -torch.max(ratio * advantage, clipped * advantage).mean()
+
+    old = -uniform(8, low=0.1, high=2.0, seed=2)
+    new = (old + 0.4 * normal(8, seed=1)).requires_grad_()
+    return PPOLoss(), (new, old, normal(8, seed=3))
