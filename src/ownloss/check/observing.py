@@ -15,11 +15,14 @@ from torch import Tensor
 
 from ownloss.check.inputs import Domain, Leaf, jittered, leaves_of, parameter_names, scaled, tensors_in, with_tensors
 from ownloss.check.numeric import UNKNOWN, Slope, slope
-from ownloss.check.sessions import cast, copy_of, modules_of
+from ownloss.check.sessions import cast, copy_of, fingerprint, modules_of
 from ownloss.check.tracing import (
+    CUTS,
+    Call,
     FunctionCall,
     Recorder,
     Trace,
+    WithoutCuts,
     function_nodes,
     nodes_of,
 )
@@ -177,6 +180,7 @@ class Observation:
         self.point: Point = [leaf.value for leaf in self.leaves]
         self.inputs = [leaf for leaf in self.leaves if leaf.differentiable]
         self.dtype = self._working_dtype()
+        self.cacheable = not self.stateful
 
     def _parameters(self) -> list[Leaf]:
         found = []
@@ -209,6 +213,17 @@ class Observation:
             return torch.float64
         given = self.run(dtype=self.native)
         return torch.float64 if given.error is not None else self.native
+
+    @cached_property
+    def stateful(self) -> bool:
+        """Whether a call changes what the loss holds."""
+        try:
+            twin = copy_of(self.loss, self.dtype)
+        except Exception:
+            return True
+        before = fingerprint(twin)
+        self.run(on=twin)
+        return fingerprint(twin) != before
 
     def _fresh(self, dtype: torch.dtype, loss: Any = None) -> Any:
         loss = self.loss if loss is None else loss
@@ -408,6 +423,35 @@ class Observation:
         """The classes of the hand-written Functions in the graph."""
         classes = [type(n)._forward_cls for n in function_nodes(self.nodes)]
         return list(dict.fromkeys(classes))
+
+    @cached_property
+    def cuts(self) -> list[Call]:
+        """The calls that cut a path of the graph, outside of Functions."""
+        return [
+            call
+            for call in self.trace.calls
+            if call.name in CUTS
+            and (call.recording or call.name == "no_grad")
+            and (call.attached or call.name in ("tensor", "as_tensor", "no_grad"))
+        ]
+
+    @cached_property
+    def cuts_explain(self) -> bool:
+        """Whether the gradient is the numeric one once nothing is detached."""
+        wrong = [c for c in self.checks if not c.ok]
+        with WithoutCuts():
+            run = self.run(on=copy_of(self.loss, self.dtype))
+            found = self.gradients(run)
+        if found.error is not None:
+            return False
+        for check in wrong:
+            gradient = found.values[self.inputs.index(check.leaf)]
+            if gradient is None:
+                return False
+            entries = _real(gradient).double().reshape(-1)[check.indices]
+            if not torch.allclose(entries, check.numeric, atol=check.tolerance):
+                return False
+        return bool(wrong)
 
     @cached_property
     def hooked(self) -> bool:

@@ -132,3 +132,32 @@ def modules_of(loss: Any) -> list[nn.Module]:
         if isinstance(function, types.FunctionType):
             held += [c.cell_contents for c in function.__closure__ or () if _filled(c)]
     return [h for h in held if isinstance(h, nn.Module)]
+
+
+def fingerprint(loss: Any) -> list[Any]:
+    """What a copy of a loss holds besides parameters; equal while nothing changes."""
+    held: list[Any] = []
+    for module in modules_of(loss):
+        for part in module.modules():
+            for name, value in [*vars(part).items(), *part._buffers.items()]:
+                if name not in ("_parameters", "_modules", "_buffers"):
+                    held.append((name, _mark(value)))
+    if not held and not isinstance(loss, types.BuiltinFunctionType):
+        owner = loss.__self__ if isinstance(loss, types.MethodType) else loss
+        held += [(name, _mark(value)) for name, value in vars(owner).items()] if (
+            hasattr(owner, "__dict__") and not isinstance(owner, type)
+        ) else []
+    for cell in getattr(loss, "__closure__", None) or ():
+        if _filled(cell):
+            held.append(_mark(cell.cell_contents))
+    return held
+
+
+def _mark(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return id(value), value._version, value.detach().double().sum().item()
+    if isinstance(value, (dict, list, set)):
+        return id(value), len(value), str(value)[:1000]
+    if isinstance(value, (int, float, str, bool)):
+        return value
+    return id(value)

@@ -14,6 +14,12 @@ from torch.overrides import TorchFunctionMode
 
 _TORCH = str(Path(torch.__file__).parent)
 _HERE = str(Path(__file__).parent)
+CUTS = (
+    "detach", "detach_", "item", "tolist", "numpy", "__array__", "__float__", "tensor",
+    "as_tensor", "__get__:data", "no_grad", "grad",
+)
+"""Calls after which no gradient flows back to what they were given."""
+
 _WRAPPED = ("forward", "setup_context", "backward")
 
 
@@ -29,6 +35,8 @@ class Call:
         args: all its positional arguments.
         kwargs: its keyword arguments.
         inside: the name of the Python function that called.
+        recording: whether autograd was recording when it was made.
+        attached: whether one of its tensors requires a gradient.
     """
 
     name: str
@@ -38,6 +46,8 @@ class Call:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     inside: str
+    recording: bool
+    attached: bool
 
 
 class Trace(TorchFunctionMode):
@@ -52,18 +62,51 @@ class Trace(TorchFunctionMode):
     ) -> Any:
         """Run one call, then write it down."""
         kwargs = kwargs or {}
-        result = func(*args, **kwargs)
-        name = getattr(func, "__name__", "")
-        if name in ("__get__", "__set__"):
-            name = f"{name}:{getattr(func.__self__, '__name__', '')}"
-        where, inside = _caller()
+        recording = torch.is_grad_enabled()
         tensors = list(_tensors((args, tuple(kwargs.values()))))
-        self.calls.append(Call(name, tensors, result, where, args, kwargs, inside))
+        attached = any(t.requires_grad for t in tensors)
+        name = _name(func)
+        if name == "_set_grad_enabled" and recording and not args[0]:
+            name = "no_grad"
+        where, inside = _caller()
+        result = func(*args, **kwargs)
+        self.calls.append(
+            Call(name, tensors, result, where, args, kwargs, inside, recording, attached)
+        )
         return result
 
     def named(self, *names: str) -> list[Call]:
         """The calls of these functions."""
         return [call for call in self.calls if call.name in names]
+
+
+class WithoutCuts(TorchFunctionMode):
+    """Lets gradients flow through `detach`, `.data`, `.item()` and `no_grad`."""
+
+    def __torch_function__(
+        self, func: Callable, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Hand on the tensor instead of cutting it off."""
+        name = _name(func)
+        if name in ("detach", "item", "__get__:data"):
+            return args[0]
+        if name == "_set_grad_enabled" and torch.is_grad_enabled():
+            return None
+        kwargs = dict(kwargs or {})
+        if name == "grad":
+            kwargs["create_graph"] = True
+        if name in ("tensor", "as_tensor") and isinstance(args[0], (list, tuple)):
+            parts = list(args[0])
+            if parts and all(isinstance(p, Tensor) for p in parts):
+                return torch.stack(parts)
+        return func(*args, **kwargs)
+
+
+def _name(func: Callable) -> str:
+    name = getattr(func, "__name__", "")
+    if name in ("__get__", "__set__"):
+        name = f"{name}:{getattr(func.__self__, '__name__', '')}"
+    return name
 
 
 def _tensors(tree: Any) -> Iterator[Tensor]:

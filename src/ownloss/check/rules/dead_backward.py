@@ -1,0 +1,141 @@
+"""A hand-written backward that autograd never calls."""
+
+import sys
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+from torch import nn
+from torch.autograd import Function
+from torch.autograd.function import BackwardCFunction
+
+from ownloss.check.explaining import Finding, Kind, Symptom
+from ownloss.check.observing import Observation
+from ownloss.check.sessions import modules_of
+
+KIND = Kind(
+    slug="dead-backward",
+    title="Backward is never called",
+    meaning="Autograd calls the backward of a Function that was used by `.apply`, and "
+    "no other: not a method `backward` of a Module, nor that of a Function whose "
+    "forward was called directly.",
+    shows="A backward is written, and never runs.",
+    cure="Put forward and backward into a torch.autograd.Function and call it by "
+    "`.apply`.",
+    wrong='''\
+import torch
+
+class ReverseGradient(torch.nn.Module):
+    def forward(self, prediction):
+        return prediction.square().sum()
+
+    def backward(self, grad_output):
+        return -grad_output
+
+loss = ReverseGradient()
+inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True),)
+''',
+    right='''\
+import torch
+
+class ReverseGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, prediction):
+        return prediction.view_as(prediction)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return -grad_output
+
+def loss(prediction):
+    return ReverseGradient.apply(prediction).square().sum()
+
+inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True),)
+''',
+)
+
+_DETAILS = {
+    "explains": (Symptom.FAILS, Symptom.NO_GRADIENT, Symptom.GRADIENT),
+    "weight": 95,
+}
+
+
+def explain(seen: Observation) -> Iterator[Finding]:
+    """Look for Modules with a backward, and Functions used without apply."""
+    for module in modules_of(seen.loss):
+        for part in module.modules():
+            if hasattr(type(part), "backward") and not type(part).__module__.startswith(
+                "torch.nn"
+            ):
+                name = type(part).__name__
+                yield KIND.error(
+                    f"`{name}.backward` is never called: autograd only uses the "
+                    f"backward of a Function called by apply, and `{name}` is a Module.",
+                    where=name,
+                    **_DETAILS,
+                )
+                return
+    legacy = _is_legacy(seen.base.error)
+    direct = _called_directly(seen)
+    if direct:
+        yield KIND.error(
+            f"`{direct}.backward` is never called: autograd only uses it on a Function "
+            f"called by apply; here `{direct}.forward` is called directly.",
+            cure=f"Call `{direct}.apply(...)`.",
+            where=direct,
+            **_DETAILS,
+        )
+    elif legacy:
+        yield KIND.error(
+            "The loss uses a Function in the old way, as an instance, which torch "
+            "refuses: its backward can never be called.",
+            cure="Make forward and backward static methods with ctx as their first "
+            "argument, and call the class by `.apply`.",
+            evidence={"error": str(seen.base.error).splitlines()[0]},
+            **_DETAILS,
+        )
+
+
+def _is_legacy(error: Exception | None) -> bool:
+    said = str(error or "")
+    return "Legacy autograd function" in said or (
+        isinstance(error, NotImplementedError) and "autograd.Function" in said
+    )
+
+
+def _called_directly(seen: Observation) -> str:
+    """Find a Function whose forward runs without a context of autograd's own."""
+    forwards = {}
+    waiting: list[Any] = list(Function.__subclasses__())
+    while waiting:
+        cls = waiting.pop()
+        waiting += cls.__subclasses__()
+        forward = vars(cls).get("forward")
+        code = getattr(getattr(forward, "__func__", forward), "__code__", None)
+        if code is not None and not cls.__module__.startswith("torch."):
+            forwards[code] = cls
+    if not forwards:
+        return ""
+    direct: list[type] = []
+
+    def watch(frame: FrameType, event: str, arg: Any) -> None:
+        if event == "call" and frame.f_code in forwards:
+            cls = forwards[frame.f_code]
+            first = frame.f_code.co_varnames[:1]
+            ctx = frame.f_locals.get(first[0]) if first else None
+            new_style = cls.setup_context is not Function.setup_context
+            if not isinstance(ctx, BackwardCFunction) and not new_style:
+                direct.append(cls)
+            elif new_style and cls not in seen.functions:
+                direct.append(cls)
+
+    before = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        seen.run(dtype=seen.native)
+    finally:
+        sys.setprofile(before)
+    for cls in direct:
+        if not issubclass(cls, nn.Module) and cls not in seen.functions:
+            return cls.__name__
+    return ""

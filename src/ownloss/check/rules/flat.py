@@ -1,0 +1,96 @@
+"""The loss does not change with its input: nothing can be learned."""
+
+from collections.abc import Iterator
+
+from ownloss.check.explaining import Finding, Kind, Symptom
+from ownloss.check.inputs import Leaf
+from ownloss.check.observing import Observation
+
+KIND = Kind(
+    slug="flat",
+    title="No slope",
+    meaning="argmax, round, a comparison, an unused argument or a saturated mask make "
+    "the loss constant, or a flight of steps: its gradient is zero wherever it exists.",
+    shows="The numeric gradient is zero at several points, and the analytic one is "
+    "zero or None.",
+    cure="Use a smooth stand-in: softmax for argmax, sigmoid for a comparison, or a "
+    "straight-through estimator.",
+    wrong='''\
+import torch
+
+def loss(logits, labels):
+    return 1 - (logits.argmax(1) == labels).float().mean()
+
+inputs = (torch.eye(3, requires_grad=True), torch.tensor([0, 1, 1]))
+''',
+    right='''\
+import torch
+
+def loss(logits, labels):
+    probabilities = logits.softmax(1)
+    return 1 - probabilities[torch.arange(len(labels)), labels].mean()
+
+inputs = (torch.eye(3, requires_grad=True), torch.tensor([0, 1, 1]))
+''',
+)
+
+_STEPS = (
+    "argmax", "argmin", "round", "floor", "ceil", "trunc", "sign", "sgn", "heaviside",
+    "bucketize", "topk", "argsort", "long", "int", "bool", "histc", "gt", "lt", "ge",
+    "le", "eq", "ne",
+)
+
+
+def explain(seen: Observation) -> Iterator[Finding]:
+    """Look at several points for any slope."""
+    if seen.base.error is not None or not seen.base.outputs:
+        return
+    for leaf in seen.inputs:
+        if leaf.parameter:
+            continue
+        if _flat(seen, leaf):
+            yield _finding(seen, leaf)
+            return
+
+
+
+
+def _flat(seen: Observation, leaf: Leaf) -> bool:
+    here = [c for c in seen.checks if c.leaf is leaf]
+    if not here or here[0].matters or not here[0].vanishes or here[0].elsewhere_wrong:
+        return False
+    points = [*seen.other_points, ("at the opposite inputs", seen.scaled(-1.0))]
+    for at, point in points:
+        found = seen.check_gradient(leaf, point, at)
+        if found is not None and (
+            found.matters or not found.vanishes or found.elsewhere_wrong
+        ):
+            return False
+    return True
+
+
+def _finding(seen: Observation, leaf: Leaf) -> Finding:
+    values = {seen.value}
+    for seed in range(3, 7):
+        point = list(seen.point)
+        index = seen.index(leaf)
+        point[index] = seen.jittered(2.0, seed)[index]
+        values.add(seen.run(point).total)
+    message = f"The loss does not change when {leaf.label} changes a little"
+    step = next((c for c in seen.trace.calls if c.name in _STEPS and c.attached), None)
+    if len(values) == 1:
+        message = f"The loss does not depend on {leaf.label.rstrip(',')}"
+        if step is None:
+            message += ": the argument is not used, or its effect is saturated"
+        else:
+            message += f" at any input tried; it goes through `{step.name}`"
+    elif step is not None:
+        message += f": `{step.name}` ({step.where}) has no gradient"
+    return KIND.error(
+        message.replace(",:", ":") + ".",
+        where=leaf.name,
+        evidence={"values": sorted(v for v in values if v == v)},
+        rests_on=(Symptom.NO_GRADIENT,),
+        explains=(Symptom.GRADIENT, Symptom.PERFECT),
+        weight=74,
+    )
