@@ -1,7 +1,9 @@
 """Settings of the site. The gallery's settings come from gallery/."""
 
+import os
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE / "_extensions")]
@@ -13,8 +15,12 @@ author = "The ownloss authors"
 project_copyright = "The ownloss authors, MIT licence"
 language = "en"
 
-# Where the site is published and where its source is; both empty in a fork without.
-html_baseurl = "https://ownloss.readthedocs.io/en/latest/"
+# Where the site is published; by default where `nox -s docs -- watch` serves it.
+html_baseurl = (
+    os.environ.get("SITE_URL")
+    or os.environ.get("READTHEDOCS_CANONICAL_URL")
+    or "http://127.0.0.1:8000/"
+)
 
 extensions = [
     "gallery",
@@ -68,4 +74,4 @@ ogp_enable_meta_description = True
 ogp_social_cards = {"enable": False}
 sitemap_url_scheme = "{link}"
 sitemap_show_lastmod = False
-notfound_urls_prefix = "/en/latest/"
+notfound_urls_prefix = urlsplit(html_baseurl).path

@@ -9,6 +9,7 @@ os.environ["MPLBACKEND"] = "agg"
 from types import ModuleType
 
 import pytest
+
 from ownloss import catalogue
 
 

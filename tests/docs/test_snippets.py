@@ -1,8 +1,11 @@
 """No Python block of a page escapes the tests.
 
-An independent parser counts the fences; pytest says which of them it collected.
+An independent parser finds the fences; pytest says what it collected. A session with
+``>>>`` counts a test a statement, code counts one.
 """
 
+import doctest
+import itertools
 import re
 import subprocess
 import sys
@@ -19,7 +22,6 @@ PAGES = sorted(
     if not path.is_relative_to(ROOT / "docs" / "examples")
 )
 NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]
-RUN = {"python"}
 NOT_PYTHON = {"bibtex", "console", "text", "toml", "yaml"}
 DIRECTIVES = {
     "admonition",
@@ -46,27 +48,31 @@ DIRECTIVES = {
 
 
 def fences(text):
-    """The info string of every code block of a page, nested ones included."""
+    """Info string and content of every code block of a page, nested ones included."""
     for token in MarkdownIt("commonmark").parse(text):
         if token.type == "fence":
-            yield token.info.strip()
+            yield token.info.strip(), token.content
             if token.info.startswith("{"):
                 yield from fences(token.content)
         elif token.type == "code_block":
-            yield "indented block"
+            yield "indented block", token.content
 
 
-def runs(info):
-    """Whether a fence with this info string is one that the tests run."""
-    return info in RUN or bool(re.match(r"\{literalinclude\} \S+\.py$", info))
+def number_of_tests(info, content):
+    """How many tests a fence makes."""
+    if info == "python" and content.startswith(">>>"):
+        return len(doctest.DocTestParser().get_examples(content))
+    return int(info == "python" or bool(re.match(r"\{literalinclude\} \S+\.py$", info)))
 
 
-def refused(info):
-    """Whether no page may hold a fence with this info string."""
+def refused(info, content):
+    """Whether no page may hold this fence."""
     directive = re.match(r"\{([\w-]+)\}", info)
     if directive:
         return directive[1] not in DIRECTIVES
-    return info not in RUN | NOT_PYTHON
+    if info == "python":  # a session, or code: both in one fence would run as one
+        return not content.startswith(">>>") and ">>>" in content
+    return info not in NOT_PYTHON
 
 
 @pytest.fixture(scope="module")
@@ -82,13 +88,13 @@ def collected():
 @pytest.mark.parametrize("name", NAMES)
 def test_every_python_block_of_a_page_is_run(name, collected):
     text = (ROOT / name).read_text(encoding="utf-8")
-    assert collected[name] == sum(map(runs, fences(text)))
+    assert collected[name] == sum(itertools.starmap(number_of_tests, fences(text)))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_page_holds_only_forms_that_are_run_or_are_no_python(name):
     text = (ROOT / name).read_text(encoding="utf-8")
-    assert [info for info in fences(text) if refused(info)] == []
+    assert [fence for fence in fences(text) if refused(*fence)] == []
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -102,6 +108,7 @@ def test_no_snippet_is_skipped_or_compared_loosely(name):
     [
         "```pycon\n>>> 1\n2\n```",
         "```py\n1 / 0\n```",
+        "```python\nx = 1\n>>> x\n2\n```",
         "```python3\n1 / 0\n```",
         "```\n>>> 1\n2\n```",
         "    >>> 1\n    2",
@@ -112,14 +119,12 @@ def test_no_snippet_is_skipped_or_compared_loosely(name):
     ],
 )
 def test_a_form_that_nothing_runs_is_refused(block):
-    assert any(map(refused, fences(f"Words.\n\n{block}\n")))
+    assert any(itertools.starmap(refused, fences(f"Words.\n\n{block}\n")))
 
 
 def test_a_snippet_that_is_nested_is_counted():
-    assert list(fences("````{note}\n```python\n1 / 0\n```\n````")) == [
-        "{note}",
-        "python",
-    ]
+    nested = list(fences("````{note}\n```python\n1 / 0\n```\n````"))
+    assert [info for info, _ in nested] == ["{note}", "python"]
 
 
 @pytest.mark.parametrize(
