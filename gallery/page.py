@@ -58,7 +58,10 @@ class ExampleFigure(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Build the figure."""
-        example = catalogue.find(self.arguments[0])
+        try:
+            example = catalogue.find(self.arguments[0])
+        except LookupError as error:
+            raise self.error(str(error)) from error
         page = f"/examples/{example.topic}/{example.name}"
         uri = (
             f"/examples/{example.topic}/images/"
