@@ -36,6 +36,10 @@ sphinx_gallery_conf: dict[str, Any] = {
     # Addresses of matplotlib objects would differ in every build.
     "ignore_repr_types": r"matplotlib|.*\[.*matplotlib",
     "remove_config_comments": True,
+    # Links from code to torch's functions, not from every variable to its type.
+    "inspect_global_variables": False,
+    # docs/_static/ownloss.css does it in the look of furo.
+    "css": (),
     "download_all_examples": False,
     "show_signature": False,
     "write_computation_times": False,

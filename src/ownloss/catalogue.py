@@ -26,7 +26,7 @@ from pathlib import Path
 __all__ = ["LINE", "Example", "copy", "examples", "find", "folder", "search"]
 
 LINE = re.compile(r"^# %%", re.MULTILINE)
-"""What cuts an example in two: the first line that begins with ``# %%``."""
+"""The first line that begins with ``# %%`` cuts an example in two."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Example:
 
     @functools.cached_property
     def loss(self) -> str:
-        """What stands above the line: the loss, ready to be copied."""
+        """The loss, ready to be copied, which stands above the line."""
         cut = LINE.search(self.script)
         return (self.script[: cut.start()] if cut else self.script).rstrip() + "\n"
 
@@ -72,7 +72,7 @@ class Example:
 
     @property
     def summary(self) -> str:
-        """The first sentence below the title: what the loss does to the gradient."""
+        """The first sentence below the title says what the loss does to a gradient."""
         paragraphs = self.docstring.split("\n\n")
         return " ".join(paragraphs[1].split()) if len(paragraphs) > 1 else ""
 
