@@ -1,0 +1,168 @@
+r"""
+Tangent
+=======
+
+Near a prediction the loss is a straight line, and its slopes are the gradient.
+
+The gradient with respect to the model's output has one derivative for each output
+element. With the loss at the prediction :math:`p` they make the tangent, the only
+straight line (for several outputs: plane) that the loss clings to:
+
+.. math::
+
+   T(x) = L(p) + \sum_i \frac{\partial L}{\partial p_i} (x_i - p_i)
+   \qquad
+   L(x) - T(x) = O\left( \| x - p \|^2 \right)
+
+Source: Taylor's theorem; J. Nocedal, S. J. Wright, *Numerical Optimization* (2006),
+theorem 2.1.
+"""
+
+import torch
+
+
+def tangent(loss, prediction):
+    """The straight line, or plane, that touches a loss at a prediction.
+
+    Args:
+        loss: A function of a prediction alone that returns a scalar.
+        prediction: Tensor of any shape: the model's output.
+
+    Returns:
+        A function: for a tensor of the shape of ``prediction`` the height of the
+        tangent there, a scalar in the unit of the loss. It raises ValueError for a
+        tensor of another shape.
+
+    >>> target = torch.tensor([1.0, 1.0])
+    >>> def squared(prediction):
+    ...     return ((prediction - target) ** 2).sum()
+    >>> line = tangent(squared, torch.tensor([3.0, 0.0]))
+    >>> line(torch.tensor([3.0, 0.0])).item()  # it touches the loss: 4 + 1
+    5.0
+    >>> torch.func.grad(line)(torch.tensor([7.0, 7.0]))  # its slopes, the same anywhere
+    tensor([ 4., -2.])
+    >>> line(torch.tensor([3.5, 0.0])).item()  # 5 + 0.5*4, where the loss is 7.25
+    7.0
+
+    >>> p = torch.tensor([3.0, 0.0], dtype=torch.float64, requires_grad=True)
+    >>> torch.autograd.gradcheck(squared, p)
+    True
+    """
+    gradient, value = torch.func.grad_and_value(loss)(prediction)
+
+    def line(elsewhere):
+        if elsewhere.shape != prediction.shape:
+            raise ValueError(
+                f"the tangent touches at a prediction of shape "
+                f"{tuple(prediction.shape)}, got {tuple(elsewhere.shape)}"
+            )
+        return value + (gradient * (elsewhere - prediction)).sum()
+
+    return line
+
+
+# %%
+# One output: the gradient is the slope of the tangent
+# ----------------------------------------------------
+# A classifier's loss over its one logit, where the true class is 1.
+# The more wrong the logit, the steeper the tangent, up to a slope of -1.
+
+import matplotlib.pyplot as plt
+
+
+def logistic(logit):
+    return torch.nn.functional.softplus(-logit)
+
+
+logit = torch.linspace(-4, 4, 101)
+gradient = torch.vmap(torch.func.grad(logistic))(logit)
+
+rows = {"hspace": 0.1, "height_ratios": [1.5, 1], "top": 0.93, "bottom": 0.1}
+fig, axes = plt.subplots(2, 1, sharex=True, figsize=(6.4, 5.6), gridspec_kw=rows)
+axes[0].plot(logit, logistic(logit), label="loss")
+axes[1].plot(logit, gradient, "C1", label="its gradient")
+for at in torch.tensor([-2.0, 0.0, 2.0]):
+    line, slope = tangent(logistic, at), torch.func.grad(logistic)(at).item()
+    ends = at + torch.tensor([-2.0, 2.0])
+    axes[0].plot(
+        ends, torch.vmap(line)(ends), "C1--", lw=1.8, label=f"tangent at {at:g}"
+    )
+    axes[0].plot(at, logistic(at), "C0o")
+    axes[0].plot([at, at], [-0.8, logistic(at)], "C1:", lw=1.2)
+    axes[1].plot([at, at], [slope, 0.1], "C1:", lw=1.2)
+    axes[1].plot(at, slope, "C1o")
+    axes[1].text(at + 0.25, slope - 0.15, f"slope {slope:.2f}")
+axes[0].set(ylabel="loss", ylim=(-0.6, 4.2))
+axes[1].set(ylabel="gradient", ylim=(-1.1, 0.1), yticks=[-1, -0.5, 0])
+axes[1].set_xlabel("logit, the output of the model")
+axes[0].set_title("The slope of a tangent above is the height of the gradient below")
+axes[0].legend()
+
+# %%
+# Many outputs: a derivative for each
+# -----------------------------------
+# Each arrow is one step of size 4 against the gradient.
+# Squared error moves an output as far as it is off, here just onto its target.
+# Absolute error moves all alike, and some past their target.
+
+target = torch.tensor([1.0, 1.4, 1.2, 0.6, 0.2, 0.3, 0.8, 1.3])
+prediction = torch.tensor([1.6, 1.5, 0.3, 0.8, 0.6, -0.4, 1.9, 1.1])
+
+fig, axes = plt.subplots(1, 2, sharey=True, gridspec_kw={"top": 0.78, "wspace": 0.08})
+for ax, loss in zip(axes, (torch.nn.MSELoss(), torch.nn.L1Loss()), strict=True):
+    derivatives = torch.func.grad(loss)(prediction, target)
+    print(derivatives.numpy().round(3))
+    ax.plot(target, "C2_", ms=14, mew=2.5, label="target")
+    ax.plot(prediction, "C0o", label="output")
+    step = torch.zeros(8), -4 * derivatives
+    shape = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.014}
+    shape |= {"headwidth": 4, "headlength": 4, "headaxislength": 3.5}
+    label = "minus 4 times its derivative"
+    ax.quiver(range(8), prediction, *step, facecolor="C1", label=label, **shape)
+    ax.set(xlabel="output element", xticks=range(8), ylim=(-0.6, 2.1))
+axes[0].set_ylabel("output")
+axes[0].set_title("Squared error: each its own")
+axes[1].set_title("Absolute error: all alike")
+fig.legend(*axes[0].get_legend_handles_labels(), loc="upper center", ncols=3)
+
+# %%
+# The usual mistake shows when the step shrinks
+# ---------------------------------------------
+# Ten times nearer, the gap between loss and tangent is a hundred times smaller.
+# A backward pass that forgets to divide by the 8 of the mean gives another line, which
+# cuts through the loss: ten times nearer, its gap is ten times smaller.
+
+
+def right(prediction):
+    return logistic(prediction).mean()
+
+
+def wrong(prediction):
+    return 8 * right(prediction) - 7 * right(prediction).detach()  # the same value
+
+
+steps = torch.logspace(-4, 0, 5, dtype=torch.float64)
+start = prediction.double()
+away = torch.linspace(-1, 2, 8, dtype=torch.float64)
+
+fig, ax = plt.subplots()
+for loss, style in ((wrong, "C2s--"), (right, "C0o-")):
+    line = tangent(loss, start)
+    gap = torch.stack(
+        [(loss(x) - line(x)).abs() for x in start + steps[:, None] * away]
+    )
+    order = (gap[-3] / gap[-4]).log10()
+    print(f"{loss.__name__} gradient: the gap shrinks like step to the {order:.2f}")
+    ax.loglog(steps, gap, style, label=f"{loss.__name__} gradient")
+ax.set(xlabel="size of the step", ylabel="gap of loss and tangent")
+ax.set_title("A right gradient: ten times nearer, a hundred times better")
+ax.legend()
+
+# %%
+# Take it to judge a gradient by nothing but the values of the loss.
+# :func:`torch.autograd.gradcheck.gradcheck` does so for every derivative, at one step.
+# Take neither at a kink: the gap shrinks with the step there, though all is right.
+
+kink = torch.zeros(1, dtype=torch.float64)
+line = tangent(lambda x: x.abs().sum(), kink)
+print("gap at a kink:", [x.item() - line(x[None]).item() for x in steps[-3:]])
