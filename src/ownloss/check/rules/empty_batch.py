@@ -1,0 +1,82 @@
+"""0/0, or an error, when nothing is selected."""
+
+from collections.abc import Iterator
+
+from ownloss.check.explaining import Finding, Kind, Symptom
+from ownloss.check.observing import Observation
+from ownloss.check.probing import empty, first_not_finite, tried
+
+KIND = Kind(
+    slug="empty-batch",
+    title="Nothing selected",
+    meaning="The loss divides by how many samples are selected, or takes the maximum "
+    "over them, and there may be none: no positive in the batch, every label ignored, "
+    "a mask that is False everywhere.",
+    shows="Masks, labels and targets are replaced by ones that select nothing.",
+    cure="Divide by the count clamped to at least 1, or return `prediction.sum() * 0`.",
+    wrong='''\
+import torch
+
+def loss(prediction, target, mask):
+    return ((prediction - target).square() * mask).sum() / mask.sum()
+
+inputs = (
+    torch.tensor([1.0, 2.0, 4.0], requires_grad=True),
+    torch.zeros(3),
+    torch.tensor([True, False, True]),
+)
+''',
+    right='''\
+import torch
+
+def loss(prediction, target, mask):
+    return ((prediction - target).square() * mask).sum() / mask.sum().clamp(min=1)
+
+inputs = (
+    torch.tensor([1.0, 2.0, 4.0], requires_grad=True),
+    torch.zeros(3),
+    torch.tensor([True, False, True]),
+)
+''',
+)
+
+_REFUSALS = ("index", "out of range", "out of bounds", "expected", "assert")
+
+
+def explain(seen: Observation) -> Iterator[Finding]:
+    """Try masks, labels and targets that select nothing."""
+    if not seen.given.finite:
+        return
+    for probe in empty(seen):
+        if not seen.affords(2, 0.1):
+            seen.skipped.append("empty selections")
+            return
+        run, gradients = tried(seen, probe.point, seen.native)
+        when = probe.when[0].upper() + probe.when[1:]
+        if run.error is not None:
+            said = str(run.error).splitlines()[0] if str(run.error) else ""
+            said = said or type(run.error).__name__
+            if any(word in said.lower() for word in _REFUSALS):
+                continue
+            trouble, where = f"the loss raises: {said}", ""
+        elif not run.finite:
+            values = [o.detach() for o in run.outputs]
+            nan = any(bool(v.isnan().any()) for v in values)
+            trouble = f"the loss is {'NaN' if nan else 'infinite'}"
+            call = first_not_finite(seen, probe.point, seen.native)
+            where = call.where if call else ""
+            if call is not None:
+                trouble += f": `{call.name}`"
+                trouble += f" ({where})" if where else ""
+                trouble += " has nothing to work on"
+        elif gradients.error is None and not gradients.finite:
+            trouble, where = "the gradient is not finite", ""
+        else:
+            continue
+        yield KIND.error(
+            f"{when} {trouble}.",
+            where=where,
+            rests_on=(Symptom.EMPTY,),
+            weight=71,
+        )
+        return

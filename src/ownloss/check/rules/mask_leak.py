@@ -1,0 +1,155 @@
+"""Entries that are masked out still count."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from ownloss.check.explaining import Finding, Kind, Symptom
+from ownloss.check.inputs import Domain, Leaf
+from ownloss.check.observing import Observation
+from ownloss.check.probing import tried
+from ownloss.check.sessions import cast
+
+KIND = Kind(
+    slug="mask-leak",
+    title="Masked entries count",
+    meaning="Entries that a mask or an ignored label leaves out still move the loss: "
+    "the mask is inverted, is applied to a part only, or multiplies a NaN by 0.",
+    shows="The masked entries of the prediction are changed, then set to NaN; neither "
+    "may move the loss.",
+    cure="Select the entries with `x[mask]` or torch.where before the loss is computed.",
+    wrong='''\
+import torch
+
+def loss(prediction, target, mask):
+    error = (prediction - target).square()
+    return (error * mask).sum() / mask.sum().clamp(min=1) + 0.1 * error.mean()
+
+inputs = (
+    torch.tensor([1.0, 2.0, 4.0], requires_grad=True),
+    torch.zeros(3),
+    torch.tensor([True, False, True]),
+)
+''',
+    right='''\
+import torch
+
+def loss(prediction, target, mask):
+    error = (prediction - target)[mask].square()
+    return 1.1 * error.sum() / mask.sum().clamp(min=1)
+
+inputs = (
+    torch.tensor([1.0, 2.0, 4.0], requires_grad=True),
+    torch.zeros(3),
+    torch.tensor([True, False, True]),
+)
+''',
+)
+
+
+def explain(seen: Observation) -> Iterator[Finding]:
+    """Change what every mask leaves out."""
+    if not seen.inputs or seen.inputs[0].parameter or not seen.base.outputs:
+        return
+    prediction = seen.inputs[0]
+    for name, kept, sure in _masks(seen, prediction):
+        if bool(kept.all()) or not bool(kept.any()):
+            continue
+        for leaf in seen.leaves:
+            if leaf.parameter or not leaf.floating or leaf.domain is Domain.BINARY:
+                continue
+            selected = _over(kept, leaf.value)
+            if selected is None:
+                continue
+            found = _leaks(seen, leaf, selected, name, sure)
+            if found is not None:
+                yield found
+                return
+
+
+def _masks(
+    seen: Observation, prediction: Leaf
+) -> Iterator[tuple[str, Tensor, bool]]:
+    """Every mask: its name, True where an entry counts, and whether that is sure."""
+    if seen.mask is not None:
+        yield "mask", seen.mask.bool(), True
+    for leaf in seen.leaves:
+        if leaf is prediction or leaf.parameter:
+            continue
+        masklike = leaf.named_like("mask", "valid", "pad", "ignore", "keep")
+        if leaf.domain in (Domain.MASK, Domain.BINARY) and masklike:
+            kept = leaf.value.bool()
+            ignoring = leaf.named_like("pad", "ignore", "invalid")
+            yield leaf.name, ~kept if ignoring else kept, False
+        elif leaf.domain is Domain.LABELS and leaf.value.numel() > 1:
+            if int(leaf.value.min()) in (-100, -1):
+                yield leaf.name, leaf.value != leaf.value.min(), False
+
+
+def _over(kept: Tensor, value: Tensor) -> Tensor | None:
+    """Spread a mask over an input of the same leading shape, or with classes in dim 1."""
+    if kept.shape == value.shape:
+        return kept
+    if kept.dim() < value.dim() and kept.shape == value.shape[: kept.dim()]:
+        extra = (1,) * (value.dim() - kept.dim())
+        return kept.reshape(kept.shape + extra).expand(value.shape)
+    if value.dim() == kept.dim() + 1 and value.dim() > 2:
+        if kept.shape == value.shape[:1] + value.shape[2:]:
+            return kept.unsqueeze(1).expand(value.shape)
+    return None
+
+
+def _leaks(
+    seen: Observation, leaf: Leaf, kept: Tensor, name: str, sure: bool
+) -> Finding | None:
+    value = cast(leaf.value, seen.dtype)
+    moved = seen.jittered(0.5, 11)[seen.index(leaf)].to(seen.dtype)
+    base = seen.run()
+    if not base.finite:
+        return None
+    outside = seen.run(seen.with_values({leaf: torch.where(kept, value, moved)}))
+    inside = seen.run(seen.with_values({leaf: torch.where(kept, moved, value)}))
+    if outside.error is not None or inside.error is not None:
+        return None
+    out = not _same(seen, base.outputs, outside.outputs)
+    into = not _same(seen, base.outputs, inside.outputs)
+    details = {"where": leaf.name, "rests_on": (Symptom.MASKED,), "weight": 67}
+    count = int((~kept).sum())
+    if out and into:
+        return KIND.error(
+            f"{count} entries of `{leaf.name}` are masked out by `{name}`, and changing "
+            f"them still changes the loss, from {base.total:.4g} to "
+            f"{outside.total:.4g}.",
+            **details,
+        )
+    if out and not into:
+        say = KIND.error if sure or leaf.named_like("pad") else KIND.warning
+        return say(
+            f"Only the entries of `{leaf.name}` that `{name}` leaves out count: the mask "
+            "is inverted, unless True means to ignore.",
+            cure="Negate the mask: `~mask`.",
+            **details,
+        )
+    if not into:
+        return None
+    bad = torch.where(kept, value, torch.full_like(value, torch.nan))
+    poisoned, gradients = tried(seen, seen.with_values({leaf: bad}))
+    if poisoned.error is None and not (poisoned.finite and gradients.finite):
+        what = "loss" if not poisoned.finite else "gradient"
+        say = KIND.warning if sure else KIND.note
+        return say(
+            f"`{name}` leaves out {count} entries of `{leaf.name}`, but a NaN there "
+            f"makes the {what} NaN: 0 times NaN is NaN.",
+            cure="Select with torch.where or `x[mask]` before computing, instead of "
+            "multiplying by 0.",
+            **details,
+        )
+    return None
+
+
+def _same(seen: Observation, a: list[Tensor], b: list[Tensor]) -> bool:
+    return all(
+        x.shape == y.shape and torch.allclose(x, y, rtol=1e-7, atol=1e-10)
+        for x, y in zip(a, b, strict=True)
+    )

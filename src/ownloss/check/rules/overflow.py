@@ -1,0 +1,124 @@
+"""Large inputs or small dtypes make the loss infinite or NaN."""
+
+import math
+from collections.abc import Iterator
+
+import torch
+
+from ownloss.check.explaining import Finding, Kind, Symptom
+from ownloss.check.observing import Gradients, Observation, Run
+from ownloss.check.probing import first_not_finite, large, tried
+
+KIND = Kind(
+    slug="overflow",
+    title="Overflow",
+    meaning="exp, log(sigmoid), log(softmax) or a constant too small or too large for "
+    "half precision break for large logits or in a small dtype. In double precision "
+    "the same loss looks fine.",
+    shows="The inputs are made larger step by step, and the loss in float32, float16 "
+    "and bfloat16 is compared with the same in float64.",
+    cure="Use the forms that torch offers for logits: softplus, logsigmoid, "
+    "log_softmax, logsumexp.",
+    wrong='''\
+import torch
+
+def loss(logits, target):
+    return (torch.log(1 + torch.exp(logits)) - target * logits).mean()
+
+inputs = (torch.tensor([-1.0, 0.5, 2.0], requires_grad=True), torch.tensor([0.0, 1, 1]))
+''',
+    right='''\
+import torch
+
+def loss(logits, target):
+    return (torch.nn.functional.softplus(logits) - target * logits).mean()
+
+inputs = (torch.tensor([-1.0, 0.5, 2.0], requires_grad=True), torch.tensor([0.0, 1, 1]))
+''',
+)
+
+
+def explain(seen: Observation) -> Iterator[Finding]:
+    """Compare small dtypes with float64 at growing inputs."""
+    if seen.dtype != torch.float64 or not seen.base.finite:
+        return
+    if not seen.base_gradients.finite:
+        return
+    found = _at_large_inputs(seen) or _in_half(seen)
+    if found is not None:
+        yield found
+
+
+def _at_large_inputs(seen: Observation) -> Finding | None:
+    for leaf, size, point in large(seen):
+        if not seen.affords(4, 0.1):
+            seen.skipped.append("large inputs")
+            return None
+        run, gradients = tried(seen, point, torch.float32)
+        if _fine(run, gradients) or run.error is not None:
+            continue
+        exact, exact_gradients = tried(seen, point, torch.float64)
+        if not _fits(exact, exact_gradients, 1e30):
+            continue
+        message = (
+            f"Not finite in float32 for `{leaf.name}` up to {size:g}, where float64 "
+            f"gives {exact.total:.4g}"
+        )
+        call = first_not_finite(seen, point, torch.float32)
+        if call is not None:
+            message += f": `{call.name}`"
+            message += f" ({call.where})" if call.where else ""
+            message += " breaks first"
+        return KIND.error(
+            message + ".",
+            where=call.where if call else leaf.name,
+            evidence={"size": size, "float64": exact.total, "float32": str(run.total)},
+            rests_on=(Symptom.LARGE,),
+            weight=69,
+        )
+    return None
+
+
+def _in_half(seen: Observation) -> Finding | None:
+    """At the inputs given, in the two half precisions."""
+    if seen.handmade and any("numpy" in c.name for c in seen.trace.calls):
+        return None
+    for dtype in (torch.float16, torch.bfloat16):
+        name = str(dtype).removeprefix("torch.")
+        run, gradients = tried(seen, seen.point, dtype)
+        if run.error is not None:
+            if "without overflow" in str(run.error):
+                return KIND.error(
+                    f"The loss raises in {name}: {str(run.error).splitlines()[0]}.",
+                    cure="Use torch.finfo(x.dtype).min or float('-inf') in place of "
+                    "the constant.",
+                    rests_on=(Symptom.LARGE,),
+                    weight=69,
+                )
+            continue
+        if _fine(run, gradients) or gradients.error is not None:
+            continue
+        if abs(seen.value) > 1e3 or not _fits(seen.base, seen.base_gradients, 1e3):
+            continue
+        call = first_not_finite(seen, seen.point, dtype)
+        by = f": `{call.name}` ({call.where}) breaks first" if call else ""
+        return KIND.error(
+            f"Not finite in {name} at the inputs given, where float64 gives "
+            f"{seen.value:.4g}{by}.",
+            evidence={"dtype": name, "float64": seen.value},
+            rests_on=(Symptom.LARGE,),
+            weight=69,
+        )
+    return None
+
+
+def _fine(run: Run, gradients: Gradients) -> bool:
+    return run.finite and gradients.finite
+
+
+def _fits(run: Run, gradients: Gradients, limit: float) -> bool:
+    """Whether value and gradients are finite and far from the largest number."""
+    if not _fine(run, gradients) or not math.isfinite(run.total):
+        return False
+    sizes = [g.detach().abs().max().item() for g in gradients.values if g is not None]
+    return max([abs(run.total), *sizes]) < limit
