@@ -410,7 +410,7 @@ class Observation:
         """The calls of torch made by the loss, in the dtype of its inputs."""
         trace = Trace()
         with trace:
-            self.run(dtype=self.native)
+            self.traced = self.run(dtype=self.native)
         return trace
 
     @cached_property
@@ -809,6 +809,108 @@ class Observation:
     def alone(self) -> list[Run]:
         """The loss of every sample alone, of at most eight."""
         return [self.run(self.rows([i])) for i in range(min(self.batch, 8))]
+
+    @cached_property
+    def versus(self) -> dict[str, tuple[float, float]]:
+        """The loss and its reference at several inputs; empty without a reference.
+
+        The names are those of the points: `here`, `moved`, `afresh`, `double` (every
+        sample twice), `fewer` (without the last sample), `row 0`, `row 1`, ...
+        """
+        if self.reference is None:
+            return {}
+        points = {"here": self.point, "moved": self.jittered(0.3, 1)}
+        points["afresh"] = self.jittered(1.0, 2)
+        if self.batch > 1:
+            points["double"] = self.rows([*range(self.batch)] * 2)
+            points["fewer"] = self.rows([*range(self.batch - 1)])
+            for i in range(min(self.batch, 6)):
+                points[f"row {i}"] = self.rows([i])
+        found = {}
+        for name, point in points.items():
+            own, trusted = self.run(point), self.reference_run(point)
+            if own.error is None and trusted.error is None:
+                found[name] = (own.total, trusted.total)
+        return found
+
+    @cached_property
+    def value_differs(self) -> bool:
+        """Whether the value is not the reference's, at the inputs given or near."""
+        return any(
+            not self.same_as_reference(*self.versus[name])
+            for name in ("here", "moved", "afresh")
+            if name in self.versus
+        )
+
+    def same_as_reference(self, own: float, trusted: float) -> bool:
+        """Whether two values agree as well as two implementations do."""
+        if math.isnan(own) or math.isnan(trusted):
+            return math.isnan(own) and math.isnan(trusted)
+        if math.isinf(own) or math.isinf(trusted):
+            return own == trusted
+        relative = max(1e-5, 1e3 * self.noise)
+        return abs(own - trusted) <= relative * max(abs(own), abs(trusted)) + 1e-7
+
+    @cached_property
+    def reference_ratio(self) -> float:
+        """The factor between loss and reference; NaN if it varies with the values."""
+        pairs = [
+            self.versus[n] for n in ("here", "moved", "afresh") if n in self.versus
+        ]
+        if len(pairs) < 2 or any(not b or not math.isfinite(a / b) for a, b in pairs):
+            return math.nan
+        ratios = [a / b for a, b in pairs]
+        if max(ratios) - min(ratios) > 1e-4 * abs(ratios[0]):
+            return math.nan
+        return ratios[0]
+
+    @cached_property
+    def row_weights(self) -> list[float]:
+        """How much each sample counts in the batch, against the same sample alone.
+
+        Empty where the samples do not add up: where the gradient of a sample in the
+        batch is not a multiple of its gradient alone.
+        """
+        if not self.scalar or not 2 <= self.batch <= 64 or not self.inputs:
+            return []
+        leaf = self.inputs[0]
+        if leaf not in self.batched or self.base_gradients.values[0] is None:
+            return []
+        together = self.base_gradients.values[0]
+        weights = []
+        for i in range(min(self.batch, 12)):
+            run = self.run(self.rows([i]))
+            found = self.gradients(run)
+            if not run.finite or found.error is not None or found.values[0] is None:
+                return []
+            alone, inside = found.values[0][0], together[i]
+            square = (alone.abs() ** 2).sum().item()
+            if square == 0:
+                if bool((inside != 0).any()):
+                    return []
+                weights.append(math.nan)
+                continue
+            weight = (_real(alone) * _real(inside)).sum().item() / square
+            rest = (inside - weight * alone).abs().max().item()
+            if rest > 1e-4 * inside.abs().max().item() + 1e-12:
+                return []
+            weights.append(weight)
+        return weights
+
+    def growth(self, times: int = 2) -> float:
+        """The value with every sample several times, as a multiple; NaN if unknown."""
+        if not self.scalar or self.batch < 2 or not self.value:
+            return math.nan
+        run = self.run(self.rows([*range(self.batch)] * times))
+        return run.total / self.value if run.finite else math.nan
+
+    @cached_property
+    def reproducible(self) -> bool:
+        """Whether a fixed seed gives the same value again."""
+        a, b = self.run(), self.run()
+        return a.error is not None or (
+            a.total == b.total or self.close(a.total, b.total)
+        )
 
     def reference_run(self, point: Point | None = None) -> Run:
         """The trusted loss on the same inputs."""

@@ -1,6 +1,7 @@
 """Finite inputs at which the loss or its gradient is NaN."""
 
 from collections.abc import Callable, Iterator
+
 from ownloss.check.explaining import Finding, Kind, Symptom
 from ownloss.check.observing import Gradients, Observation, Run
 from ownloss.check.probing import Probe, first_not_finite, special, steep, tried
