@@ -1,0 +1,170 @@
+r"""
+Generalized cross entropy
+=========================
+
+A label that the model finds absurd pulls weakly, since it may well be wrong.
+
+With the probability :math:`p` that softmax gives to the labelled class, the pull of
+cross entropy is multiplied by :math:`p^q`:
+
+.. math::
+
+   \ell = \frac{1 - p^q}{q}
+   \qquad
+   \frac{\partial \ell}{\partial z_j} = p^q \left( p_j - [j = \text{label}] \right)
+
+:math:`q \to 0` is cross entropy. :math:`q = 1` is :math:`1 - p`, half of the absolute
+error between the probabilities and the label.
+
+Source: Z. Zhang and M. Sabuncu, *Generalized Cross Entropy Loss for Training Deep
+Neural Networks with Noisy Labels*, NeurIPS 2018, equation 6.
+"""
+
+import torch
+
+
+def generalized_cross_entropy(logits, target, q=0.7, reduction="mean"):
+    """A loss between cross entropy and absolute error.
+
+    Args:
+        logits: Tensor of shape (N, C) or (N, C, ...), not normalised.
+        target: The labels, int64 in [0, C), of shape (N,) or (N, ...).
+        q: Above 0, for cross entropy is the limit there, and at most 1.
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+
+    Returns:
+        A scalar, or a tensor of the shape of ``target`` with ``"none"``.
+
+    Raises:
+        ValueError: The shapes do not fit, or ``q`` or ``reduction`` is not one of
+            these.
+        RuntimeError: A class is out of range.
+
+    >>> logits = torch.zeros(1, 4, requires_grad=True)
+    >>> loss = generalized_cross_entropy(logits, torch.tensor([0]), q=0.5)
+    >>> loss.item()  # p = 1/4, its root 1/2
+    1.0
+    >>> loss.backward()
+    >>> logits.grad  # 1/2 * (p - 1), and 1/2 * p for the others
+    tensor([[-0.3750,  0.1250,  0.1250,  0.1250]])
+
+    >>> x = torch.tensor([[0.0, 1.0, 3.0]], dtype=torch.float64, requires_grad=True)
+    >>> torch.autograd.gradcheck(generalized_cross_entropy, (x, torch.tensor([1])))
+    True
+    """
+    if logits.ndim < 2 or target.shape != logits.shape[:1] + logits.shape[2:]:
+        raise ValueError(
+            f"logits and target must have shapes (N, C, ...) and (N, ...), got "
+            f"{tuple(logits.shape)} and {tuple(target.shape)}"
+        )
+    if not 0 < q <= 1:
+        raise ValueError(f"q must be above 0 and at most 1, got {q}")
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(
+            f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
+        )
+    log_p = logits.log_softmax(1).gather(1, target.unsqueeze(1)).squeeze(1)
+    # p**q has an infinite slope where p underflows to 0; exp(q log p) has the slope 0.
+    loss = -torch.expm1(q * log_p) / q
+    return loss if reduction == "none" else getattr(loss, reduction)()
+
+
+# %%
+# The pull fades on both sides
+# ----------------------------
+# Two classes; the margin is the labelled logit minus the other. Far to the left the
+# model is sure that the label is wrong. There cross entropy pulls hardest.
+
+import matplotlib.pyplot as plt
+from torch.nn.functional import cross_entropy
+
+margin = torch.linspace(-7, 5, 241, requires_grad=True)
+logits = torch.stack([margin, torch.zeros_like(margin)], dim=1)
+first = torch.zeros(len(margin), dtype=torch.int64)
+
+loss = generalized_cross_entropy(logits, first, reduction="none")
+(gradient,) = torch.autograd.grad(loss.sum(), margin, retain_graph=True)
+(rival,) = torch.autograd.grad(cross_entropy(logits, first, reduction="sum"), margin)
+
+fig, ax = plt.subplots()
+ax.plot(margin.detach(), loss.detach(), label="generalized, q = 0.7")
+ax.plot(margin.detach(), gradient, label="its gradient")
+ax.plot(margin.detach(), rival, "--", label="gradient of cross entropy")
+ax.set(xlabel="margin of the labelled class", ylabel="loss and gradient")
+ax.set_title("It pulls on the undecided, and gives up on the absurd")
+ax.set_ylim(-1.2, 2)
+ax.legend()
+
+hardest = gradient.abs().argmax()
+print(f"its hardest pull, {-gradient[hardest]:.2f}, is at {margin[hardest].item():.2f}")
+print(f"at -7 it is {-gradient[0]:.3f}, that of cross entropy {-rival[0]:.3f}")
+
+# %%
+# Thirty of a hundred labels are wrong, and the line hardly moves
+# ---------------------------------------------------------------
+# Two clouds of a hundred points. Thirty points of the second are labelled as the first.
+
+truth = torch.arange(200) // 100
+points = torch.randn(200, 2) + torch.stack([4.0 * truth - 2, 0 * truth], dim=1)
+labels = truth.clone()
+labels[100:130] = 0
+
+
+def fit(loss):
+    weight = torch.zeros(2, 2, requires_grad=True)
+    bias = torch.zeros(2, requires_grad=True)
+    optimizer = torch.optim.SGD([weight, bias], lr=1.0)
+    for _ in range(300):
+        optimizer.zero_grad()
+        loss(points @ weight + bias, labels).backward()
+        optimizer.step()
+    return (points @ weight + bias).argmax(1)
+
+
+losses = {"cross entropy": cross_entropy, "generalized": generalized_cross_entropy}
+for name, loss in losses.items():
+    print(f"{name}: {(fit(loss) == truth).sum()} of 200 as they truly are")
+
+# %%
+# The limits are cross entropy and one minus p
+# --------------------------------------------
+# The second is one minus a probability, so no label costs more than 1.
+
+scores = torch.tensor([[2.0, 0.0, -1.0], [0.0, 3.0, 1.0]], dtype=torch.float64)
+answers = torch.tensor([0, 2])
+near_zero = generalized_cross_entropy(scores, answers, q=1e-9)
+print(f"q near 0: {near_zero:.6f}, cross entropy {cross_entropy(scores, answers):.6f}")
+
+p = scores.softmax(1).gather(1, answers.unsqueeze(1))
+at_one = generalized_cross_entropy(scores, answers, q=1.0)
+print(f"q = 1:    {at_one:.6f}, mean of 1 - p {(1 - p).mean():.6f}")
+assert torch.allclose(near_zero, cross_entropy(scores, answers))
+assert torch.allclose(at_one, (1 - p).mean())
+
+# %%
+# The usual mistake: a power of a probability that underflows
+# -----------------------------------------------------------
+# In float32 softmax gives 0 to a logit 104 below the largest. The slope of p**q is
+# infinite there, and infinity times 0 is NaN: one wrong label ends the training.
+
+
+def as_written(logits, target, q=0.7):
+    p = logits.softmax(1).gather(1, target.unsqueeze(1))
+    return ((1 - p**q) / q).mean()
+
+
+absurd = torch.tensor([[-120.0, 0.0]], requires_grad=True)
+for name, loss in {"as written": as_written, "ours": generalized_cross_entropy}.items():
+    value = loss(absurd, torch.tensor([0]))
+    (gradient,) = torch.autograd.grad(value, absurd)
+    print(f"{name}: loss {value.item():.3f}, gradient {gradient.tolist()}")
+
+# %%
+# Take it where labels are wrong and nobody knows which. Take cross entropy for clean
+# labels, and for the first epochs with many classes: an untrained model finds every
+# label unlikely, and nothing pulls. Autograd does the work here.
+
+start = torch.zeros(1, 1000, requires_grad=True)
+for name, loss in losses.items():
+    (gradient,) = torch.autograd.grad(loss(start, torch.tensor([0])), start)
+    print(f"{name}: first pull among a thousand classes {-gradient[0, 0]:.3f}")
