@@ -127,6 +127,8 @@ def check(
         click.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
     else:
         Console().print(report)
+    if not report.ran:
+        context.exit(2)
     context.exit(0 if report.ok else 1)
 
 

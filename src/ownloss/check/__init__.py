@@ -1,10 +1,12 @@
 """Say whether the gradient of a loss is right and, if not, what is wrong with it."""
 
 import inspect
+import sys
 import time
 import warnings
 from collections.abc import Callable
 from functools import partial
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -99,3 +101,16 @@ def name_of(loss: Callable[..., Any]) -> str:
     if hasattr(loss, "__name__"):
         return loss.__name__
     return type(loss).__name__
+
+
+class _CallablePackage(ModuleType):
+    """Makes `ownloss.check(...)` work whatever was imported first.
+
+    `from ownloss.check import Report` sets the attribute `check` of `ownloss` to this
+    package, in place of the function.
+    """
+
+    __call__ = staticmethod(check)
+
+
+sys.modules[__name__].__class__ = _CallablePackage
