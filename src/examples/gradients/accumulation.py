@@ -1,0 +1,187 @@
+r"""
+Accumulation
+============
+
+Each backward pass adds to the gradients that the passes before it left behind.
+
+That is why training calls ``zero_grad``, and why a batch may be taken in parts: the
+gradient of a sum is the sum of the gradients. With :math:`N` samples in all, in parts
+:math:`P`, each part brings its own share of the mean:
+
+.. math::
+
+   \nabla \, \frac{1}{N} \sum_{i=1}^{N} \ell_i
+   = \sum_{P} \nabla \, \frac{1}{N} \sum_{i \in P} \ell_i
+
+Source: linearity of the derivative; A. Paszke et al., *PyTorch: An Imperative Style,
+High-Performance Deep Learning Library*, NeurIPS 32 (2019).
+"""
+
+import torch
+
+
+def accumulation(model, loss, parts):
+    """Backward over a batch in parts; ``.grad`` ends as after the whole batch.
+
+    Only one part's graph is in memory at a time. What ``.grad`` holds before is kept
+    and added to: call ``zero_grad`` first.
+
+    Args:
+        model: Maps inputs to predictions, each sample by itself.
+        loss: A function of prediction and target that sums over samples.
+        parts: Pairs of inputs and target; the parts may differ in length.
+
+    Returns:
+        The mean loss over all samples, a scalar without a graph.
+
+    Raises:
+        ValueError: Inputs and target of a part differ in length, or no part has a
+            sample.
+
+    >>> weight = torch.tensor(1.0, requires_grad=True)
+    >>> def model(inputs):
+    ...     return weight * inputs
+    >>> def squared(prediction, target):
+    ...     return ((prediction - target) ** 2).sum()
+    >>> inputs, target = torch.tensor([1.0, 2.0, 2.0]), torch.zeros(3)
+    >>> parts = [(inputs[:2], target[:2]), (inputs[2:], target[2:])]
+    >>> accumulation(model, squared, parts)  # (1 + 4 + 4) / 3
+    tensor(3.)
+    >>> weight.grad  # 2*1/3 + 2*4/3 from the first part, 2*4/3 from the second
+    tensor(6.)
+    >>> torch.autograd.grad(squared(model(inputs), target) / 3, weight)  # as a whole
+    (tensor(6.),)
+    """
+    parts = list(parts)
+    lengths = [(len(inputs), len(target)) for inputs, target in parts]
+    if any(inputs != target for inputs, target in lengths):
+        raise ValueError(
+            f"inputs and target of a part must have one length, got {lengths}"
+        )
+    samples = sum(length for length, _ in lengths)
+    if samples == 0:
+        raise ValueError("a mean needs at least one sample, got none in all parts")
+    total = 0
+    for inputs, target in parts:
+        share = loss(model(inputs), target) / samples
+        share.backward()
+        total = total + share.detach()
+    return total
+
+
+# %%
+# backward adds, and a step takes nothing away
+# --------------------------------------------
+# The loss is 3 w^2, so its derivative is 12 at w = 2.
+# The last pass adds the derivative at the new w = 1 to that at the old one.
+
+import matplotlib.pyplot as plt
+
+w = torch.tensor(2.0, requires_grad=True)
+optimizer = torch.optim.SGD([w], lr=1 / 12)
+calls = ["start", "backward", "backward", "zero_grad", "backward", "step", "backward"]
+left_behind = []
+for call in calls:
+    if call == "backward":
+        (3 * w**2).backward()
+    elif call != "start":
+        getattr(optimizer, call)()
+    left_behind.append(w.grad if w.grad is None else w.grad.item())
+print(left_behind)
+
+fig, ax = plt.subplots()
+heights = [height or 0 for height in left_behind]
+names = ["None" if height is None else f"{height:g}" for height in left_behind]
+bars = ax.bar(range(7), heights, facecolor="C1", label="what w.grad holds")
+ax.bar_label(bars, names, padding=3)
+ax.set(xticks=range(7), xticklabels=calls, ylim=(0, 28))
+ax.set(xlabel="call, in this order", ylabel="w.grad")
+ax.set_title("Only zero_grad empties what backward fills")
+
+# %%
+# The usual mistake: without zero_grad the weight swings for ever
+# ---------------------------------------------------------------
+# The sum of all gradients so far acts like a speed without friction.
+# Nothing raises, and the loss falls at first.
+
+
+def path(zero):
+    w = torch.tensor(1.0, requires_grad=True)
+    optimizer = torch.optim.SGD([w], lr=0.02)
+    for _ in range(200):
+        yield w.item()
+        if zero:
+            optimizer.zero_grad()
+        (w**2).backward()
+        optimizer.step()
+
+
+fig, ax = plt.subplots()
+for zero, style, name in ((True, "C0", "with zero_grad"), (False, "C2--", "without")):
+    weights = list(path(zero))
+    print(f"{name}: farthest from 0 in the last 50 steps {max(weights[-50:]):.3f}")
+    ax.plot(weights, style, label=name)
+ax.set(xlabel="step", ylabel="weight; the best is 0", ylim=(-1.2, 1.7))
+ax.set_title("Old gradients push the weight past its best value")
+ax.legend(ncols=2)
+
+# %%
+# Where nothing flows there is None, not zero
+# -------------------------------------------
+# An optimizer skips None.
+# Zero is a gradient: with weight decay, a weight that no loss uses shrinks.
+
+used, unused, detached = (torch.ones(1, requires_grad=True) for _ in range(3))
+(used + detached.detach()).sum().backward()
+print(f"{used.grad = }, {unused.grad = }, {detached.grad = }")
+for gradient in (None, torch.zeros(1)):
+    unused.grad = gradient
+    torch.optim.SGD([unused], lr=0.1, weight_decay=1.0).step()
+    print(f"gradient {gradient}: the unused weight is {unused.item():.1f}")
+
+# %%
+# Only equal parts may be averaged
+# --------------------------------
+# Twelve samples in two parts.
+# Where each part takes its own mean, a sample of the smaller part counts for more.
+
+inputs = torch.linspace(0.1, 1.2, 12, dtype=torch.float64)
+target = inputs**3
+weight = torch.tensor(0.0, dtype=torch.float64, requires_grad=True)
+
+
+def squared(prediction, target):
+    return ((prediction - target) ** 2).sum()
+
+
+def mean_of_means(model, loss, parts):
+    for inputs, target in parts:
+        (loss(model(inputs), target) / len(inputs) / len(parts)).backward()
+
+
+def gradient_of(backward, first):
+    weight.grad = None
+    lengths = [first, 12 - first]
+    parts = list(zip(inputs.split(lengths), target.split(lengths), strict=True))
+    backward(lambda inputs: weight * inputs, squared, parts)
+    return weight.grad.item()
+
+
+(whole,) = torch.autograd.grad(squared(weight * inputs, target) / 12, weight)
+fig, ax = plt.subplots()
+for backward, style in ((accumulation, "C1o-"), (mean_of_means, "C2s--")):
+    error = [gradient_of(backward, first) / whole.item() - 1 for first in range(1, 12)]
+    print(f"{backward.__name__}: largest error {max(map(abs, error)):.0%}")
+    ax.plot(range(1, 12), [100 * e for e in error], style, label=backward.__name__)
+ax.set(xlabel="samples in the first part, of 12", ylabel="error of gradient in %")
+ax.set_title("The mean of means is right for two halves")
+ax.legend()
+
+# %%
+# Take it where a batch does not fit into memory.
+# Do not take it where samples meet within the model: :class:`torch.nn.BatchNorm1d`
+# normalises each part by itself, and no sum of gradients mends that.
+
+norm = torch.nn.BatchNorm1d(1, dtype=torch.float64)
+halves = norm(inputs[:6, None]), norm(inputs[6:, None])
+assert not torch.allclose(torch.cat(halves), norm(inputs[:, None]))
