@@ -19,6 +19,7 @@ from typing import Any
 
 import click
 import torch
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -160,13 +161,13 @@ def _mean(values: Iterable[float]) -> float:
 
 def confusion_table(outcomes: list[Outcome], title: str) -> Table:
     """Kind by kind: how many were detected, named, named first, and what it took."""
-    table = Table(title=title, title_justify="left")
-    table.add_column("kind")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("kind", no_wrap=True)
     for column in ("cases", "detected", "named", "first", "kinds", "crashes"):
         table.add_column(column, justify="right")
     table.add_column("median s", justify="right")
     table.add_column("max s", justify="right")
-    table.add_column("said of right losses")
+    table.add_column("of right losses", justify="right")
     claimed_of_right = [
         (kind, o.case.intentional)
         for o in outcomes
@@ -202,7 +203,7 @@ def confusion_table(outcomes: list[Outcome], title: str) -> Table:
                 str(sum(bool(o.crash) for o in group) or ""),
                 f"{median(o.seconds for o in group):.2f}",
                 f"{max(o.seconds for o in group):.2f}",
-                f"{errors} with errors, {warned} with warnings",
+                f"{errors} errors, {warned} warned",
             )
     return table
 
@@ -258,7 +259,7 @@ def main(
 ) -> None:
     """Prints the confusion table."""
     torch.set_num_threads(1)
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, width=max(100, Console().width))
     corpus = [
         case
         for case in cases()

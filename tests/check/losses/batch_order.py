@@ -114,7 +114,12 @@ def list_assumed_sorted_by_relevance():
 
 
 def _prototypes(embedding, target):
-    prototypes = torch.stack([embedding[target == c].mean(0) for c in range(3)])
+    prototypes = torch.stack(
+        [
+            embedding[target == c].sum(0) / (target == c).sum().clamp(min=1)
+            for c in range(3)
+        ]
+    )
     return F.cross_entropy(-(torch.cdist(embedding, prototypes) ** 2), target)
 
 
@@ -142,7 +147,7 @@ def class_means_are_the_support():
 
     def prototype_loss(embedding, target):
         onehot = F.one_hot(target, 3).to(embedding.dtype)
-        prototypes = onehot.T @ embedding / onehot.sum(0)[:, None]
+        prototypes = onehot.T @ embedding / onehot.sum(0).clamp(min=1)[:, None]
         d2 = (embedding[:, None] - prototypes[None]).pow(2).sum(-1)
         return F.cross_entropy(-d2, target)
 

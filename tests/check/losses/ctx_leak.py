@@ -9,14 +9,18 @@ from . import mistake, right
 from .inputs import binary, classification, normal, regression, segmentation
 
 
-@mistake("ctx-leak", reference=lambda p, t: ((p - t) ** 2).mean().sqrt())
+def _welsch(prediction, target):
+    return 1 - torch.exp(-0.5 * (prediction - target) ** 2)
+
+
+@mistake("ctx-leak", reference=_welsch)
 def output_on_ctx():
     """ctx.loss is the output itself: a cycle that only the garbage collector frees."""
 
-    class RMSE(Function):
+    class Welsch(Function):
         @staticmethod
         def forward(ctx, prediction, target):
-            loss = (prediction - target).pow(2).mean().sqrt()
+            loss = 1 - torch.exp(-0.5 * (prediction - target) ** 2)
             ctx.save_for_backward(prediction, target)
             ctx.loss = loss
             return loss
@@ -24,30 +28,30 @@ def output_on_ctx():
         @staticmethod
         def backward(ctx, grad_output):
             prediction, target = ctx.saved_tensors
-            grad = (prediction - target) / (prediction.numel() * ctx.loss)
+            grad = (prediction - target) * (1 - ctx.loss)
             return grad_output * grad, -grad_output * grad
 
-    return RMSE.apply, regression(5, 3)
+    return Welsch.apply, regression(5, 3)
 
 
-@right(reference=lambda p, t: ((p - t) ** 2).mean().sqrt())
+@right(reference=_welsch)
 def output_saved_for_backward():
     """The same through save_for_backward."""
 
-    class RMSE(Function):
+    class Welsch(Function):
         @staticmethod
         def forward(ctx, prediction, target):
-            loss = (prediction - target).pow(2).mean().sqrt()
+            loss = 1 - torch.exp(-0.5 * (prediction - target) ** 2)
             ctx.save_for_backward(prediction, target, loss)
             return loss
 
         @staticmethod
         def backward(ctx, grad_output):
             prediction, target, loss = ctx.saved_tensors
-            grad = (prediction - target) / (prediction.numel() * loss)
+            grad = (prediction - target) * (1 - loss)
             return grad_output * grad, -grad_output * grad
 
-    return RMSE.apply, regression(5, 3)
+    return Welsch.apply, regression(5, 3)
 
 
 @mistake("ctx-leak", reference=F.binary_cross_entropy_with_logits)
@@ -79,9 +83,9 @@ def tuple_of_intermediates_on_ctx():
     class KLDiv(Function):
         @staticmethod
         def forward(ctx, log_q, p):
-            ratio = p.log() - log_q
-            ctx.cache = [p, ratio]
-            return (p * ratio).mean()
+            terms = torch.xlogy(p, p) - p * log_q
+            ctx.cache = [p, terms]
+            return terms.mean()
 
         @staticmethod
         def backward(ctx, grad_output):

@@ -10,7 +10,21 @@ from .evidence import backward_never_runs
 from .inputs import binary, classification, labels, normal, regression
 
 
-@mistake("dead-backward", shows=backward_never_runs)
+class _Reverse(Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return -grad_output
+
+
+@mistake(
+    "dead-backward",
+    reference=lambda x, t: F.cross_entropy(_Reverse.apply(x), t),
+    shows=backward_never_runs,
+)
 def reversal_as_a_module():
     """A domain loss whose gradient reversal is a Module with a backward."""
 

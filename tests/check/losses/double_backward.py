@@ -6,7 +6,7 @@ from torch import nn
 from torch.autograd import Function
 
 from . import mistake, right
-from .inputs import binary, classification, normal, regression, uniform
+from .inputs import binary, classification, normal, regression
 
 
 @mistake("double-backward", reference=lambda x: (2 * x).pow(2).sum())
@@ -114,22 +114,44 @@ def gradient_computed_in_forward():
     return CrossEntropy(), classification(5, 3)
 
 
-@mistake("double-backward", reference=lambda p: (p * p.log()).sum(-1).mean())
+@mistake("double-backward", reference=lambda x, y: F.softplus(-y * x).mean())
 def data_of_the_saved_tensor():
-    """Negative entropy: backward reads .data, an old habit."""
+    """Logistic loss of a sequence: backward reads .data, an old habit."""
 
-    class NegativeEntropy(Function):
+    class Logistic(Function):
         @staticmethod
-        def forward(ctx, p):
-            ctx.save_for_backward(p)
-            return (p * p.log()).sum(-1).mean()
+        def forward(ctx, score, sign):
+            ctx.save_for_backward(score, sign)
+            return F.softplus(-sign * score).mean()
 
         @staticmethod
         def backward(ctx, grad_output):
-            p = ctx.saved_tensors[0].data
-            return grad_output * (p.log() + 1) / p[..., 0].numel()
+            score, sign = ctx.saved_tensors
+            slope = -sign * torch.sigmoid(-sign * score.data)
+            return grad_output * slope / score.numel(), None
 
-    return NegativeEntropy.apply, (uniform(2, 3, 4, seed=1, grad=True),)
+    inputs = normal(2, 3, 4, seed=1, grad=True), 2 * binary(2, 3, 4, seed=2) - 1
+    return Logistic.apply, inputs
+
+
+@mistake("double-backward", reference=lambda x: F.softplus(x).sum())
+def output_of_forward_recomputed_without_graph():
+    """backward recomputes under no_grad, as checkpoint-like code does."""
+
+    class SumSoftplus(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return F.softplus(x).sum()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            (x,) = ctx.saved_tensors
+            with torch.no_grad():
+                slope = torch.sigmoid(x)
+            return grad_output * slope
+
+    return SumSoftplus.apply, (normal(6, seed=1, grad=True),)
 
 
 @right(reference=F.cross_entropy)

@@ -157,11 +157,12 @@ def focal_modulation_treated_as_constant():
     class FocalFunction(Function):
         @staticmethod
         def forward(ctx, logits, target, gamma):
-            p = F.softmax(logits, dim=1)
-            pt = p.gather(1, target[:, None]).squeeze(1)
+            log_p = F.log_softmax(logits, dim=1)
+            log_pt = log_p.gather(1, target[:, None]).squeeze(1)
+            pt = log_pt.exp()
             ctx.gamma = gamma
-            ctx.save_for_backward(p, pt, target)
-            return (-((1 - pt) ** gamma) * pt.log()).mean()
+            ctx.save_for_backward(log_p.exp(), pt, target)
+            return (-((1 - pt) ** gamma) * log_pt).mean()
 
         @staticmethod
         def backward(ctx, grad_output):
@@ -253,7 +254,8 @@ def cosine_without_projection():
     class CosineDistance(Function):
         @staticmethod
         def forward(ctx, a, b):
-            na, nb = a.norm(dim=1, keepdim=True), b.norm(dim=1, keepdim=True)
+            na = a.norm(dim=1, keepdim=True).clamp(min=1e-8)
+            nb = b.norm(dim=1, keepdim=True).clamp(min=1e-8)
             ctx.save_for_backward(a, b, na, nb)
             return (1 - (a * b / (na * nb)).sum(1)).mean()
 

@@ -137,9 +137,9 @@ def first_row_of_grad_output():
     class RowCrossEntropy(Function):
         @staticmethod
         def forward(ctx, logits, target):
-            p = logits.softmax(1)
-            ctx.save_for_backward(p, target)
-            return -p.gather(1, target[:, None]).log().squeeze(1)
+            log_p = logits.log_softmax(1)
+            ctx.save_for_backward(log_p.exp(), target)
+            return -log_p.gather(1, target[:, None]).squeeze(1)
 
         @staticmethod
         def backward(ctx, grad_output):

@@ -37,12 +37,11 @@ def zero_times_nan():
 
 @right(reference=_masked_mse)
 def selected_by_where():
-    """The same, selected by torch.where before anything is computed."""
+    """The same, selected by torch.where before it is squared."""
 
     def masked_mse(prediction, target, mask):
-        target = torch.where(mask.bool(), target, prediction.detach())
-        loss = (prediction - target) ** 2
-        return loss.sum() / mask.sum().clamp(min=1)
+        residual = torch.where(mask.bool(), prediction - target, 0.0)
+        return residual.pow(2).sum() / mask.sum().clamp(min=1)
 
     return masked_mse, _masked()
 
@@ -96,8 +95,9 @@ def smoothing_of_tokens_only():
     def smoothed(logits, target):
         keep = target != -100
         log_p = F.log_softmax(logits, dim=-1)[keep]
-        nll = F.nll_loss(log_p, target[keep])
-        return 0.9 * nll - 0.1 * log_p.mean(dim=-1).mean()
+        nll = F.nll_loss(log_p, target[keep], reduction="sum")
+        smooth = -log_p.mean(dim=-1).sum()
+        return (0.9 * nll + 0.1 * smooth) / keep.sum().clamp(min=1)
 
     return smoothed, _padded_tokens()
 
@@ -148,3 +148,64 @@ def padding_in_the_mean():
             return per_row.mean()
 
     return CentredMSE(), _sequence()
+
+
+def _choices():
+    scores = normal(4, 5, seed=1, grad=True)
+    legal = torch.ones(4, 5, dtype=torch.bool)
+    legal[0, 3:] = legal[2, 1] = False
+    return scores, torch.tensor([0, 4, 2, 1]), legal
+
+
+def _illegal_scores_matter(case):
+    loss, (scores, action, legal) = case.fresh()
+    changed = torch.where(legal, scores, scores + 1.0)
+    assert not torch.allclose(loss(changed, action, legal), loss(scores, action, legal))
+    assert torch.allclose(
+        case.reference(changed, action, legal), case.reference(scores, action, legal)
+    )
+
+
+@mistake(
+    "mask-leak",
+    reference=lambda x, a, m: F.cross_entropy(x.masked_fill(~m, -torch.inf), a),
+    shows=_illegal_scores_matter,
+)
+def illegal_actions_in_the_softmax():
+    """Illegal actions are masked after the softmax: they still share its mass."""
+
+    class PolicyNLL(nn.Module):
+        def forward(self, scores, action, legal):
+            log_p = F.log_softmax(scores, dim=1)
+            log_p = log_p.masked_fill(~legal, 0.0)
+            return -log_p.gather(1, action[:, None]).mean()
+
+    return PolicyNLL(), _choices()
+
+
+def _padding_moves_it(case):
+    loss, (prediction, target, mask) = case.fresh()
+    changed = torch.where(mask, prediction, prediction + 3.0)
+    assert loss(changed, target, mask) != loss(prediction, target, mask)
+    reference = case.reference
+    assert reference(changed, target, mask) == reference(prediction, target, mask)
+
+
+def _track(prediction, target, mask):
+    error = torch.where(mask, prediction - target, 0.0).pow(2).sum()
+    steps = torch.where(mask[:, 1:], prediction[:, 1:] - prediction[:, :-1], 0.0)
+    return (error + 0.1 * steps.pow(2).sum()) / mask.sum().clamp(min=1)
+
+
+@mistake("mask-leak", reference=_track, shows=_padding_moves_it)
+def mask_of_one_term_only():
+    """Two terms, and only the first one is masked."""
+
+    def track_loss(prediction, target, mask):
+        error = torch.where(mask, prediction - target, 0.0).pow(2).sum()
+        smooth = (prediction[:, 1:] - prediction[:, :-1]).pow(2).sum()
+        return (error + 0.1 * smooth) / mask.sum().clamp(min=1)
+
+    prediction, target = regression(3, 6)
+    mask = torch.arange(6) < torch.tensor([6, 3, 4])[:, None]
+    return track_loss, (prediction, target, mask)

@@ -119,7 +119,7 @@ def centers_get_zeros():
 
 
 def _weighted(prediction, target, weight):
-    return (weight * (prediction - target).abs()).sum() / weight.sum()
+    return (weight * (prediction - target).abs()).mean()
 
 
 @mistake("missing-grad", reference=_weighted)
@@ -129,20 +129,21 @@ def needs_input_grad_asked_at_the_wrong_place():
     class WeightedL1(Function):
         @staticmethod
         def forward(prediction, target, weight):
-            return (weight * (prediction - target).abs()).sum() / weight.sum()
+            return (weight * (prediction - target).abs()).mean()
 
         @staticmethod
         def setup_context(ctx, inputs, output):
-            ctx.save_for_backward(*inputs, output)
+            ctx.save_for_backward(*inputs)
 
         @staticmethod
         def backward(ctx, grad_output):
-            prediction, target, weight, loss = ctx.saved_tensors
-            r = prediction - target
+            prediction, target, weight = ctx.saved_tensors
+            r = (prediction - target) / weight.numel()
             grad_weight = None
             if ctx.needs_input_grad[1]:
-                grad_weight = grad_output * (r.abs() - loss) / weight.sum()
-            return grad_output * weight * r.sign() / weight.sum(), None, grad_weight
+                grad_weight = grad_output * r.abs()
+            grad = grad_output * weight * r.sign() / weight.numel()
+            return grad, None, grad_weight
 
     inputs = (
         normal(7, seed=1, grad=True),
@@ -159,8 +160,8 @@ def triplet_negative_gets_none():
     class Triplet(Function):
         @staticmethod
         def forward(ctx, anchor, positive, negative):
-            dp = (anchor - positive).norm(dim=1, keepdim=True)
-            dn = (anchor - negative).norm(dim=1, keepdim=True)
+            dp = (anchor - positive).norm(dim=1, keepdim=True).clamp(min=1e-9)
+            dn = (anchor - negative).norm(dim=1, keepdim=True).clamp(min=1e-9)
             loss = (dp - dn + 1.0).clamp(min=0)
             ctx.save_for_backward(
                 (anchor - positive) / dp, (anchor - negative) / dn, loss > 0

@@ -19,7 +19,11 @@ def _first_row_equals_target():
     return prediction, target
 
 
-@mistake("nan-trap", at=_prediction_equals_target)
+@mistake(
+    "nan-trap",
+    reference=lambda p, t: torch.sqrt(F.mse_loss(p, t) + 1e-12),
+    at=_prediction_equals_target,
+)
 def rmse_root_at_zero():
     """Root of the mean squared error: infinite slope when the prediction is perfect."""
 
@@ -39,7 +43,11 @@ def rmse_with_eps():
     return rmse, regression(6, 2)
 
 
-@mistake("nan-trap", at=_first_row_equals_target)
+@mistake(
+    "nan-trap",
+    reference=lambda p, t: torch.linalg.vector_norm(p - t, dim=1).mean(),
+    at=_first_row_equals_target,
+)
 def charbonnier_without_eps():
     """Per-row Euclidean error by sqrt of a sum of squares."""
 
@@ -56,7 +64,7 @@ def _same_anchor_and_positive():
     return anchor, positive, normal(4, 8, seed=3, grad=True)
 
 
-@mistake("nan-trap", at=_same_anchor_and_positive)
+@mistake("nan-trap", reference=F.triplet_margin_loss, at=_same_anchor_and_positive)
 def triplet_with_bare_root():
     """Triplet loss: the distance of an anchor to its own copy has no finite slope."""
 

@@ -22,7 +22,7 @@ def kl_averaged_over_classes():
     """KL 'mean': divided by the classes as well as by the batch."""
 
     def kl(log_q, p):
-        return (p * (p.log() - log_q)).mean()
+        return (torch.xlogy(p, p) - p * log_q).mean()
 
     return kl, _distributions()
 
@@ -32,7 +32,7 @@ def kl_batchmean():
     """The same, summed over the classes."""
 
     def kl(log_q, p):
-        return (p * (p.log() - log_q)).sum(1).mean()
+        return (torch.xlogy(p, p) - p * log_q).sum(1).mean()
 
     return kl, _distributions()
 

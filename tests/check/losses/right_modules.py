@@ -141,7 +141,7 @@ def energy_of_a_pendulum():
 
 @right()
 def laplacian_smoothing_of_a_mesh():
-    """A Laplacian in a buffer; rows are vertices, so their order matters."""
+    """A Laplacian in a buffer, for a batch of meshes with six vertices each."""
 
     class MeshSmoothing(nn.Module):
         def __init__(self, vertices=6):
@@ -151,9 +151,9 @@ def laplacian_smoothing_of_a_mesh():
             self.register_buffer("laplacian", eye - 0.5 * neighbours)
 
         def forward(self, vertices):
-            return (self.laplacian @ vertices).pow(2).sum(1).mean()
+            return (self.laplacian @ vertices).pow(2).sum(-1).mean()
 
-    return MeshSmoothing(), (normal(6, 3, seed=1, grad=True),)
+    return MeshSmoothing(), (normal(2, 6, 3, seed=1, grad=True),)
 
 
 @right()

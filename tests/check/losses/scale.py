@@ -1,12 +1,14 @@
 """backward is right up to a constant."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.autograd import Function
 
 from . import mistake, right
-from .inputs import classification, labels, normal, regression, uniform
+from .inputs import classification, labels, normal, regression
 
 
 @mistake("scale", reference=F.mse_loss)
@@ -112,9 +114,10 @@ def distillation_forgets_the_temperature():
         @staticmethod
         def forward(ctx, student, teacher, temperature):
             log_q = F.log_softmax(student / temperature, dim=1)
-            p = F.softmax(teacher / temperature, dim=1)
+            log_p = F.log_softmax(teacher / temperature, dim=1)
+            p = log_p.exp()
             ctx.save_for_backward(log_q, p)
-            return (p * (p.log() - log_q)).sum() / student.shape[0]
+            return (p * (log_p - log_q)).sum() / student.shape[0]
 
         @staticmethod
         def backward(ctx, grad_output):
@@ -223,23 +226,23 @@ def weight_applied_in_forward_only():
     return L1Loss(loss_weight=3.0), regression(2, 3, 4)
 
 
-@mistake("scale", reference=lambda p, t: (-(t * p.log2())).sum(1).mean())
+@mistake("scale", reference=lambda x, t: F.cross_entropy(x, t) / math.log(2))
 def bits_without_log_two():
-    """Entropy in bits: backward differentiates log where forward takes log2."""
+    """Entropy in bits: backward forgets the log 2 that forward divides by."""
 
     class Bits(Function):
         @staticmethod
-        def forward(ctx, probability, target):
-            ctx.save_for_backward(probability, target)
-            return -(target * torch.log2(probability)).sum(dim=1).mean()
+        def forward(ctx, logits, target):
+            ctx.save_for_backward(logits, target)
+            return -(target * logits.log_softmax(1)).sum(dim=1).mean() / math.log(2)
 
         @staticmethod
         def backward(ctx, grad_output):
-            probability, target = ctx.saved_tensors
-            return -grad_output * target / probability / len(target), None
+            logits, target = ctx.saved_tensors
+            return grad_output * (logits.softmax(1) - target) / len(target), None
 
-    probability = uniform(5, 3, seed=1, grad=True)
-    return Bits.apply, (probability, F.softmax(normal(5, 3, seed=2), 1))
+    target = F.softmax(normal(5, 3, seed=2), 1)
+    return Bits.apply, (normal(5, 3, seed=1, grad=True), target)
 
 
 @mistake("scale", reference=lambda z: -F.logsigmoid(z / 0.1).mean())

@@ -30,17 +30,17 @@ def probabilities_for_log_probabilities():
     return loss, classification(6, 4, dtype=torch.float32)
 
 
-@mistake("wrong-value", reference=F.binary_cross_entropy)
+@mistake("wrong-value", reference=F.binary_cross_entropy_with_logits)
 def labels_reversed():
     """log p goes with the negatives and log (1 - p) with the positives."""
 
     class BCE(nn.Module):
-        def forward(self, probability, target):
-            pos = (1 - target) * torch.log(probability)
-            neg = target * torch.log(1 - probability)
+        def forward(self, logits, target):
+            pos = (1 - target) * F.logsigmoid(logits)
+            neg = target * F.logsigmoid(-logits)
             return -(pos + neg).mean()
 
-    return BCE(), (uniform(7, 2, seed=1, grad=True), binary(7, 2, seed=2))
+    return BCE(), (normal(7, 2, seed=1, grad=True), binary(7, 2, seed=2))
 
 
 @mistake("wrong-value", reference=lambda a, b: (1 - F.cosine_similarity(a, b)).mean())
