@@ -160,8 +160,8 @@ assert squared_error_by_hand(perfect, target) == 0
 # %%
 # Third mistake: a batch size from the settings
 # ---------------------------------------------
-# The last batch of an epoch is often smaller. Divided by the 32 of the settings, a batch
-# of 5 counts for 5 / 32 of its loss.
+# The last batch of an epoch is often smaller.
+# Divided by the 32 of the settings, a batch of 5 counts for 5 / 32 of its loss.
 
 x = torch.linspace(-1, 1, 10).reshape(5, 2)
 from_settings = x.square().sum() / 32
