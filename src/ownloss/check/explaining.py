@@ -206,5 +206,8 @@ def explain(seen: Observation) -> list[Finding]:
         if seen.time_left() < 0:
             seen.skipped.append(rule.kind.slug)
             continue
-        found.extend(rule.explain(seen))
+        try:
+            found.extend(rule.explain(seen))
+        except Exception as error:  # one rule that fails must not hide the others
+            seen.failures[rule.kind.slug] = error
     return most_telling(found)

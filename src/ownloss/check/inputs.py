@@ -69,6 +69,7 @@ class Domain(enum.Enum):
     BINARY = "zeros and ones"
     SIGNS = "ones and minus ones"
     BOXES = "boxes as two corners"
+    SYMMETRIC = "symmetric matrices"
     LABELS = "integers"
     MASK = "booleans"
 
@@ -109,6 +110,8 @@ def domain_of(value: Tensor) -> Domain:
                 return Domain.LOG_SIMPLEX
             if (full.square().sum(dim) - 1).abs().max() < 1e-4:
                 return Domain.DIRECTION
+        if full.shape[-1] == full.shape[-2] > 1 and torch.equal(full, full.mT):
+            return Domain.SYMMETRIC
         if full.shape[-1] == 4 and (full[..., 2:] > full[..., :2]).all():
             if full[..., 0].numel() >= 2:
                 return Domain.BOXES
@@ -221,6 +224,8 @@ def jittered(leaf: Leaf, value: Tensor, amount: float, noise: Tensor) -> Tensor:
             dim = _direction_dim(value)
             moved = value + noise / value.shape[dim] ** 0.5
             return moved / moved.norm(dim=dim, keepdim=True)
+        case Domain.SYMMETRIC:
+            return value * noise.mean().exp()
         case Domain.BOXES:
             moved = value.clone()
             side = value[..., 2:] - value[..., :2]
@@ -233,15 +238,17 @@ def jittered(leaf: Leaf, value: Tensor, amount: float, noise: Tensor) -> Tensor:
 def scaled(leaf: Leaf, value: Tensor, factor: float) -> Tensor:
     """Make values `factor` times as extreme, inside their domain."""
     match leaf.domain:
-        case Domain.REAL | Domain.POSITIVE | Domain.NONNEGATIVE | Domain.BOXES:
+        case Domain.POSITIVE | Domain.NONNEGATIVE | Domain.BOXES | Domain.SYMMETRIC:
+            return value * abs(factor)
+        case Domain.REAL:
             return value * factor
         case Domain.UNIT:
-            return torch.sigmoid(value.logit(1e-6) * factor)
+            return torch.sigmoid(value.logit(1e-6) * abs(factor))
         case Domain.SIMPLEX:
             dim = _simplex_dim(value)
-            return (value.clamp(min=1e-12).log() * factor).softmax(dim)
+            return (value.clamp(min=1e-12).log() * abs(factor)).softmax(dim)
         case Domain.LOG_SIMPLEX:
-            return (value * factor).log_softmax(_simplex_dim(value.exp()))
+            return (value * abs(factor)).log_softmax(_simplex_dim(value.exp()))
     return value
 
 

@@ -171,6 +171,7 @@ class Observation:
         self.seed = seed
         self.deadline = time.monotonic() + seconds
         self.skipped: list[str] = []
+        self.failures: dict[str, Exception] = {}
         self.cacheable = False
         self._sessions: dict[Any, Any] = {}
         self._chosen: list[int] | None = None
@@ -319,8 +320,10 @@ class Observation:
     ) -> list[Tensor]:
         held = self._parameters_of(session)
         for parameter, value in zip(held, values[self.argument_count :], strict=True):
-            with torch.no_grad():
-                parameter.copy_(value)
+            # Writing would invalidate the graphs of earlier runs.
+            if not torch.equal(parameter, value.to(parameter.dtype)):
+                with torch.no_grad():
+                    parameter.copy_(value)
         return held
 
     def _outputs_of(self, raw: Any, remember: bool) -> list[Tensor]:
@@ -780,11 +783,18 @@ class Observation:
 
     @cached_property
     def batch(self) -> int:
-        """The number of samples: the first size of the first input; 0 if unclear."""
-        for leaf in self.inputs:
-            if not leaf.parameter:
-                return leaf.value.shape[0] if leaf.value.dim() else 0
-        return 0
+        """The number of samples: the first size of the first input; 0 if unclear.
+
+        It is unclear where there are other inputs and none of them has that size.
+        """
+        arguments = [x for x in self.leaves if not x.parameter and x.value.dim()]
+        first = next((x for x in arguments if x.differentiable), None)
+        if first is None or first.top != arguments[0].top:
+            return 0
+        size = first.value.shape[0]
+        others = [x for x in arguments if x is not first]
+        shared = any(x.value.shape[0] == size for x in others)
+        return size if shared or not others else 0
 
     @cached_property
     def batched(self) -> list[Leaf]:
@@ -819,8 +829,10 @@ class Observation:
         """
         if self.reference is None:
             return {}
-        points = {"here": self.point, "moved": self.jittered(0.3, 1)}
-        points["afresh"] = self.jittered(1.0, 2)
+        count = self.argument_count  # the reference has parameters of its own
+        points = {"here": self.point}
+        for name, moved in (("moved", self.jittered(0.3, 1)), ("afresh", self.jittered(1.0, 2))):
+            points[name] = [*moved[:count], *self.point[count:]]
         if self.batch > 1:
             points["double"] = self.rows([*range(self.batch)] * 2)
             points["fewer"] = self.rows([*range(self.batch - 1)])
@@ -912,13 +924,28 @@ class Observation:
             a.total == b.total or self.close(a.total, b.total)
         )
 
+    @cached_property
+    def random(self) -> bool:
+        """Whether the loss draws random numbers: it differs without a fixed seed."""
+        if self.base.error is not None:
+            return False
+        drawn = [self.run(seeded=False).total for _ in range(2)]
+        return any(
+            a != b and not self.close(a, b) for a, b in ((drawn[0], drawn[1]),)
+        ) and not all(map(math.isnan, drawn))
+
+    @cached_property
+    def steady(self) -> bool:
+        """Whether the same inputs give the same value in every call."""
+        return self.reproducible and not self.random
+
     def reference_run(self, point: Point | None = None) -> Run:
         """The trusted loss on the same inputs."""
         return self.run(point, loss=self.reference)
 
     def close(self, a: float, b: float, loose: float = 1.0) -> bool:
         """Whether two values of the loss are equal but for rounding."""
-        relative = max(1e-9, 1e3 * self.noise) * loose
+        relative = min(max(1e-9, 20 * self.noise) * loose, 1e-3)
         return abs(a - b) <= relative * max(abs(a), abs(b)) + 1e-12
 
 

@@ -19,8 +19,9 @@ class Probe:
     Attributes:
         when: completes "the gradient is NaN ...": "if a prediction equals its target".
         point: the inputs.
-        boundary: whether an infinite loss may be the right value there, as it is for
-            a probability of exactly 0.
+        boundary: whether the point lies on the edge of what the loss is defined for:
+            an infinite loss may be right for a probability of exactly 0, and labels
+            that did not occur may not exist.
     """
 
     when: str
@@ -167,6 +168,7 @@ def _labels(seen: Observation, leaf: Leaf) -> Iterator[Probe]:
         yield Probe(
             f"if every label of `{leaf.name}` is {label}",
             _put(seen, leaf, torch.full_like(value, label)),
+            boundary=len(present) > 2,
         )
     if 0 not in present and present and min(present) == 1:
         yield Probe(
@@ -176,7 +178,9 @@ def _labels(seen: Observation, leaf: Leaf) -> Iterator[Probe]:
     if value.dim() == 1 and value.numel() > 1:
         distinct = torch.arange(value.numel(), device=value.device).to(value.dtype)
         yield Probe(
-            f"if no two labels of `{leaf.name}` are equal", _put(seen, leaf, distinct)
+            f"if no two labels of `{leaf.name}` are equal",
+            _put(seen, leaf, distinct),
+            boundary=int(distinct.max()) > int(value.max()),
         )
 
 
@@ -188,8 +192,9 @@ def large(seen: Observation) -> Iterator[tuple[Leaf, float, Point]]:
         size = leaf.value.abs().max().item()
         if not size:
             continue
+        first = leaf is seen.inputs[0]
         for wanted in (10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0):
-            if wanted > size:
+            if wanted > size and (first or wanted <= 20):
                 factor = wanted / size
                 value = scaled(leaf, cast(leaf.value, seen.dtype), factor)
                 yield leaf, wanted, _put(seen, leaf, value)

@@ -97,6 +97,8 @@ class Report:
             yield "link", finding.link
         if self.skipped:
             yield "text", "Not looked at, the loss is slow: " + ", ".join(self.skipped)
+        for slug, error in self._seen.failures.items():
+            yield "text", f"Could not look for {slug}: {type(error).__name__}: {error}"
 
     def __str__(self) -> str:
         indent = {"text": "  ", "cure": "  Cure: ", "link": "  "}

@@ -47,7 +47,7 @@ inputs = (
 def explain(seen: Observation) -> Iterator[Finding]:
     """Shuffle the batch; leave out structures that are meant."""
     size = seen.batch
-    if size < 3 or not seen.base.finite or not seen.reproducible:
+    if size < 3 or not seen.base.finite or not seen.steady:
         return
     if not _aligned(seen):
         return

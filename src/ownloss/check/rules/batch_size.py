@@ -48,7 +48,7 @@ _DETAILS = {
 
 def explain(seen: Observation) -> Iterator[Finding]:
     """Try other batch sizes."""
-    if seen.batch < 2 or not seen.base.finite or not seen.reproducible:
+    if seen.batch < 2 or not seen.base.finite or not seen.steady:
         return
     for judge in (_raises, _one_is_special, _divides_by_constant, _by_reference):
         found = judge(seen)
@@ -68,9 +68,19 @@ def _square(seen: Observation) -> bool:
     return any(list(leaf.value.shape).count(seen.batch) > 1 for leaf in seen.leaves)
 
 
+def _made_for_these_rows(seen: Observation) -> bool:
+    """Whether the loss holds numbers for every row, such as a matrix of a graph."""
+    for module in modules_of(seen.loss):
+        for held in module.buffers():
+            if seen.batch in held.shape and held.is_floating_point():
+                if held.unique().numel() > 2:
+                    return True
+    return False
+
+
 def _raises(seen: Observation) -> Finding | None:
     size = seen.batch
-    if _square(seen):
+    if _square(seen) or _made_for_these_rows(seen):
         return None
     sizes = [n for n in (size - 1, size - 2, size // 2) if n > 1]
     runs = [seen.run(seen.rows([*range(n)])) for n in sizes]
@@ -207,7 +217,9 @@ def _by_reference(seen: Observation) -> Finding | None:
         fewer * seen.batch, here * (seen.batch - 1), rel_tol=1e-4
     )
     divisor = seen.batch / here if here else math.nan
-    whole = abs(divisor - round(divisor)) < 1e-4 * abs(divisor) if divisor else False
+    if not math.isfinite(divisor):
+        return None
+    whole = abs(divisor - round(divisor)) < 1e-4 * abs(divisor)
     if follows and whole and round(divisor) > 1:
         sizes = {n for leaf in seen.leaves for n in leaf.value.shape[1:]}
         if round(divisor) not in sizes or round(divisor) == seen.batch:

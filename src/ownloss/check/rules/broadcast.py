@@ -58,7 +58,7 @@ def explain(seen: Observation) -> Iterator[Finding]:
     flow = _Flow(seen)
     for call in seen.trace.calls:
         pair = _operands(call)
-        if call.name in _ELEMENTWISE and pair and not flow.on_purpose(pair):
+        if call.name in _ELEMENTWISE and len(pair) == 2 and not flow.on_purpose(pair):
             shapes = [tuple(t.shape) for t in pair]
             result = _joint(*shapes)
             counts = [shape.count(size) for shape in shapes]

@@ -103,6 +103,11 @@ def _is_legacy(error: Exception | None) -> bool:
     )
 
 
+def _code(cls: type) -> Any:
+    """The code of forward; classes made twice by one function share it."""
+    return getattr(cls.forward, "__code__", None)
+
+
 def _called_directly(seen: Observation) -> str:
     """Find a Function whose forward runs without a context of autograd's own."""
     forwards = {}
@@ -110,8 +115,7 @@ def _called_directly(seen: Observation) -> str:
     while waiting:
         cls = waiting.pop()
         waiting += cls.__subclasses__()
-        forward = vars(cls).get("forward")
-        code = getattr(getattr(forward, "__func__", forward), "__code__", None)
+        code = _code(cls) if "forward" in vars(cls) else None
         if code is not None and not cls.__module__.startswith("torch."):
             forwards[code] = cls
     if not forwards:
@@ -126,7 +130,7 @@ def _called_directly(seen: Observation) -> str:
             new_style = cls.setup_context is not Function.setup_context
             if not isinstance(ctx, BackwardCFunction) and not new_style:
                 direct.append(cls)
-            elif new_style and cls not in seen.functions:
+            elif new_style:
                 direct.append(cls)
 
     before = sys.getprofile()
@@ -135,7 +139,8 @@ def _called_directly(seen: Observation) -> str:
         seen.run(dtype=seen.native)
     finally:
         sys.setprofile(before)
+    used = {_code(c) for c in seen.functions}
     for cls in direct:
-        if not issubclass(cls, nn.Module) and cls not in seen.functions:
+        if not issubclass(cls, nn.Module) and _code(cls) not in used:
             return cls.__name__
     return ""

@@ -40,6 +40,8 @@ inputs = (
 ''',
 )
 
+# Torch's own means are NaN over nothing, and many a loss leaves it at that.
+_TORCH_MEANS = ("nll_loss", "cross_entropy", "mean")
 _REFUSALS = ("index", "out of range", "out of bounds", "expected", "assert")
 
 
@@ -56,9 +58,9 @@ def explain(seen: Observation) -> Iterator[Finding]:
         if run.error is not None:
             said = str(run.error).splitlines()[0] if str(run.error) else ""
             said = said or type(run.error).__name__
-            if any(word in said.lower() for word in _REFUSALS):
+            if probe.boundary or any(word in said.lower() for word in _REFUSALS):
                 continue
-            trouble, where = f"the loss raises: {said}", ""
+            trouble, where, call = f"the loss raises: {said}", "", None
         elif not run.finite:
             values = [o.detach() for o in run.outputs]
             nan = any(bool(v.isnan().any()) for v in values)
@@ -70,10 +72,12 @@ def explain(seen: Observation) -> Iterator[Finding]:
                 trouble += f" ({where})" if where else ""
                 trouble += " has nothing to work on"
         elif gradients.error is None and not gradients.finite:
-            trouble, where = "the gradient is not finite", ""
+            trouble, where, call = "the gradient is not finite", "", None
         else:
             continue
-        yield KIND.error(
+        own = call is not None and call.name in _TORCH_MEANS
+        say = KIND.warning if probe.boundary or own else KIND.error
+        yield say(
             f"{when} {trouble}.",
             where=where,
             rests_on=(Symptom.EMPTY,),

@@ -46,7 +46,7 @@ _DETAILS = {
 
 def explain(seen: Observation) -> Iterator[Finding]:
     """Join lists of parts; weigh the samples; compare rows of different lengths."""
-    if not seen.base.finite or not seen.reproducible:
+    if not seen.base.finite or not seen.steady:
         return
     for judge in (_joined, _weighed, _ragged):
         found = judge(seen)

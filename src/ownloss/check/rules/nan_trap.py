@@ -62,7 +62,9 @@ def explain(seen: Observation) -> Iterator[Finding]:
         if "infinite" in trouble and probe.boundary:
             continue
         details = {"rests_on": (Symptom.SPECIAL,), "weight": 70}
-        yield _finding(seen, probe, trouble, KIND.error, **details)
+        certain = not probe.boundary or trouble == "the loss is NaN"
+        say = KIND.error if certain else KIND.warning
+        yield _finding(seen, probe, trouble, say, **details)
         return
 
 

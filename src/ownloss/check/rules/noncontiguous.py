@@ -38,7 +38,7 @@ _DETAILS = {"rests_on": (Symptom.LAYOUT,), "weight": 63}
 
 def explain(seen: Observation) -> Iterator[Finding]:
     """Transpose in memory: the inputs, then the upstream gradient."""
-    if not seen.base.finite or not seen.reproducible:
+    if not seen.base.finite or not seen.base_gradients.finite or not seen.steady:
         return
     base = seen.run(dtype=seen.native)
     expected = seen.gradients(base)

@@ -69,7 +69,8 @@ def _at_large_inputs(seen: Observation) -> Finding | None:
             message += f": `{call.name}`"
             message += f" ({call.where})" if call.where else ""
             message += " breaks first"
-        return KIND.error(
+        say = KIND.error if size <= 100 else KIND.warning
+        return say(
             message + ".",
             where=call.where if call else leaf.name,
             evidence={"size": size, "float64": exact.total, "float32": str(run.total)},

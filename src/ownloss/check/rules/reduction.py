@@ -40,7 +40,7 @@ inputs = (torch.eye(3, requires_grad=True), torch.zeros(3, 3))
 
 def explain(seen: Observation) -> Iterator[Finding]:
     """Compare with the reference, else watch how the loss grows."""
-    if not seen.base.finite or not seen.reproducible:
+    if not seen.base.finite or not seen.steady:
         return
     for judge in (_by_reference, _rows_agree, _halves, _mixture, _padding, _classes):
         found = judge(seen)
@@ -203,6 +203,10 @@ def _classes(seen: Observation) -> Finding | None:
     if prediction is None or prediction.value.dim() != 2 or not seen.scalar:
         return None
     if prediction.domain not in (Domain.SIMPLEX, Domain.REAL, Domain.LOG_SIMPLEX):
+        return None
+    if prediction.domain is Domain.REAL and not seen.trace.named(
+        "softmax", "log_softmax", "cross_entropy", "logsumexp"
+    ):
         return None
     value = prediction.value.double()
     classes = value.shape[1]

@@ -58,7 +58,9 @@ def explain(seen: Observation) -> Iterator[Finding]:
     """Call twice before one backward; call on b after a."""
     if seen.base.error is not None:
         return
-    other = seen.jittered(0.7, 5)
+    moved = seen.jittered(0.7, 5)
+    count = seen.argument_count
+    other = [*moved[:count], *seen.point[count:]]
     alone = seen.run(other)
     first = seen.run()
     second = seen.run(other, on=first.call)

@@ -42,7 +42,7 @@ inputs = (torch.eye(3, requires_grad=True), torch.tensor([0, 1, 1]))
 
 def explain(seen: Observation) -> Iterator[Finding]:
     """Compare with the reference, then look for signs of a mistake."""
-    if seen.base.error is not None or not seen.reproducible:
+    if seen.base.error is not None or not seen.steady:
         return
     if seen.versus:
         if seen.value_differs:
@@ -133,7 +133,8 @@ def _imperfect(seen: Observation) -> Finding | None:
         if not better.finite or not worse.finite:
             continue
         margin = 1e-3 * (abs(better.total) + abs(worse.total)) + 1e-9
-        if better.total > worse.total + margin:
+        uphill = _pushes_away(seen, prediction, leaf)
+        if better.total > worse.total + margin and uphill:
             return KIND.error(
                 f"{words}: {better.total:.4g} for the good prediction, "
                 f"{worse.total:.4g} for the bad one.",
@@ -176,6 +177,25 @@ def _good_and_bad(
     return good, bad, words
 
 
+def _pushes_away(seen: Observation, prediction: Leaf, target: Leaf) -> bool:
+    """Whether a step against the gradient makes every sample fit its label less."""
+    gradient = seen.base_gradients.values[seen.inputs.index(prediction)]
+    if gradient is None or gradient.shape != prediction.value.shape:
+        return False
+    if target.domain is Domain.BINARY:
+        fit = 2 * target.value.to(gradient.dtype) - 1
+        return bool((gradient * fit >= 0).all()) and bool((gradient != 0).any())
+    dim = 1 if gradient.dim() > 2 and target.value.shape == (
+        gradient.shape[:1] + gradient.shape[2:]
+    ) else gradient.dim() - 1
+    known = target.value.clamp(min=0).unsqueeze(dim)
+    own = gradient.gather(dim, known)
+    rest = gradient.sum(dim, keepdim=True) - own
+    counts = target.value.unsqueeze(dim) >= 0
+    others = (rest <= 0) if prediction.domain is Domain.LOG_SIMPLEX else (rest < 0)
+    return bool((own > 0)[counts].all()) and bool(others[counts].all())
+
+
 def _fitting(prediction: Leaf, hot: torch.Tensor) -> torch.Tensor | None:
     """Values of the prediction's domain that are high where `hot` is 1."""
     match prediction.domain:
@@ -196,6 +216,8 @@ _TARGETS = ("target", "truth", "label", "gt", "y_true", "true", "reference", "ob
 
 def _beyond_perfect(seen: Observation, prediction: Leaf) -> Finding | None:
     """Whether a prediction that is off costs less than one that equals its target."""
+    if len(seen.inputs) > 1:
+        return None
     for leaf in seen.leaves:
         if leaf is prediction or leaf.parameter or leaf.differentiable:
             continue
