@@ -1,0 +1,1 @@
+"""Speed and memory of the examples, as ratios that anyone can measure again."""
