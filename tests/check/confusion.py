@@ -110,14 +110,10 @@ def judge(case: Case, check: Callable[..., Any], *, with_reference: bool) -> Out
 
 
 def judge_all(corpus: Iterable[Case], *, with_reference: bool) -> list[Outcome]:
-    """Judges every case; with a reference, only the ones that have one or need none."""
+    """Judges every case; with a reference, only the cases that have one."""
     from ownloss.check import check
 
-    chosen = [
-        case
-        for case in corpus
-        if not with_reference or case.reference or case.kind is None
-    ]
+    chosen = [case for case in corpus if case.reference or not with_reference]
     return [judge(case, check, with_reference=with_reference) for case in chosen]
 
 

@@ -92,7 +92,7 @@ def all_labels_ignored():
 
     class MLMLoss(nn.Module):
         def forward(self, logits, target):
-            logits, target = logits.view(-1, logits.size(-1)), target.view(-1)
+            logits, target = logits.flatten(0, 1), target.flatten()
             loss = F.cross_entropy(logits, target, ignore_index=-100, reduction="sum")
             return loss / (target != -100).sum()
 
@@ -196,7 +196,7 @@ def no_event_in_the_batch():
 
 def _weights(zero=False):
     prediction, target = regression(5)
-    weight = uniform(5, seed=3)
+    weight = uniform(5, seed=3) * binary(5, seed=8)
     return prediction, target, weight * 0 if zero else weight
 
 
@@ -206,7 +206,7 @@ def _weights(zero=False):
     at=lambda: _weights(zero=True),
 )
 def weights_sum_to_zero():
-    """Importance weights of a batch that are all 0."""
+    """Importance weights, some 0 as they are clipped: a batch where all are."""
 
     def weighted_mse(prediction, target, weight):
         weight = weight / weight.sum()

@@ -220,7 +220,7 @@ def pinball_wrong_branch():
         @staticmethod
         def backward(ctx, grad_output):
             (error,) = ctx.saved_tensors
-            slope = torch.where(error > 0, -ctx.tau, ctx.tau)
+            slope = torch.where(error > 0, -ctx.tau, ctx.tau).to(error.dtype)
             return grad_output * slope / error.numel(), None, None
 
     return lambda q, y: Pinball.apply(q, y, 0.9), regression(12)

@@ -170,8 +170,8 @@ def hinge_gradient_without_minus():
 
 
 @mistake("sign", reference=F.margin_ranking_loss)
-def ranking_signs_exchanged():
-    """Pairwise ranking: both inputs get the gradient of the other."""
+def ranking_second_score_climbs():
+    """Pairwise ranking: both scores get the first one's gradient."""
 
     class MarginRanking(Function):
         @staticmethod
@@ -183,8 +183,8 @@ def ranking_signs_exchanged():
         @staticmethod
         def backward(ctx, grad_output):
             active, y = ctx.saved_tensors
-            grad = grad_output * y * active / y.numel()
-            return grad, -grad, None
+            grad = -grad_output * y * active / y.numel()
+            return grad, grad, None
 
     first = normal(8, seed=1, dtype=torch.float32, grad=True)
     second = normal(8, seed=2, dtype=torch.float32, grad=True)

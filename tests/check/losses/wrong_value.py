@@ -188,7 +188,7 @@ def focal_of_the_log_probability():
 
         def forward(self, logits, target):
             log_p = F.log_softmax(logits, dim=1)
-            pt = log_p.gather(1, target.view(-1, 1)).squeeze(1)
+            pt = log_p.gather(1, target.unsqueeze(1)).squeeze(1)
             return (-((1 - pt) ** self.gamma) * pt).mean()
 
     return FocalLoss(), classification(6, 4)
