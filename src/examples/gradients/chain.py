@@ -139,10 +139,8 @@ for link in links:
 
 fig, ax = plt.subplots(figsize=(6.4, 3.2), gridspec_kw={"left": 0.02, "bottom": 0.02})
 for (x0, y0), (x1, y1), value, gradient in flows:
-    for hue, number, tip, up in (
-        ("C0", value, "->", 0.07),
-        ("C1", gradient, "<-", -0.07),
-    ):
+    for hue, number, tip in ("C0", value, "->"), ("C1", gradient, "<-"):
+        up = 0.07 if tip == "->" else -0.07
         arrow = {"arrowstyle": tip, "ec": hue, "lw": 1.8, "shrinkA": 22, "shrinkB": 22}
         ax.annotate("", (x1, y1 + up), (x0, y0 + up), arrowprops=arrow)
         middle = (x0 + x1) / 2, (y0 + y1) / 2 + 2.4 * up
@@ -182,10 +180,9 @@ def root(x, safe):
 
 for safe in (False, True):
     at = torch.tensor([4.0, 0.0], requires_grad=True)
-    for link in chain(lambda x, safe=safe: root(x, safe), at):
-        if link.name == "Sqrt":
-            ((_, sent),) = link.sent
-            print(f"Sqrt received {link.gradient.tolist()}, sent {sent.tolist()}")
+    links = chain(lambda x, safe=safe: root(x, safe), at)
+    (link,) = [link for link in links if link.name == "Sqrt"]
+    print(f"Sqrt received {link.gradient.tolist()}, sent {link.sent[0][1].tolist()}")
 
 # %%
 # Take it for a loss of a few operations whose gradient surprises you.
