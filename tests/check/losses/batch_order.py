@@ -152,3 +152,28 @@ def class_means_are_the_support():
         return F.cross_entropy(-d2, target)
 
     return prototype_loss, (normal(9, 4, seed=1, grad=True), labels(3, 9, seed=2))
+
+
+@mistake("batch-order", reference=lambda p, t: F.mse_loss(p - p.mean(0), t - t.mean(0)))
+def relative_to_the_first_row():
+    """Offsets are removed by the first row of the batch."""
+
+    class RelativeMSE(nn.Module):
+        def forward(self, prediction, target):
+            p = prediction - prediction[:1]
+            t = target - target[:1]
+            return F.mse_loss(p, t)
+
+    return RelativeMSE(), regression(6, 2)
+
+
+@mistake("batch-order", reference=lambda x, t: F.cross_entropy(x, t))
+def exponentially_discounted_rows():
+    """A decay along the batch, left over from a recurrent loss."""
+
+    def discounted(logits, target, decay=0.9):
+        loss = F.cross_entropy(logits, target, reduction="none")
+        weight = decay ** torch.arange(len(loss), dtype=loss.dtype)
+        return (weight * loss).sum() / weight.sum()
+
+    return discounted, classification(7, 3)

@@ -182,3 +182,34 @@ def function_divides_by_a_global():
             return grad_output * grad / batch_size, None
 
     return CrossEntropy.apply, (normal(7, 3, seed=1, grad=True), labels(3, 7))
+
+
+@mistake(
+    "batch-size",
+    reference=lambda x, t: (
+        F.binary_cross_entropy_with_logits(x[:, 0], t, reduction="sum") / len(x)
+    ),
+)
+def squeezed_logits():
+    """squeeze() turns (1, 1) logits into a number; len() of it raises."""
+
+    class BCE(nn.Module):
+        def forward(self, logits, target):
+            logits = logits.squeeze()
+            loss = F.softplus(logits) - target * logits
+            return loss.sum() / len(logits)
+
+    return BCE(), (normal(5, 1, seed=1, grad=True), binary(5, seed=2))
+
+
+@mistake("batch-size", reference=lambda p, t: (p - t).pow(2).mean())
+def iterations_times_batch():
+    """Normalised by steps_per_epoch * batch_size, as the dataset has 1000 rows."""
+
+    def factory(dataset_size):
+        def loss(prediction, target):
+            return (prediction - target).pow(2).sum() / dataset_size
+
+        return loss
+
+    return factory(1000), regression(10, 1)

@@ -170,3 +170,53 @@ def image_without_its_channel():
             return (prediction - depth).abs().mean()
 
     return DepthL1(), (normal(3, 1, 4, 4, seed=1, grad=True), normal(3, 4, 4, seed=2))
+
+
+@mistake("broadcast", reference=_column(F.binary_cross_entropy_with_logits))
+def logits_in_a_column_by_hand():
+    """softplus(x) - t * x with (N, 1) logits and (N,) labels."""
+
+    def logistic(logits, target):
+        return (F.softplus(logits) - target * logits).mean()
+
+    inputs = (
+        normal(7, 1, seed=1, dtype=torch.float32, grad=True),
+        binary(7, seed=2, dtype=torch.float32),
+    )
+    return logistic, inputs
+
+
+@mistake(
+    "broadcast",
+    reference=lambda p, o, a: (
+        -torch.minimum(
+            (p - o).exp() * a[:, 0], (p - o).exp().clamp(0.8, 1.2) * a[:, 0]
+        ).mean()
+    ),
+)
+def advantage_in_a_column():
+    """PPO: ratios are (N,), the critic's advantages (N, 1)."""
+
+    class PPO(nn.Module):
+        def forward(self, log_prob, old, advantage):
+            ratio = torch.exp(log_prob - old)
+            clipped = torch.clamp(ratio, 0.8, 1.2)
+            return -torch.min(ratio * advantage, clipped * advantage).mean()
+
+    old = -uniform(6, high=2.0, seed=1)
+    new = (old + 0.5 * normal(6, seed=4)).requires_grad_()
+    return PPO(), (new, old, normal(6, 1, seed=2))
+
+
+@mistake(
+    "broadcast",
+    reference=lambda p, t: ((p - t[:, :, None]) ** 2).mean(),
+)
+def sequences_without_the_feature_dimension():
+    """(N, T, 1) forecasts meet (N, T) series: every time with every row."""
+
+    class ForecastMSE(nn.Module):
+        def forward(self, forecast, series):
+            return (forecast - series).pow(2).mean()
+
+    return ForecastMSE(), (normal(4, 4, 1, seed=1, grad=True), normal(4, 4, seed=2))

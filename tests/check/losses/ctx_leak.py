@@ -180,3 +180,39 @@ def running_total_with_its_graph():
             return self.total_loss / self.calls
 
     return Criterion(), (normal(5, 2, seed=1, grad=True), binary(5, 2, seed=2))
+
+
+@mistake("ctx-leak", reference=lambda a, b: (a - b).pow(2).sum(1))
+def dictionary_on_ctx():
+    """A dictionary of inputs on ctx, per-row loss."""
+
+    class RowSquares(Function):
+        @staticmethod
+        def forward(ctx, a, b):
+            ctx.saved = {"a": a, "b": b}
+            return (a - b).pow(2).sum(1)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            a, b = ctx.saved["a"], ctx.saved["b"]
+            grad = 2 * (a - b) * grad_output[:, None]
+            return grad, -grad
+
+    return RowSquares.apply, regression(4, 3)
+
+
+@mistake("ctx-leak", reference=F.cross_entropy)
+def outputs_cached_for_the_logger():
+    """The module keeps the last log-probabilities, attached, for a plot."""
+
+    class LoggingCE(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.last = {}
+
+        def forward(self, logits, target):
+            log_p = logits.log_softmax(1)
+            self.last["log_p"] = log_p
+            return F.nll_loss(log_p, target)
+
+    return LoggingCE(), classification(5, 3)

@@ -165,3 +165,41 @@ def reversal_as_a_function():
             return F.cross_entropy(GradientReversal.apply(features), domain)
 
     return DomainLoss(), (normal(6, 2, seed=1, grad=True), labels(2, 6))
+
+
+@mistake("dead-backward", shows=backward_never_runs)
+def custom_backward_of_a_focal_module():
+    """A Module's backward that was meant to scale the gradient by alpha."""
+
+    class FocalLoss(nn.Module):
+        def __init__(self, alpha=0.25, gamma=2.0):
+            super().__init__()
+            self.alpha, self.gamma = alpha, gamma
+
+        def forward(self, logits, target):
+            ce = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+            return ((1 - torch.exp(-ce)) ** self.gamma * ce).mean()
+
+        def backward(self, grad_output):
+            return self.alpha * grad_output, None
+
+    return FocalLoss(), (normal(5, 2, seed=1, grad=True), binary(5, 2, seed=2))
+
+
+@mistake("dead-backward", shows=backward_never_runs)
+def surrogate_called_without_apply():
+    """A spike function whose surrogate never runs, for forward is called directly."""
+
+    class SmoothClip(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.clamp(-1, 1)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            return grad_output
+
+    def clipped_mse(prediction, target):
+        return (SmoothClip.forward(None, prediction) - target).pow(2).mean()
+
+    return clipped_mse, regression(9)

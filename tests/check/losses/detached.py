@@ -168,3 +168,43 @@ def everything_in_numpy():
 
     logits, target = classification(5, 3)
     return BrierScore(), (logits, F.one_hot(target, 3).double())
+
+
+@mistake("detached", reference=lambda p, t: (p - t).abs().amax(1).mean())
+def tolist_and_max():
+    """Residuals go through tolist() for Python's max."""
+
+    class ChebyshevLoss(nn.Module):
+        def forward(self, prediction, target):
+            rows = (prediction - target).abs().tolist()
+            worst = [max(row) for row in rows]
+            return torch.tensor(sum(worst) / len(worst), requires_grad=True)
+
+    return ChebyshevLoss(), regression(4, 3)
+
+
+@mistake("detached", reference=lambda a, b: (1 - F.cosine_similarity(a, b)).mean())
+def inference_mode_embedding():
+    """The similarity helper runs in inference mode."""
+
+    @torch.inference_mode()
+    def similarity(a, b):
+        return F.cosine_similarity(a, b)
+
+    def loss(a, b):
+        return 1 - similarity(a, b).mean()
+
+    return loss, regression(4, 5)
+
+
+@mistake("detached", reference=lambda x, t: F.cross_entropy(x, t))
+def filled_into_a_new_tensor():
+    """Losses are written as floats into torch.zeros, one row at a time."""
+
+    def loss(logits, target):
+        out = torch.zeros(len(target), dtype=logits.dtype)
+        for i, (row, label) in enumerate(zip(logits, target, strict=True)):
+            out[i] = float(row.detach().logsumexp(0) - row.detach()[label])
+        return out.mean()
+
+    return loss, classification(5, 3)

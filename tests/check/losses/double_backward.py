@@ -174,3 +174,23 @@ def gradient_computed_in_forward_once():
             return grad * grad_output, None
 
     return FusedCrossEntropy.apply, classification(5, 3)
+
+
+@mistake("double-backward", reference=lambda x, t: F.mse_loss(torch.sigmoid(x), t))
+def sigmoid_saved_as_an_intermediate():
+    """Brier score of a sigmoid, which is saved instead of the logits."""
+
+    class Brier(Function):
+        @staticmethod
+        def forward(ctx, logits, target):
+            p = torch.sigmoid(logits)
+            ctx.save_for_backward(p, target)
+            return (p - target).pow(2).mean()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            p, target = ctx.saved_tensors
+            grad = 2 * (p - target) * p * (1 - p) / p.numel()
+            return grad_output * grad, None
+
+    return Brier.apply, (normal(5, 2, seed=1, grad=True), binary(5, 2, seed=2))

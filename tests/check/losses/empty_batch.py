@@ -244,3 +244,51 @@ def an_image_without_positive_anchors():
             return sum(losses) / len(losses)
 
     return BoxLoss(), _box_batch()
+
+
+@mistake(
+    "empty-batch",
+    reference=lambda x, t: (
+        F.cross_entropy(x, t, ignore_index=-1, reduction="sum")
+        / (t >= 0).sum().clamp(min=1)
+    ),
+    at=lambda: (
+        normal(2, 3, 4, 4, seed=1, grad=True),
+        torch.full((2, 4, 4), -1, dtype=torch.long),
+    ),
+)
+def segmentation_of_void_only():
+    """A crop with nothing but void pixels: the mean over none of them."""
+
+    class SegLoss(nn.Module):
+        def forward(self, logits, target):
+            valid = target >= 0
+            picked = logits.permute(0, 2, 3, 1)[valid]
+            return F.cross_entropy(picked, target[valid])
+
+    target = labels(3, 2, 4, 4, seed=2)
+    target[0, 0] = -1
+    return SegLoss(), (normal(2, 3, 4, 4, seed=1, grad=True), target)
+
+
+@mistake(
+    "empty-batch",
+    reference=lambda x, t: _balanced_bce(x, t),
+    at=lambda: (normal(8, seed=1, grad=True), torch.ones(8, dtype=torch.float64)),
+)
+def positives_and_negatives_averaged_apart():
+    """The mean over negatives of a batch without negatives."""
+
+    def balanced(logits, target):
+        loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+        return 0.5 * (loss[target == 1].mean() + loss[target == 0].mean())
+
+    return balanced, (normal(8, seed=1, grad=True), binary(8, seed=2))
+
+
+def _balanced_bce(logits, target):
+    loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    parts = [
+        (loss * side).sum() / side.sum().clamp(min=1) for side in (target, 1 - target)
+    ]
+    return 0.5 * (parts[0] + parts[1])

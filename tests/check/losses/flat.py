@@ -134,3 +134,58 @@ def pixels_clamped_away():
 
     image = uniform(2, 3, 4, 4, low=2.0, high=255.0, seed=1, grad=True)
     return ReconstructionLoss(), (image, uniform(2, 3, 4, 4, high=255.0, seed=2))
+
+
+@mistake("flat")
+def pixels_inside_the_box_counted():
+    """IoU of a box by counting grid points inside it: comparisons have no slope."""
+
+    class GridIoU(nn.Module):
+        def __init__(self, size=8):
+            super().__init__()
+            axis = torch.arange(size, dtype=torch.float64)
+            y, x = torch.meshgrid(axis, axis, indexing="ij")
+            self.register_buffer("x", x)
+            self.register_buffer("y", y)
+
+        def mask(self, box):
+            x1, y1, x2, y2 = box.unbind(-1)
+            inside_x = (self.x >= x1[:, None, None]) & (self.x <= x2[:, None, None])
+            inside_y = (self.y >= y1[:, None, None]) & (self.y <= y2[:, None, None])
+            return (inside_x & inside_y).double()
+
+        def forward(self, prediction, target):
+            a, b = self.mask(prediction), self.mask(target)
+            inter = (a * b).sum((1, 2))
+            return (1 - inter / (a + b - a * b).sum((1, 2)).clamp(min=1)).mean()
+
+    boxes = torch.tensor([[1.2, 0.7, 5.4, 6.1], [0.3, 2.2, 4.9, 7.6]]).double()
+    other = torch.tensor([[2.1, 1.3, 6.2, 5.5], [1.4, 1.8, 6.3, 6.9]]).double()
+    return GridIoU(), (boxes.requires_grad_(), other)
+
+
+@mistake("flat", reference=lambda x, y: (x.exp() - y).pow(2).mean())
+def counts_cast_to_integers():
+    """Predicted counts are made integers before they are compared."""
+
+    def count_mse(log_count, count):
+        predicted = log_count.exp().long()
+        return ((predicted - count) ** 2).double().mean()
+
+    return count_mse, (uniform(8, high=2.0, seed=1, grad=True), labels(6, 8, seed=2))
+
+
+@mistake("flat", reference=lambda p, t: F.relu(0.5 - t * p).mean())
+def margin_violations_counted():
+    """The share of samples inside the margin, by a comparison."""
+
+    class MarginViolations(nn.Module):
+        def __init__(self, margin=0.5):
+            super().__init__()
+            self.margin = margin
+
+        def forward(self, score, sign):
+            inside = sign * score < self.margin
+            return torch.where(inside, 1.0, 0.0).mean()
+
+    return MarginViolations(), (normal(9, seed=1, grad=True), 2 * binary(9, seed=2) - 1)

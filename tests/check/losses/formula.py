@@ -284,3 +284,90 @@ def cube_of_absolute_loses_its_sign():
             return grad_output * grad, -grad_output * grad
 
     return Cubic.apply, regression(2, 3, 4)
+
+
+def _berhu(prediction, target):
+    r = (prediction - target).abs()
+    c = 0.2 * r.max().detach()
+    return torch.where(r <= c, r, (r**2 + c**2) / (2 * c + 1e-12)).mean()
+
+
+@mistake(
+    "formula", reference=lambda p, t: F.huber_loss(p, t, delta=0.5, reduction="sum")
+)
+def huber_tail_without_delta():
+    """Huber with delta 0.5: beyond it backward returns the sign, not delta times it."""
+
+    class Huber(Function):
+        @staticmethod
+        def forward(ctx, prediction, target, delta):
+            ctx.save_for_backward(prediction, target)
+            ctx.delta = delta
+            return F.huber_loss(prediction, target, delta=delta, reduction="sum")
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            prediction, target = ctx.saved_tensors
+            r = prediction - target
+            grad = torch.where(r.abs() <= ctx.delta, r, r.sign())
+            return grad_output * grad, -grad_output * grad, None
+
+    return lambda p, t: Huber.apply(p, t, 0.5), regression(7, 2)
+
+
+def _iou(p, t):
+    inter = (p * t).sum((1, 2))
+    return (1 - inter / (p.sum((1, 2)) + t.sum((1, 2)) - inter + 1e-6)).mean()
+
+
+@mistake("formula", reference=_iou)
+def iou_union_held_still():
+    """Soft IoU: the union is differentiated as if it had no intersection in it."""
+
+    class SoftIoU(Function):
+        @staticmethod
+        def forward(ctx, p, t):
+            inter = (p * t).sum((1, 2))
+            union = p.sum((1, 2)) + t.sum((1, 2)) - inter + 1e-6
+            ctx.save_for_backward(p, t)
+            return (1 - inter / union).mean()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            p, t = ctx.saved_tensors
+            inter = (p * t).sum((1, 2), keepdim=True)
+            union = (p + t).sum((1, 2), keepdim=True) - inter + 1e-6
+            grad = -(t * union - inter) / union**2 / len(p)
+            return grad_output * grad, None
+
+    return SoftIoU.apply, (uniform(3, 4, 4, seed=1, grad=True), binary(3, 4, 4))
+
+
+@mistake(
+    "formula",
+    reference=lambda mu, s, y: (s + 0.5 * ((y - mu) * torch.exp(-s)) ** 2).mean(),
+)
+def log_scale_treated_as_scale():
+    """Gaussian likelihood: the second gradient is that of sigma, not of log sigma."""
+
+    class GaussianNLL(Function):
+        @staticmethod
+        def forward(ctx, mu, log_sigma, y):
+            ctx.save_for_backward(mu, log_sigma, y)
+            return (log_sigma + 0.5 * ((y - mu) * torch.exp(-log_sigma)) ** 2).mean()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            mu, log_sigma, y = ctx.saved_tensors
+            sigma = log_sigma.exp()
+            g = grad_output / mu.numel()
+            grad_mu = -(y - mu) / sigma**2
+            grad_sigma = 1 / sigma - (y - mu) ** 2 / sigma**3
+            return g * grad_mu, g * grad_sigma, None
+
+    inputs = (
+        normal(8, seed=1, grad=True),
+        (0.5 * normal(8, seed=2)).requires_grad_(),
+        normal(8, seed=3),
+    )
+    return GaussianNLL.apply, inputs

@@ -180,3 +180,45 @@ def new_style_counts_ctx():
 
     inputs = normal(8, seed=1, grad=True), 2 * binary(8, seed=2) - 1
     return lambda x, t: SoftMargin.apply(x, t, "mean", 1.0), inputs
+
+
+@mistake("grad-count", reference=lambda x, t: F.nll_loss(x, t))
+def list_instead_of_enough_gradients():
+    """Three arguments, a tuple of one."""
+
+    class NLL(Function):
+        @staticmethod
+        def forward(ctx, log_p, target, num_classes):
+            ctx.save_for_backward(log_p, target)
+            return F.nll_loss(log_p, target)
+
+        @staticmethod
+        def backward(ctx, *grads):
+            log_p, target = ctx.saved_tensors
+            onehot = F.one_hot(target, log_p.size(1)).to(log_p.dtype)
+            return (-grads[0] * onehot / len(target),)
+
+    def loss(log_p, target):
+        return NLL.apply(log_p, target, log_p.size(1))
+
+    return loss, classification(5, 3)
+
+
+@mistake("grad-count", reference=lambda p, t: (p - t).pow(2).mean())
+def branch_without_a_return():
+    """backward returns inside `if needs_input_grad[1]`, and else nothing."""
+
+    class MSE(Function):
+        @staticmethod
+        def forward(ctx, prediction, target):
+            ctx.save_for_backward(prediction, target)
+            return (prediction - target).pow(2).mean()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            prediction, target = ctx.saved_tensors
+            grad = grad_output * 2 * (prediction - target) / target.numel()
+            if ctx.needs_input_grad[1]:
+                return grad, -grad
+
+    return MSE.apply, regression(4, 2)

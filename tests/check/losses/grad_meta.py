@@ -199,3 +199,47 @@ def scalar_gradient_for_a_vector():
             return grad_output * (1 / len(scores) + 0.02 * scores.mean())
 
     return MeanCritic.apply, (normal(7, seed=1, grad=True),)
+
+
+@mistake("grad-meta", reference=lambda p, t, b: ((p + b - t) ** 2).mean())
+def bias_gradient_kept_per_row():
+    """The bias (3,) of the loss gets the full (N, 3), each row summed already."""
+
+    class Biased(Function):
+        @staticmethod
+        def forward(prediction, target, bias):
+            return ((prediction + bias - target) ** 2).mean()
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.save_for_backward(*inputs)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            prediction, target, bias = ctx.saved_tensors
+            g = grad_output * 2 * (prediction + bias - target) / target.numel()
+            return g, -g, g.sum(0, keepdim=True).repeat(len(g), 1)
+
+    prediction, target = regression(4, 3)
+    return Biased.apply, (prediction, target, normal(3, seed=7, grad=True))
+
+
+@mistake("grad-meta", reference=lambda x, t: F.cross_entropy(x, t))
+def transposed_gradient():
+    """Logits are (N, C), the gradient is built and returned as (C, N)."""
+
+    class CrossEntropy(Function):
+        @staticmethod
+        def forward(ctx, logits, target):
+            ctx.save_for_backward(logits, target)
+            return F.cross_entropy(logits, target)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            logits, target = ctx.saved_tensors
+            p = logits.t().softmax(0)
+            onehot = F.one_hot(target, logits.shape[1]).t()
+            return grad_output * (p - onehot) / len(target), None
+
+    logits = normal(5, 3, seed=1, grad=True)
+    return CrossEntropy.apply, (logits, labels(3, 5, seed=2))

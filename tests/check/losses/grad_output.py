@@ -247,3 +247,68 @@ def second_output_shares_the_first_gradient():
 
     target = F.one_hot(labels(3, 5), 3).to(torch.float64)
     return NLLWithEntropy.apply, (uniform(5, 3, seed=1, grad=True), target)
+
+
+@mistake("grad-output", reference=lambda x, t: F.nll_loss(x.log_softmax(1), t))
+def divided_by_grad_output():
+    """A note said that grad_output is always 1, so the author divides by it."""
+
+    class SoftmaxLoss(Function):
+        @staticmethod
+        def forward(ctx, x, t):
+            ctx.save_for_backward(x, t)
+            return F.cross_entropy(x, t)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            x, t = ctx.saved_tensors
+            grad = (x.softmax(1) - F.one_hot(t, x.shape[1])) / len(x)
+            return grad / grad_output, None
+
+    return SoftmaxLoss.apply, classification(4, 3)
+
+
+@mistake("grad-output", reference=lambda p, t: (p - t).pow(2).sum(-1))
+def per_token_loss_sums_grad_output():
+    """(N, T) losses; backward uses grad_output.sum() / numel for all of them."""
+
+    class TokenErrors(Function):
+        @staticmethod
+        def forward(prediction, target):
+            return (prediction - target).pow(2).sum(-1)
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.save_for_backward(*inputs)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            prediction, target = ctx.saved_tensors
+            weight = grad_output.sum() / grad_output.numel()
+            grad = weight * 2 * (prediction - target)
+            return grad, -grad
+
+    return TokenErrors.apply, regression(2, 4, 3)
+
+
+@mistake("grad-output", reference=lambda p, t: F.mse_loss(p, t, reduction="sum"))
+def normalised_grad_output():
+    """Clipping by rote: grad_output is divided by its own norm first."""
+
+    class SSE(Function):
+        @staticmethod
+        def forward(ctx, p, t):
+            ctx.save_for_backward(p, t)
+            return (p - t).pow(2).sum()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            p, t = ctx.saved_tensors
+            direction = grad_output / (grad_output.norm() + 1e-12)
+            return 2 * (p - t) * direction, None
+
+    class SSELoss(nn.Module):
+        def forward(self, p, t):
+            return SSE.apply(p, t)
+
+    return SSELoss(), regression(5, 2)

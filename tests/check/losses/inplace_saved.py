@@ -153,3 +153,27 @@ def huber_clips_its_saved_residual():
             return ctx.r * grad_output, None
 
     return Huber.apply, regression(10)
+
+
+@mistake("inplace-saved", reference=lambda a, b: (a.exp() - b).pow(2).mean())
+def exponential_shifted_in_place():
+    """exp keeps its result for backward; sub_ overwrites it."""
+
+    def rate_error(log_rate, rate):
+        error = log_rate.exp().sub_(rate)
+        return error.pow(2).mean()
+
+    return rate_error, (normal(6, seed=1, grad=True), normal(6, seed=2).exp())
+
+
+@mistake("inplace-saved", reference=lambda p, t: torch.tanh(p - t).pow(2).sum(1).mean())
+def tanh_masked_in_place():
+    """A bounded error whose small entries are zeroed by index assignment."""
+
+    class BoundedError(nn.Module):
+        def forward(self, prediction, target):
+            error = torch.tanh(prediction - target)
+            error[error.abs() < 1e-6] = 0.0
+            return error.pow(2).sum(1).mean()
+
+    return BoundedError(), regression(4, 3)

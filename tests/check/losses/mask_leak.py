@@ -209,3 +209,32 @@ def mask_of_one_term_only():
     prediction, target = regression(3, 6)
     mask = torch.arange(6) < torch.tensor([6, 3, 4])[:, None]
     return track_loss, (prediction, target, mask)
+
+
+def _contrast(similarity, padding):
+    scores = similarity.masked_fill(padding[None], -torch.inf)
+    keep = ~padding
+    loss = scores.logsumexp(1) - similarity.diagonal()
+    return (loss * keep).sum() / keep.sum().clamp(min=1)
+
+
+def _padded_negatives_count(case):
+    loss, (similarity, padding) = case.fresh()
+    changed = torch.where(padding[None], similarity + 2.0, similarity)
+    assert not torch.allclose(loss(changed, padding), loss(similarity, padding))
+    reference = case.reference
+    torch.testing.assert_close(
+        reference(changed, padding), reference(similarity, padding)
+    )
+
+
+@mistake("mask-leak", reference=_contrast, shows=_padded_negatives_count)
+def padded_items_as_negatives():
+    """Padded items are no anchors, but still serve as negatives."""
+
+    def contrastive(similarity, padding):
+        loss = similarity.logsumexp(1) - similarity.diagonal()
+        return loss[~padding].mean()
+
+    padding = torch.tensor([False, False, True, False, True])
+    return contrastive, (normal(5, 5, seed=1, grad=True), padding)

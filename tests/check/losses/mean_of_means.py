@@ -168,3 +168,35 @@ def episodes_weighted_alike():
         return torch.stack(per_episode).mean()
 
     return policy_loss, (_episodes(),)
+
+
+@mistake(
+    "mean-of-means",
+    reference=lambda p, t, m: ((p - t).pow(2) * m).sum() / m.sum().clamp(min=1),
+)
+def images_with_few_pixels_count_as_much():
+    """Masked MSE: the mean over images of the mean over their valid pixels."""
+
+    class MaskedMSE(nn.Module):
+        def forward(self, prediction, target, mask):
+            r = torch.where(mask, prediction - target, 0.0).flatten(1)
+            per_image = r.pow(2).sum(1) / mask.flatten(1).sum(1).clamp(min=1)
+            return per_image.mean()
+
+    prediction, target = normal(3, 4, 4, seed=1, grad=True), normal(3, 4, 4, seed=2)
+    mask = normal(3, 4, 4, seed=3) > torch.tensor([-2.0, 0.0, 1.0])[:, None, None]
+    return MaskedMSE(), (prediction, target, mask)
+
+
+@mistake("mean-of-means", reference=_whole)
+def running_mean_of_chunks():
+    """The loss so far and the next chunk are averaged in turn."""
+
+    class Streaming(nn.Module):
+        def forward(self, logits, targets):
+            loss = F.cross_entropy(logits[0], targets[0])
+            for x, t in zip(logits[1:], targets[1:], strict=True):
+                loss = (loss + F.cross_entropy(x, t)) / 2
+            return loss
+
+    return Streaming(), _micro_batches()

@@ -202,3 +202,56 @@ def temperature_gets_zeros():
     logits, target = classification(6, 4)
     temperature = torch.tensor(1.5, dtype=torch.float64, requires_grad=True)
     return TemperatureScaled.apply, (logits.detach(), target, temperature)
+
+
+@mistake(
+    "missing-grad",
+    reference=lambda p, r: F.softplus(-(p - r)).mean(),
+)
+def rejected_scores_get_none():
+    """Preference loss: only the chosen scores are trained."""
+
+    class Preference(Function):
+        @staticmethod
+        def forward(ctx, chosen, rejected):
+            ctx.save_for_backward(chosen, rejected)
+            return F.softplus(rejected - chosen).mean()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            chosen, rejected = ctx.saved_tensors
+            slope = torch.sigmoid(rejected - chosen) / chosen.numel()
+            return -grad_output * slope, None
+
+    class RewardLoss(nn.Module):
+        def forward(self, chosen, rejected):
+            return Preference.apply(chosen, rejected)
+
+    return RewardLoss(), (normal(6, seed=1, grad=True), normal(6, seed=2, grad=True))
+
+
+@mistake("missing-grad")
+def margin_parameter_gets_zeros():
+    """A learnable margin: new_zeros instead of its gradient."""
+
+    class MarginHinge(Function):
+        @staticmethod
+        def forward(ctx, pos, neg, margin):
+            ctx.save_for_backward(pos, neg, margin)
+            return F.relu(margin + neg - pos).mean()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            pos, neg, margin = ctx.saved_tensors
+            active = (margin + neg - pos > 0).to(pos.dtype) / pos.numel()
+            return -grad_output * active, grad_output * active, margin.new_zeros(())
+
+    class MarginLoss(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.margin = nn.Parameter(torch.tensor(0.5, dtype=torch.float64))
+
+        def forward(self, pos, neg):
+            return MarginHinge.apply(pos, neg, self.margin)
+
+    return MarginLoss(), (normal(7, seed=1, grad=True), normal(7, seed=2, grad=True))

@@ -201,3 +201,45 @@ def boxes_of_the_target_dict_rescaled():
             return box + score
 
     return DetectionLoss(), _detection_batch()
+
+
+@mistake("mutates-input", reference=lambda p, t: F.mse_loss(p, t - t.mean(0)))
+def target_centred_in_place():
+    """target -= target.mean(0): the second epoch sees other targets."""
+
+    class CentredMSE(nn.Module):
+        def forward(self, prediction, target):
+            target -= target.mean(dim=0)
+            return ((prediction - target) ** 2).mean()
+
+    return CentredMSE(), regression(6, 2, dtype=torch.float32)
+
+
+@mistake("mutates-input", reference=lambda p, t: F.l1_loss(p.clamp(0, 1), t))
+def prediction_clamped_through_data():
+    """prediction.data.clamp_: the model's output is changed behind autograd's back."""
+
+    def l1(prediction, target):
+        prediction.data.clamp_(0.0, 1.0)
+        return (prediction - target).abs().mean()
+
+    return l1, (normal(3, 4, seed=1, grad=True), uniform(3, 4, seed=2))
+
+
+def _supervised_deeply(outputs, targets):
+    return sum(F.mse_loss(o, t / 2) for o, t in zip(outputs, targets, strict=True))
+
+
+@mistake("mutates-input", reference=_supervised_deeply)
+def targets_of_a_list_halved():
+    """Deep supervision: every target of the caller's list is halved in place."""
+
+    class DeepSupervision(nn.Module):
+        def forward(self, outputs, targets):
+            loss = 0.0
+            for output, target in zip(outputs, targets, strict=True):
+                loss = loss + F.mse_loss(output, target.div_(2))
+            return loss
+
+    outputs = [normal(3, 2, seed=s, grad=True) for s in (1, 2)]
+    return DeepSupervision(), (outputs, [normal(3, 2, seed=s) for s in (3, 4)])

@@ -269,3 +269,92 @@ def cosine_normalised():
         return (1 - (a * b).sum(1)).mean()
 
     return cosine_loss, regression(4, 5)
+
+
+def _zero_prediction():
+    prediction, target = regression(4, 3)
+    return torch.zeros_like(prediction).requires_grad_(), target
+
+
+@mistake(
+    "nan-trap",
+    reference=lambda p, t: (
+        ((p.abs() + 1e-12).sqrt() - (t.abs() + 1e-12).sqrt()).pow(2).mean()
+    ),
+    at=_zero_prediction,
+)
+def square_root_compression():
+    """Amplitudes are compressed by sqrt(|x|): an infinite slope at silence."""
+
+    class CompressedMSE(nn.Module):
+        def forward(self, prediction, target):
+            a = torch.sign(prediction) * prediction.abs().sqrt()
+            b = torch.sign(target) * target.abs().sqrt()
+            return ((a.abs() - b.abs()) ** 2).mean()
+
+    return CompressedMSE(), regression(4, 3)
+
+
+def _identical_rows():
+    row = normal(1, 4, seed=1)
+    return row.repeat(5, 1).requires_grad_(), normal(5, 4, seed=2)
+
+
+@mistake(
+    "nan-trap",
+    reference=lambda a, b: (
+        F.mse_loss(a, b) + F.relu(1 - (a.var(dim=0) + 1e-12).sqrt()).mean()
+    ),
+    at=_identical_rows,
+)
+def variance_of_collapsed_features():
+    """VICReg-like: the root of a collapsed variance has no finite slope."""
+
+    def variance_loss(a, b):
+        invariance = F.mse_loss(a, b)
+        return invariance + F.relu(1 - a.var(dim=0).sqrt()).mean()
+
+    return variance_loss, regression(5, 4)
+
+
+def _hard_zero_target():
+    probability = uniform(4, 3, seed=1)
+    probability = probability / probability.sum(1, keepdim=True)
+    target = F.one_hot(labels(3, 4, seed=2), 3).double()
+    return probability.requires_grad_(), target
+
+
+@mistake(
+    "nan-trap",
+    reference=lambda q, p: (torch.xlogy(p, p) - torch.xlogy(p, q)).sum(1).mean(),
+    at=_hard_zero_target,
+)
+def divergence_from_one_hot_targets():
+    """KL: p * log(p / q) is 0 * -inf for a one-hot target."""
+
+    class KL(nn.Module):
+        def forward(self, q, p):
+            return (p * torch.log(p / q)).sum(1).mean()
+
+    q = F.softmax(normal(4, 3, seed=1), 1).requires_grad_()
+    return KL(), (q, F.softmax(normal(4, 3, seed=2), 1))
+
+
+def _zero_denominator():
+    return torch.tensor([1.0, 2.0, 3.0]).double().requires_grad_(), torch.zeros(
+        3, dtype=torch.float64
+    )
+
+
+@mistake(
+    "nan-trap",
+    reference=lambda p, t: ((p - t).abs() / t.abs().clamp(min=1e-6)).mean(),
+    at=_zero_denominator,
+)
+def percentage_error_of_zero():
+    """MAPE divides by the target: a 0 among real-valued targets."""
+
+    def mape(prediction, target):
+        return torch.mean(torch.abs((target - prediction) / target))
+
+    return mape, regression(8)

@@ -203,3 +203,41 @@ def view_after_permute():
     inputs = uniform(2, 3, 4, 4, seed=1), binary(2, 3, 4, 4, seed=2)
     channels_last = [x.contiguous(memory_format=torch.channels_last) for x in inputs]
     return loss, (channels_last[0].requires_grad_(), channels_last[1])
+
+
+@mistake(
+    "noncontiguous", reference=lambda p, t: (p - t).pow(2).mean(), at=_transposed(3, 5)
+)
+def storage_read_as_a_buffer():
+    """The prediction's storage is read in a row, whatever its strides."""
+
+    def mse(prediction, target):
+        flat = torch.as_strided(prediction, (prediction.numel(),), (1,))
+        return (flat - target.reshape(-1)).pow(2).mean()
+
+    return mse, regression(3, 5)
+
+
+@mistake(
+    "noncontiguous",
+    reference=lambda p, t: (p - t).abs().sum(1),
+    shows=transposed_grad_output_fails,
+)
+def grad_output_viewed_per_group():
+    """A loss for each of 2 x 3 groups, whose backward views grad_output flat."""
+
+    class GroupL1(Function):
+        @staticmethod
+        def forward(ctx, prediction, target):
+            ctx.save_for_backward(prediction, target)
+            return (prediction - target).abs().sum(1)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            prediction, target = ctx.saved_tensors
+            sign = torch.sign(prediction - target).transpose(1, 2).reshape(-1, 4)
+            grad = sign * grad_output.view(-1, 1)
+            grad = grad.reshape(2, 3, 4).transpose(1, 2)
+            return grad, -grad
+
+    return GroupL1.apply, regression(2, 4, 3)

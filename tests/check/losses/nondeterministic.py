@@ -149,3 +149,32 @@ def dropout_in_eval():
             return F.binary_cross_entropy_with_logits(self.dropout(logits), target)
 
     return BCE().eval(), (normal(6, 2, seed=1, grad=True), binary(6, 2, seed=2))
+
+
+@mistake("nondeterministic", reference=F.l1_loss)
+def every_other_call_is_scaled():
+    """A flag is flipped in forward: alternating updates in one loss."""
+
+    class Alternating(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.even = False
+
+        def forward(self, prediction, target):
+            self.even = not self.even
+            weight = 1.0 if self.even else 0.5
+            return weight * F.l1_loss(prediction, target)
+
+    return Alternating(), regression(4, 3)
+
+
+@mistake("nondeterministic", reference=lambda x, t: F.cross_entropy(x, t))
+def random_rows_dropped():
+    """A random half of the rows is left out in every call."""
+
+    def loss(logits, target):
+        keep = torch.rand(len(target)) > 0.5
+        keep[0] = True
+        return F.cross_entropy(logits[keep], target[keep])
+
+    return loss, classification(10, 3)

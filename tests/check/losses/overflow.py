@@ -181,3 +181,58 @@ def info_nce_by_exp():
             return -torch.log(sim.diag() / sim.sum(1)).mean()
 
     return InfoNCE(), regression(4, 6, dtype=torch.float32)
+
+
+@mistake(
+    "overflow",
+    reference=lambda x, t: F.soft_margin_loss(x, t),
+    at=lambda: (
+        (200 * normal(8, seed=1, dtype=torch.float32)).requires_grad_(),
+        2 * binary(8, seed=2, dtype=torch.float32) - 1,
+    ),
+)
+def exponential_margin():
+    """log(1 + exp(-y x)) for labels -1 and 1."""
+
+    class SoftMargin(nn.Module):
+        def forward(self, score, sign):
+            return torch.log(1 + torch.exp(-sign * score)).mean()
+
+    return SoftMargin(), (normal(8, seed=1, grad=True), 2 * binary(8, seed=2) - 1)
+
+
+@mistake(
+    "overflow",
+    reference=lambda x: x.logsumexp(1).pow(2).mean(),
+    at=lambda: (_large_classes(200.0)[0],),
+)
+def z_loss_by_sum_of_exponentials():
+    """The z-loss of large models with log(sum(exp(x)))."""
+
+    def z_loss(logits):
+        return torch.log(logits.exp().sum(1)).pow(2).mean()
+
+    return z_loss, (normal(4, 6, seed=1, dtype=torch.float32, grad=True),)
+
+
+@mistake(
+    "overflow",
+    reference=lambda x, t: -(t * F.logsigmoid(x) + (1 - t) * F.logsigmoid(-x)).mean(),
+    at=lambda: (
+        (30 * normal(8, seed=1)).half().requires_grad_(),
+        binary(8, seed=2, dtype=torch.float16),
+    ),
+)
+def eps_too_small_for_half():
+    """log(p + 1e-8) is safe in float32; in float16 1e-8 is 0."""
+
+    def bce(logits, target, eps=1e-8):
+        p = torch.sigmoid(logits)
+        pos = target * torch.log(p + eps)
+        return -(pos + (1 - target) * torch.log(1 - p + eps)).mean()
+
+    inputs = (
+        normal(8, seed=1, dtype=torch.float32, grad=True),
+        binary(8, seed=2, dtype=torch.float32),
+    )
+    return bce, inputs

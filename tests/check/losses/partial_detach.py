@@ -199,3 +199,33 @@ def entropy_bonus_of_detached_logits():
 
     logits, action = classification(6, 3)
     return PolicyLoss(), (logits, action, uniform(6, seed=2))
+
+
+@mistake("partial-detach", reference=lambda a, b: -F.cosine_similarity(a, b).mean())
+def own_norm_detached():
+    """Cosine by hand: the prediction's norm comes from .data, its part is missing."""
+
+    def negative_cosine(a, b):
+        a = a / a.data.norm(dim=1, keepdim=True).clamp(min=1e-8)
+        b = F.normalize(b, dim=1)
+        return -(a * b).sum(1).mean()
+
+    return negative_cosine, regression(5, 4)
+
+
+@mistake(
+    "partial-detach",
+    reference=lambda p, t: (
+        (p.std(0) - t.std(0)).abs().mean() + F.mse_loss(p.mean(0), t.mean(0))
+    ),
+)
+def spread_through_numpy():
+    """Moment matching: the standard deviation takes the way through NumPy."""
+
+    class MomentLoss(nn.Module):
+        def forward(self, prediction, target):
+            spread = torch.from_numpy(prediction.detach().numpy().std(0, ddof=1))
+            mean = F.mse_loss(prediction.mean(0), target.mean(0))
+            return mean + (spread - target.std(0)).abs().mean()
+
+    return MomentLoss(), regression(6, 3)

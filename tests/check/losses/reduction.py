@@ -167,3 +167,35 @@ def pixels_summed_images_averaged():
 
     inputs = normal(2, 3, 4, 4, seed=1, grad=True), labels(3, 2, 4, 4, seed=2)
     return pixel_cross_entropy, inputs
+
+
+@mistake("reduction", reference=lambda p, t: F.l1_loss(p, t, reduction="sum") / len(p))
+def box_coordinates_averaged():
+    """Detection: the box loss is summed over four coordinates, here averaged."""
+
+    class BoxL1(nn.Module):
+        def forward(self, prediction, target):
+            return F.l1_loss(prediction, target)
+
+    return BoxL1(), regression(6, 4)
+
+
+@mistake("reduction", reference=F.binary_cross_entropy_with_logits)
+def labels_summed_over_the_last_dimension():
+    """Multi-label: summed over 5 labels, though the mean was meant."""
+
+    def multi_label(logits, target):
+        loss = F.softplus(logits) - target * logits
+        return loss.sum(-1).mean()
+
+    return multi_label, (normal(4, 5, seed=1, grad=True), binary(4, 5, seed=2))
+
+
+@mistake("reduction", reference=lambda p, t: torch.sqrt(F.mse_loss(p, t) + 1e-8))
+def root_of_the_sum():
+    """RMSE with sum() where the mean belongs."""
+
+    def rmse(prediction, target):
+        return torch.sqrt(((prediction - target) ** 2).sum() + 1e-8)
+
+    return rmse, regression(16)

@@ -265,3 +265,67 @@ def temperature_applied_twice():
 
     margins = 0.1 * normal(9, seed=1)
     return lambda m: TemperedSigmoid.apply(m, 0.1), (margins.requires_grad_(),)
+
+
+@mistake("scale", reference=lambda p, t: (p - t).pow(2).mean((1, 2, 3)))
+def per_image_error_summed_in_backward():
+    """One mean squared error an image; backward forgets the pixels' count."""
+
+    class ImageMSE(Function):
+        @staticmethod
+        def forward(ctx, x, y):
+            d = x - y
+            ctx.save_for_backward(x, y)
+            return d.flatten(1).pow(2).mean(1)
+
+        @staticmethod
+        def backward(ctx, g):
+            x, y = ctx.saved_tensors
+            out = 2 * (x - y) * g.reshape(-1, 1, 1, 1)
+            return out, -out
+
+    return ImageMSE.apply, regression(3, 2, 3, 3)
+
+
+@mistake("scale", reference=lambda p, t, m: ((p - t).abs() * m).sum() / m.sum())
+def divided_by_all_pixels_instead_of_the_valid():
+    """Depth: forward averages over valid pixels, backward over all of them."""
+
+    class MaskedL1(Function):
+        @staticmethod
+        def forward(ctx, prediction, target, mask):
+            ctx.save_for_backward(prediction, target, mask)
+            error = torch.where(mask, (prediction - target).abs(), 0.0)
+            return error.sum() / mask.sum().clamp(min=1)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            prediction, target, mask = ctx.saved_tensors
+            sign = torch.sign(prediction - target) * mask
+            return grad_output * sign / mask.numel(), None, None
+
+    prediction, target = regression(2, 4, 4)
+    return MaskedL1.apply, (prediction, target, normal(2, 4, 4, seed=5) > 0)
+
+
+@mistake("scale", reference=F.cosine_embedding_loss)
+def gain_of_two_streams():
+    """A composed loss: the Function inside multiplies its gradient by 10 for speed."""
+
+    class Boost(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 1.0
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            return 10 * grad_output
+
+    def loss(a, b, sign):
+        cosine = F.cosine_similarity(a, b)
+        return Boost.apply(
+            torch.where(sign > 0, 1 - cosine, cosine.clamp(min=0))
+        ).mean()
+
+    sign = torch.tensor([1, 1, -1, 1, -1], dtype=torch.float64)
+    return loss, (*regression(5, 4), sign)

@@ -183,3 +183,41 @@ def one_hot_buffer_never_cleared():
             return -(q * logits.log_softmax(1)).sum(1).mean()
 
     return LabelSmoothing(8, 4), classification(6, 4)
+
+
+@mistake("shared-state", reference=lambda p, t: F.softplus(-t * p).mean())
+def margin_kept_on_the_module():
+    """The Function is handed self and reads self.margin in backward."""
+
+    class Logistic(Function):
+        @staticmethod
+        def forward(ctx, score, sign, owner):
+            owner.margin = sign * score
+            ctx.owner = owner
+            ctx.save_for_backward(sign)
+            return F.softplus(-owner.margin).mean()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            (sign,) = ctx.saved_tensors
+            slope = -sign * torch.sigmoid(-ctx.owner.margin)
+            return grad_output * slope / sign.numel(), None, None
+
+    class LogisticLoss(nn.Module):
+        def forward(self, score, sign):
+            return Logistic.apply(score, sign, self)
+
+    sign = torch.tensor([1, -1, 1, 1, -1, -1], dtype=torch.float64)
+    return LogisticLoss(), (normal(6, seed=1, grad=True), sign)
+
+
+@mistake("shared-state", reference=lambda p, t: ((p - t) / t.std()).pow(2).mean())
+def scale_of_the_first_targets():
+    """A lazily initialised normaliser: the first batch decides for all."""
+    memory = {}
+
+    def normalised_mse(prediction, target):
+        scale = memory.setdefault("scale", target.std().item())
+        return (((prediction - target) / scale) ** 2).mean()
+
+    return normalised_mse, regression(6, 2)

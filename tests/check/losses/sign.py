@@ -189,3 +189,50 @@ def ranking_second_score_climbs():
     first = normal(8, seed=1, dtype=torch.float32, grad=True)
     second = normal(8, seed=2, dtype=torch.float32, grad=True)
     return MarginRanking.apply, (first, second, 2 * binary(8, dtype=torch.float32) - 1)
+
+
+@mistake("sign", reference=lambda r, f: F.softplus(-r).mean() + F.softplus(f).mean())
+def fake_scores_pushed_up():
+    """GAN: the gradient of the fake scores is the generator's, not the critic's."""
+
+    class LogisticGAN(Function):
+        @staticmethod
+        def forward(ctx, real, fake):
+            ctx.save_for_backward(real, fake)
+            return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            real, fake = ctx.saved_tensors
+            grad_real = -torch.sigmoid(-real) / real.numel()
+            grad_fake = -torch.sigmoid(fake) / fake.numel()
+            return grad_output * grad_real, grad_output * grad_fake
+
+    inputs = normal(6, 1, seed=1, grad=True), normal(6, 1, seed=2, grad=True)
+    return LogisticGAN.apply, inputs
+
+
+@mistake("sign", reference=lambda w: (w.softmax(-1) * w.log_softmax(-1)).sum(-1).mean())
+def entropy_descended():
+    """Negative entropy of attention: the analytic gradient is the entropy's."""
+
+    class NegativeEntropy(Function):
+        @staticmethod
+        def forward(scores):
+            log_p = scores.log_softmax(-1)
+            return (log_p.exp() * log_p).sum(-1).mean()
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.save_for_backward(*inputs)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            (scores,) = ctx.saved_tensors
+            log_p = scores.log_softmax(-1)
+            p = log_p.exp()
+            rows = p[..., 0].numel()
+            inner = log_p - (p * log_p).sum(-1, keepdim=True)
+            return -grad_output * p * inner / rows
+
+    return NegativeEntropy.apply, (normal(2, 3, 5, seed=1, grad=True),)

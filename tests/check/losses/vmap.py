@@ -170,3 +170,41 @@ def rule_reports_the_wrong_out_dim():
         return SumL1.apply(prediction, target).sum()
 
     return loss, regression(3, 3)
+
+
+@mistake("vmap", reference=lambda x: x.pow(2).sum(-1))
+def rule_calls_forward_with_a_loop_over_dimension_zero():
+    """The vmap rule stacks a loop over dimension 0, whatever in_dims says."""
+
+    class RowEnergy(Function):
+        @staticmethod
+        def forward(x):
+            return x.pow(2).sum(-1)
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.save_for_backward(*inputs)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            (x,) = ctx.saved_tensors
+            return 2 * x * grad_output.unsqueeze(-1)
+
+        @staticmethod
+        def vmap(info, in_dims, x):
+            return torch.stack([RowEnergy.apply(row) for row in x.unbind(0)]), 0
+
+    return RowEnergy.apply, (normal(3, 3, seed=1, grad=True),)
+
+
+@mistake("vmap", reference=lambda p, t: F.mse_loss(p, t))
+def item_in_a_branch():
+    """.item() decides between two forms of the same loss."""
+
+    def mse(prediction, target):
+        scale = (prediction - target).abs().max().item()
+        if scale == 0:
+            return (prediction - target).sum()
+        return ((prediction - target) ** 2).mean()
+
+    return mse, regression(4, 2)

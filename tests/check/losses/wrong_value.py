@@ -309,3 +309,98 @@ def ppo_takes_the_maximum():
     old = -uniform(8, low=0.1, high=2.0, seed=2)
     new = (old + 0.4 * normal(8, seed=1)).requires_grad_()
     return PPOLoss(), (new, old, normal(8, seed=3))
+
+
+@mistake("wrong-value", reference=lambda p, t: 1 - _ssim(p, t))
+def similarity_index_minimised():
+    """SSIM itself is returned, which is 1 for equal images."""
+
+    class SSIMLoss(nn.Module):
+        def forward(self, prediction, target):
+            return _ssim(prediction, target)
+
+    inputs = uniform(2, 1, 4, 4, seed=1, grad=True), uniform(2, 1, 4, 4, seed=2)
+    return SSIMLoss(), inputs
+
+
+def _ssim(x, y, c1=1e-4, c2=9e-4):
+    mx, my = x.mean((1, 2, 3)), y.mean((1, 2, 3))
+    vx = x.var((1, 2, 3), correction=0)
+    vy = y.var((1, 2, 3), correction=0)
+    cov = (x * y).mean((1, 2, 3)) - mx * my
+    top = (2 * mx * my + c1) * (2 * cov + c2)
+    return (top / ((mx**2 + my**2 + c1) * (vx + vy + c2))).mean()
+
+
+@mistake(
+    "wrong-value",
+    reference=lambda mu, s, y: (0.5 * s + 0.5 * (y - mu) ** 2 * torch.exp(-s)).mean(),
+)
+def log_variance_with_the_wrong_sign():
+    """exp(+log_var) weighs the squared error: uncertain samples count more."""
+
+    def attenuated(mean, log_var, target):
+        return (0.5 * torch.exp(log_var) * (target - mean) ** 2 + 0.5 * log_var).mean()
+
+    inputs = (
+        normal(6, seed=1, grad=True),
+        (0.5 * normal(6, seed=2)).requires_grad_(),
+        normal(6, seed=3),
+    )
+    return attenuated, inputs
+
+
+@mistake("wrong-value", reference=F.cross_entropy)
+def softmax_over_the_batch():
+    """log_softmax(dim=0): classes compete over the batch."""
+
+    class CrossEntropy(nn.Module):
+        def forward(self, logits, target):
+            log_p = F.log_softmax(logits, dim=0)
+            return -log_p.gather(1, target[:, None]).mean()
+
+    return CrossEntropy(), classification(5, 4)
+
+
+@mistake("wrong-value", reference=lambda x, t: F.binary_cross_entropy_with_logits(x, t))
+def sigmoid_applied_twice():
+    """The model ends in a sigmoid, and the loss applies another one."""
+
+    def bce(logits, target):
+        p = torch.sigmoid(logits)
+        return F.binary_cross_entropy_with_logits(p, target)
+
+    return bce, (normal(6, 2, seed=1, grad=True), binary(6, 2, seed=2))
+
+
+@mistake("wrong-value", reference=lambda mu, s: _kl_standard(mu, s))
+def divergence_added_with_a_minus():
+    """VAE: the KL term has the wrong sign and is negative."""
+
+    def kl(mu, log_var):
+        return 0.5 * (1 + log_var - mu**2 - log_var.exp()).sum(1).mean()
+
+    return kl, (normal(4, 3, seed=1, grad=True), normal(4, 3, seed=2, grad=True))
+
+
+def _kl_standard(mu, log_var):
+    return -0.5 * (1 + log_var - mu**2 - log_var.exp()).sum(1).mean()
+
+
+@mistake("wrong-value", reference=_iou)
+def boxes_read_as_centres():
+    """(x1, y1, x2, y2) boxes are taken for centre, width and height."""
+
+    def iou(prediction, target):
+        def corners(box):
+            return torch.cat(
+                [box[:, :2] - box[:, 2:] / 2, box[:, :2] + box[:, 2:] / 2], 1
+            )
+
+        return _iou(corners(prediction), corners(target))
+
+    def positive(boxes):
+        return boxes + 4.0
+
+    prediction, target = _boxes()
+    return iou, (positive(prediction.detach()).requires_grad_(), positive(target))
