@@ -24,6 +24,7 @@ html_baseurl = (
 
 extensions = [
     "gallery",
+    "kinds",
     "mathml",
     "myst_parser",
     "notfound.extension",

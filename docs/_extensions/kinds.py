@@ -69,13 +69,14 @@ class FindingKinds(SphinxDirective):
 
 def code(source: str, language: str) -> nodes.literal_block:
     """Show source."""
-    return nodes.literal_block(source, source.rstrip(), language=language)
+    source = source.strip()
+    return nodes.literal_block(source, source, language=language)
 
 
 def output(text: str) -> nodes.literal_block:
     """Show what was printed, as the gallery does."""
     return nodes.literal_block(
-        text, text, language="none", classes=["sphx-glr-script-out"]
+        text, text, language="none", classes=["sphx-glr-script-out", "verdict"]
     )
 
 
