@@ -1,0 +1,183 @@
+r"""
+CORN
+====
+
+A sample pulls only on the questions that it was asked.
+
+:math:`K` ordered grades are asked for by :math:`K - 1` questions in a row. Question
+:math:`k` is put to the samples :math:`S_k` that have reached grade :math:`k`: is the
+grade above it? So :math:`\sigma(z_k)` is a conditional probability, and their product
+never rises from question to question:
+
+.. math::
+
+   \ell = -\frac{1}{\sum_k |S_k|} \sum_{k=0}^{K-2} \sum_{i \in S_k}
+   \begin{cases}
+   \log \sigma(z_{ik}) & y_i > k \\ \log (1 - \sigma(z_{ik})) & y_i = k
+   \end{cases}
+   \qquad
+   P(y > k) = \prod_{j \le k} \sigma(z_j)
+
+Source: X. Shi, W. Cao and S. Raschka, *Deep Neural Networks for Rank-Consistent
+Ordinal Regression Based on Conditional Probabilities*, Pattern Analysis and
+Applications 26 (2023), 941-955, equation 5.
+"""
+
+import torch
+
+
+def corn(logits, target, num_classes):
+    """Cross entropy of conditional questions, the mean over all that were asked.
+
+    Args:
+        logits: Tensor of shape (N, K - 1), one question each.
+        target: The grades, int64 in [0, K), of shape (N,).
+        num_classes: The number of grades, K; 2 or more.
+
+    Returns:
+        A scalar. A question that nobody was asked adds nothing to it.
+
+    Raises:
+        ValueError: The shapes do not fit each other or ``num_classes``.
+        IndexError: A grade is out of range.
+
+    >>> logits = torch.zeros(2, 2, requires_grad=True)
+    >>> loss = corn(logits, torch.tensor([0, 2]), num_classes=3)
+    >>> print(f"{loss.item():.4f}")  # one question and two, each log 2
+    0.6931
+    >>> loss.backward()
+    >>> logits.grad  # a half of each third; grade 0 was not asked the second question
+    tensor([[ 0.1667,  0.0000],
+            [-0.1667, -0.1667]])
+
+    >>> x = torch.tensor([[2.0, 0.5, -1.0]], dtype=torch.float64, requires_grad=True)
+    >>> torch.autograd.gradcheck(corn, (x, torch.tensor([1]), 4))
+    True
+    """
+    if target.ndim != 1 or logits.shape != (len(target), num_classes - 1):
+        raise ValueError(
+            f"logits and target must have shapes (N, num_classes - 1) and (N,), got "
+            f"{tuple(logits.shape)} and {tuple(target.shape)} for {num_classes} classes"
+        )
+    if num_classes < 2:
+        raise ValueError(f"num_classes must be 2 or more, got {num_classes}")
+    # Row t of the triangle says which grades a sample of grade t has reached.
+    triangle = torch.ones(
+        num_classes, num_classes, dtype=torch.bool, device=target.device
+    ).tril()
+    reached = triangle.index_select(0, target)
+    asked, above = reached[:, :-1], reached[:, 1:]
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(
+        logits, above.to(logits.dtype), reduction="none"
+    )
+    return torch.where(asked, loss, 0).sum() / asked.sum()
+
+
+# %%
+# A low grade leaves the later questions alone
+# --------------------------------------------
+# One sample of each of five grades, all logits 0. In CORAL every sample answers every
+# question. Here the answer to "above 3?" is not bent by samples of grade 0.
+
+import matplotlib.pyplot as plt
+
+grades = torch.arange(5)
+undecided = torch.zeros(5, 4, requires_grad=True)
+(conditional,) = torch.autograd.grad(corn(undecided, grades, 5), undecided)
+coral = undecided.detach().sigmoid() - (grades.unsqueeze(1) > torch.arange(4)).float()
+
+fig, ax = plt.subplots()
+for label, marker, pulls in (
+    ("CORN pulls up", "^", conditional < 0),
+    ("CORN pulls down", "v", conditional > 0),
+    ("only CORAL pulls, down", "x", (conditional == 0) & (coral > 0)),
+):
+    row, question = pulls.nonzero().T
+    ax.plot(question, row, marker, markersize=11, label=label)
+ax.set(xlabel="question: is the grade above ...?", ylabel="grade of the sample")
+ax.set(
+    xticks=range(4),
+    yticks=range(5),
+    ylim=(-0.5, 6.2),
+    title="CORN leaves out six pulls of CORAL's",
+)
+ax.legend(loc="upper left", ncols=3, columnspacing=1, handletextpad=0.2)
+
+print(conditional)
+
+# %%
+# Each question may look at something else
+# ----------------------------------------
+# The first grade is decided by one feature, the next by another. No single score can
+# tell the three grades apart; two lines can, and the chain of products keeps the
+# answers in order without being told to.
+
+points = torch.cartesian_prod(torch.linspace(-1, 1, 20), torch.linspace(-1, 1, 20))
+labels = (points[:, 0] > 0).long() * (1 + (points[:, 1] > 0).long())
+
+
+def levels_loss(logits, target, num_classes):
+    levels = (target.unsqueeze(1) > torch.arange(num_classes - 1)).float()
+    return torch.nn.functional.binary_cross_entropy_with_logits(logits, levels)
+
+
+def fit(loss, outputs):
+    weight = torch.zeros(2, outputs, requires_grad=True)
+    bias = torch.zeros(2, requires_grad=True)
+    optimizer = torch.optim.Adam([weight, bias], lr=0.1)
+    for _ in range(300):
+        optimizer.zero_grad()
+        loss(points @ weight + bias, labels, 3).backward()
+        optimizer.step()
+    return (points @ weight + bias).detach().sigmoid()
+
+
+above = fit(levels_loss, outputs=1)
+print(f"one score: {((above > 0.5).sum(1) == labels).sum()} of 400 right")
+above = fit(corn, outputs=2).cumprod(1)
+print(f"CORN:      {((above > 0.5).sum(1) == labels).sum()} of 400 right")
+assert (above.diff(dim=1) <= 0).all()
+
+# %%
+# It is the likelihood of the grade
+# ---------------------------------
+# The chain gives every grade a probability: to pass all questions below it, and to
+# stop at its own. The sum over the questions is cross entropy with these.
+
+z = torch.tensor([[1.0, -0.5, 2.0], [0.0, 3.0, -1.0]], dtype=torch.float64)
+label = torch.tensor([3, 1])
+above = torch.nn.functional.pad(z.sigmoid().cumprod(1), (1, 1))
+above[:, 0] = 1
+likelihood = -above.diff(dim=1)
+negative_log = torch.nn.functional.nll_loss(likelihood.log(), label, reduction="sum")
+asked = 3 + 2
+print(f"{likelihood = }")
+print(f"CORN {corn(z, label, 4) * asked:.6f}, likelihood {negative_log:.6f}")
+assert torch.allclose(corn(z, label, 4) * asked, negative_log)
+
+# %%
+# The usual mistake: divide by the number of classes
+# --------------------------------------------------
+# The authors' own package, coral-pytorch, did so until its pull request 22. Then the
+# loss, and with it the step, grows with the batch. Divided by the questions that were
+# asked, it stays.
+
+
+def by_classes(logits, target, num_classes):
+    asked = target.clamp(max=num_classes - 2).sum() + len(target)
+    return corn(logits, target, num_classes) * asked / num_classes
+
+
+for name, loss in {"by classes": by_classes, "by questions": corn}.items():
+    once, twice = loss(z, label, 4), loss(z.repeat(2, 1), label.repeat(2), 4)
+    print(f"{name}: {once:.4f} for the batch, {twice:.4f} for the batch twice")
+
+# %%
+# Take it for ordered grades where each step up has causes of its own. Take ``coral``
+# for one scale and little data, and cross entropy where classes have no order.
+# Predict from the products: an answer alone is about samples that have reached its
+# question. Autograd does the work here.
+
+answers = torch.tensor([[-2.0, 3.0]])
+print(f"answers above one half: {(answers.sigmoid() > 0.5).sum()}")
+print(f"products above one half: {(answers.sigmoid().cumprod(1) > 0.5).sum()}")
