@@ -1,0 +1,190 @@
+r"""
+Broadcast matrix
+================
+
+Shapes (N, 1) and (N,) compare all with all, and the gradient pulls to the mean target.
+
+Their difference has shape (N, N), and nobody meant what stands off the diagonal. Who is
+compared with whom can be read off any curved loss: prediction :math:`p_i` meets target
+:math:`t_j` where the matrix :math:`C` is not zero.
+
+.. math::
+
+   C_{ij} = \frac{\partial^2 L}{\partial p_i \, \partial t_j} \qquad
+   L = \frac{1}{N} \sum_{i=1}^{N} \| p_i - t_i \|^2 \Rightarrow C = -\frac{2}{N} I
+
+Source: C. R. Harris et al., *Array Programming with NumPy*, Nature 585 (2020), 357-362.
+"""
+
+import torch
+
+
+def squared_error(prediction, target):
+    """Squared error, summed over features, averaged over samples, of equal shapes only.
+
+    Args:
+        prediction: Tensor of shape ``(N, features)``.
+        target: Tensor of the same shape, in the same unit.
+
+    Returns:
+        A scalar, in the square of that unit.
+
+    Raises:
+        ValueError: The shapes differ, or are not ``(N, features)``.
+
+    >>> prediction = torch.tensor([[1.0], [4.0]], requires_grad=True)
+    >>> loss = squared_error(prediction, torch.tensor([[1.0], [2.0]]))
+    >>> loss.backward()
+    >>> loss.item(), prediction.grad.tolist()  # (0 + 4) / 2
+    (2.0, [[0.0], [2.0]])
+    >>> squared_error(prediction, torch.tensor([1.0, 2.0]))
+    Traceback (most recent call last):
+    ValueError: prediction and target must both be (N, features), got (2, 1) and (2,)
+
+    >>> p = torch.tensor([[1.0], [4.0]], dtype=torch.float64, requires_grad=True)
+    >>> torch.autograd.gradcheck(squared_error, (p, torch.zeros_like(p)))
+    True
+    """
+    if prediction.shape != target.shape or prediction.ndim != 2:
+        raise ValueError(
+            f"prediction and target must both be (N, features), got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
+        )
+    return (prediction - target).square().sum(1).mean()
+
+
+def broadcast_matrix(loss, prediction, target):
+    """Who is compared with whom: the mixed second derivatives of a loss.
+
+    Args:
+        loss: Maps prediction and target to a scalar; curved, unlike absolute error.
+        prediction, target: Tensors of any shapes.
+
+    Returns:
+        Tensor of shape ``(elements of prediction, elements of target)``: zero where the
+        loss never brings the two together.
+
+    >>> prediction, target = torch.tensor([[1.0], [2.0]]), torch.tensor([[5.0], [7.0]])
+    >>> broadcast_matrix(squared_error, prediction, target).abs()
+    tensor([[1., 0.],
+            [0., 1.]])
+    >>> def careless(prediction, target):
+    ...     return (prediction - target).square().sum(1).mean()
+    >>> broadcast_matrix(careless, prediction, target.squeeze(1)).abs()
+    tensor([[1., 1.],
+            [1., 1.]])
+    """
+    mixed = torch.func.jacrev(torch.func.grad(loss), argnums=1)(prediction, target)
+    return mixed.reshape(prediction.numel(), target.numel())
+
+
+# %%
+# A perfect prediction costs 10
+# -----------------------------
+# Without the check of shapes each prediction meets every target.
+# Framed are the comparisons that were meant; the numbers are residuals.
+# The gradient is 2/4 of the sum of a row.
+
+import matplotlib.pyplot as plt
+
+
+def careless(prediction, target):
+    return (prediction - target).square().sum(1).mean()
+
+
+target = torch.tensor([[1.0], [2.0], [3.0], [4.0]])
+prediction = target.clone()
+residual = prediction - target.squeeze(1)
+
+fig, axes = plt.subplots(1, 2, figsize=(6.4, 3.2), gridspec_kw={"wspace": 0.12})
+cases = (squared_error, target), (careless, target.squeeze(1))
+for ax, (loss, given) in zip(axes, cases, strict=True):
+    gradient = torch.func.grad(loss)(prediction, given).flatten()
+    value = loss(prediction, given)
+    print(f"{loss.__name__}: loss {value:g}, gradient {gradient.tolist()}")
+    for i, j in broadcast_matrix(loss, prediction, given).nonzero().tolist():
+        strength = residual[i, j].abs().item() / 6
+        ax.add_patch(plt.Rectangle((j + 0.5, i + 0.5), 1, 1, fc="C1", alpha=strength))
+        ax.text(j + 1, i + 1, f"{residual[i, j]:g}", ha="center", va="center")
+    for i in range(4):
+        box = {"fill": False, "ec": "C0", "lw": 2.5, "zorder": 3}
+        ax.add_patch(plt.Rectangle((i + 0.54, i + 0.54), 0.92, 0.92, **box))
+        ax.text(5.2, i + 1, f"{gradient[i]:g}", c="C1", ha="center", va="center")
+    ax.text(5.2, 0.3, "gradient", c="C1", ha="center")
+    ax.set(xlim=(0.5, 5.8), xticks=range(1, 5), xlabel="target", aspect="equal")
+    ax.set(ylim=(4.5, 0.5), yticks=range(1, 5), ylabel="prediction")
+    ax.set_title(f"(4, 1), {tuple(given.shape)}: loss {value:g}")
+    ax.grid(False)
+
+# %%
+# The model learns the mean and nothing else
+# ------------------------------------------
+# All targets pull at each prediction, and their pulls balance at the mean target.
+# The loss settles far from zero.
+
+x = torch.linspace(0, 1, 24)[:, None]
+y = 1 + 3 * x + 0.3 * torch.sin(40 * x)
+fig, ax = plt.subplots()
+ax.plot(x, y, "C5.", label="data")
+for loss, given, style in ((squared_error, y, "C0"), (careless, y.squeeze(1), "C2--")):
+    model = torch.nn.Linear(1, 1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+    for _ in range(400):
+        optimizer.zero_grad()
+        value = loss(model(x), given)
+        value.backward()
+        optimizer.step()
+    print(f"{loss.__name__}: slope {model.weight.item():z.2f}, loss {value:.2f}")
+    ax.plot(x, model(x).detach(), style, label=f"fit of {loss.__name__}")
+ax.set(xlabel="input", ylabel="target")
+ax.set_title("Compared with all targets, every prediction becomes their mean")
+ax.legend()
+
+# %%
+# MSELoss warns, your own loss does not
+# -------------------------------------
+# torch's losses look at the shapes; a subtraction is content with any that broadcast.
+
+import warnings
+
+for loss in (torch.nn.MSELoss(), careless):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        loss(prediction, target.squeeze(1))
+    print([str(warning.message).partition(". ")[0] for warning in caught])
+
+# %%
+# The usual mistake: gradcheck is asked, and says True
+# ----------------------------------------------------
+# ``squeeze`` in a hand-written Function broadcasts, too.
+# This one also forgets to divide by 4; its gradient of shape (4, 4) is summed silently.
+# With the 4 repaired, gradcheck is content, as forward and backward agree on all pairs.
+
+
+class ByHand(torch.autograd.Function):
+    @staticmethod
+    def forward(prediction, target, samples):
+        return (prediction - target.squeeze()).square().sum(1).mean()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        prediction, target, ctx.samples = inputs
+        ctx.save_for_backward(prediction, target)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        prediction, target = ctx.saved_tensors
+        gradient = 2 * (prediction - target.squeeze()) / ctx.samples
+        return gradient * grad_output, None, None
+
+
+prediction.requires_grad_()
+loss = ByHand.apply(prediction, target, 1)
+loss.backward()
+print(f"loss {loss.item()}, gradient {prediction.grad.flatten().tolist()}")
+doubles = prediction.detach().double().requires_grad_(), target.double()
+print(torch.autograd.gradcheck(ByHand.apply, (*doubles, 4)))
+
+# %%
+# Take the check of ``squared_error`` wherever a loss subtracts.
+# Take ``broadcast_matrix`` to see whom a loss compares, by accident or on purpose.
