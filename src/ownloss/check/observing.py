@@ -284,8 +284,7 @@ class Observation:
             if leaf.parameter:
                 continue
             if not exact:
-                value = cast(value, dtype)
-                value = value.detach().clone(memory_format=torch.contiguous_format)
+                value = cast(value, dtype).detach().clone()
             if leaf.differentiable and grad:
                 value = value.detach().requires_grad_()
             leaves.append(value)
@@ -677,6 +676,15 @@ class Observation:
         ]
 
     @cached_property
+    def other_batch(self) -> Point:
+        """Other values and other labels, of the same shapes; the same parameters."""
+        moved = self.jittered(0.7, 5)[: self.argument_count]
+        for i, leaf in enumerate(self.leaves[: self.argument_count]):
+            if not leaf.differentiable and leaf in self.batched:
+                moved[i] = moved[i].roll(1, 0)
+        return [*moved, *self.point[self.argument_count :]]
+
+    @cached_property
     def other_points(self) -> list[tuple[str, Point]]:
         """Points at which a mistake may show that does not show at the one given."""
         return [
@@ -747,7 +755,8 @@ class Observation:
         for arg in call.args:
             if isinstance(arg, Tensor) and arg.is_floating_point():
                 real = True
-                arg = arg.detach() + 1e-4 * arg.detach().abs().mean()
+                size = arg.detach().abs().mean()
+                arg = arg.detach() + 1e-4 * size * torch.rand_like(arg)
             moved.append(arg)
         if not real or not call.outputs:
             return False

@@ -22,11 +22,13 @@ class Probe:
         boundary: whether the point lies on the edge of what the loss is defined for:
             an infinite loss may be right for a probability of exactly 0, and labels
             that did not occur may not exist.
+        guess: whether such inputs may never occur; then it is a warning at most.
     """
 
     when: str
     point: Point
     boundary: bool = False
+    guess: bool = False
 
 
 def special(seen: Observation) -> Iterator[Probe]:
@@ -42,6 +44,13 @@ def special(seen: Observation) -> Iterator[Probe]:
                 yield Probe(f"if a row of `{leaf.name}` is zero", _put(seen, leaf, row))
             zeros = torch.zeros_like(value)
             yield Probe(f"if `{leaf.name}` is zero", _put(seen, leaf, zeros))
+        if leaf.domain is Domain.POSITIVE and _counts(value):
+            yield Probe(
+                f"if `{leaf.name}` is 0, as counts may be",
+                _put(seen, leaf, torch.zeros_like(value)),
+                boundary=True,
+                guess=True,
+            )
         if leaf.domain in (Domain.REAL, Domain.POSITIVE, Domain.UNIT):
             if value.numel() > 1 and leaf.differentiable:
                 constant = torch.full_like(value, value.real.mean().item())
@@ -56,6 +65,12 @@ def special(seen: Observation) -> Iterator[Probe]:
                 f"if two samples of `{leaf.name}` are equal", _put(seen, leaf, same)
             )
     yield from _saturated(seen, arguments)
+
+
+def _counts(value: Tensor) -> bool:
+    """Whether positive numbers look like counts: whole, small, repeated."""
+    whole = bool((value == value.round()).all()) and value.numel() > 3
+    return whole and value.unique().numel() < value.numel()
 
 
 def _put(seen: Observation, leaf: Leaf, value: Tensor) -> Point:
@@ -144,7 +159,9 @@ def empty(seen: Observation) -> Iterator[Probe]:
                     f"if all of `{leaf.name}` is {one}",
                     _put(seen, leaf, torch.full_like(value, one)),
                 )
-        elif leaf.domain is Domain.NONNEGATIVE and bool((value == 0).any()):
+        elif leaf.domain in (Domain.NONNEGATIVE, Domain.UNIT) and bool(
+            (value == 0).any()
+        ):
             yield Probe(
                 f"if all of `{leaf.name}` is 0",
                 _put(seen, leaf, torch.zeros_like(value)),

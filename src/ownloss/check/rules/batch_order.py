@@ -52,15 +52,32 @@ def explain(seen: Observation) -> Iterator[Finding]:
     if not _aligned(seen):
         return
     shuffled = _first_changed(seen, _shuffles(size))
-    if shuffled is None or _by_design(seen, size):
+    if shuffled is None:
         return
-    yield KIND.warning(
+    wrong = _reference_does_not(seen)
+    if not wrong and _by_design(seen, size):
+        return
+    say = KIND.error if wrong else KIND.warning
+    yield say(
         f"Shuffling the samples changes the loss from {seen.value:.4g} to "
         f"{shuffled.total:.4g}{_assumption(seen)}.",
         evidence={"value": seen.value, "shuffled": shuffled.total},
         rests_on=(Symptom.ORDER,),
-        weight=56,
+        explains=(Symptom.VALUE,) if wrong else (),
+        weight=75 if wrong else 56,
     )
+
+
+def _reference_does_not(seen: Observation) -> bool:
+    """Whether there is a reference, another value, and the reference has no order."""
+    if seen.reference is None or not seen.value_differs:
+        return False
+    here = seen.reference_run()
+    for order in _shuffles(seen.batch):
+        there = seen.reference_run(seen.rows(order))
+        if not there.finite or not seen.close(here.total, there.total, 100):
+            return False
+    return True
 
 
 def _aligned(seen: Observation) -> bool:

@@ -59,8 +59,9 @@ def explain(seen: Observation) -> Iterator[Finding]:
 
 def _refused(run: Run) -> bool:
     """Whether a run raised by accident, rather than to refuse its input."""
-    return isinstance(run.error, (RuntimeError, IndexError)) and "xpected more" not in (
-        str(run.error)
+    said = str(run.error)
+    return isinstance(run.error, (RuntimeError, IndexError)) and not any(
+        words in said for words in ("xpected more", "numel() == 0", "mpty")
     )
 
 

@@ -62,7 +62,7 @@ def explain(seen: Observation) -> Iterator[Finding]:
     """Compare the second derivative along one direction with differences."""
     if not seen.functions or seen.dtype != torch.float64 or seen.deliberate:
         return
-    if not seen.base.finite or not all(c.ok for c in seen.checks):
+    if not seen.base.finite or not all(c.ok for c in seen.all_checks):
         return
     open_ = [c for c in seen.functions if not _once(c)]
     if not open_ or any("numpy" in c.name for c in seen.trace.calls):

@@ -42,7 +42,7 @@ inputs = (
 
 # Torch's own means are NaN over nothing, and many a loss leaves it at that.
 _TORCH_MEANS = ("nll_loss", "cross_entropy", "mean")
-_REFUSALS = ("index", "out of range", "out of bounds", "expected", "assert")
+_REFUSALS = ("index", "out of range", "out of bounds", "assert", "num_classes")
 
 
 def explain(seen: Observation) -> Iterator[Finding]:

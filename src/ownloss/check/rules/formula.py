@@ -94,7 +94,11 @@ def explain(seen: Observation) -> Iterator[Finding]:
 
 def _swapped(seen: Observation) -> Iterator[Finding]:
     """Compare the gradient of each input with the numeric one of each other."""
-    checks = [c for c in seen.checks if c.analytic is not None and not c.ok]
+    checks = [
+        c
+        for c in seen.checks
+        if c.analytic is not None and not c.ok and not math.isclose(c.ratio, -1)
+    ]
     for a in checks:
         for b in checks:
             if a.leaf.position >= b.leaf.position or a.indices != b.indices:

@@ -77,14 +77,22 @@ def _masks(
     for leaf in seen.leaves:
         if leaf is prediction or leaf.parameter:
             continue
-        masklike = leaf.named_like("mask", "valid", "pad", "ignore", "keep")
+        masklike = leaf.named_like(
+            "mask", "valid", "pad", "ignore", "keep", "legal", "allowed", "missing"
+        )
         if leaf.domain in (Domain.MASK, Domain.BINARY) and masklike:
             kept = leaf.value.bool()
-            ignoring = leaf.named_like("pad", "ignore", "invalid")
+            ignoring = leaf.named_like("pad", "ignore", "invalid", "illegal", "missing")
             yield leaf.name, ~kept if ignoring else kept, False
         elif leaf.domain is Domain.LABELS and leaf.value.numel() > 1:
             if int(leaf.value.min()) in (-100, -1):
                 yield leaf.name, leaf.value != leaf.value.min(), False
+            elif leaf.named_like("len") and leaf.value.dim() == 1:
+                shape = prediction.value.shape
+                fits = len(shape) > 1 and shape[0] == len(leaf.value)
+                if fits and int(leaf.value.max()) <= shape[1]:
+                    steps = torch.arange(shape[1], device=leaf.value.device)
+                    yield leaf.name, steps < leaf.value[:, None], False
 
 
 def _over(kept: Tensor, value: Tensor) -> Tensor | None:
@@ -114,7 +122,8 @@ def _leaks(
         return None
     out = not _same(seen, base.outputs, outside.outputs)
     into = not _same(seen, base.outputs, inside.outputs)
-    details = {"where": leaf.name, "rests_on": (Symptom.MASKED,), "weight": 67}
+    details = {"where": leaf.name, "rests_on": (Symptom.MASKED,), "weight": 78,
+               "explains": (Symptom.VALUE, Symptom.GROWTH)}
     count = int((~kept).sum())
     if out and into:
         return KIND.error(
@@ -124,7 +133,7 @@ def _leaks(
             **details,
         )
     if out and not into:
-        say = KIND.error if sure or leaf.named_like("pad") else KIND.warning
+        say = KIND.error if sure or seen.value_differs else KIND.warning
         return say(
             f"Only the entries of `{leaf.name}` that `{name}` leaves out count: the mask "
             "is inverted, unless True means to ignore.",

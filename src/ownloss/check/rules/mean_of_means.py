@@ -1,14 +1,15 @@
 """Parts of different size are weighted alike."""
 
-import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ownloss.check.explaining import Finding, Kind, Symptom
-from ownloss.check.inputs import Domain
+from ownloss.check.inputs import Domain, tensors_in, with_tensors
 from ownloss.check.observing import Observation
+from ownloss.check.sessions import cast
 
 KIND = Kind(
     slug="mean-of-means",
@@ -56,77 +57,145 @@ def explain(seen: Observation) -> Iterator[Finding]:
 
 
 def _joined(seen: Observation) -> Finding | None:
-    """Lists of tensors of different lengths, against the same joined to one."""
-    args, tensors = [], iter(seen.leaves)
-    sizes: list[int] = []
-    for arg in seen.args:
-        listed = isinstance(arg, (list, tuple)) and len(arg) > 1
-        if listed and all(isinstance(a, Tensor) and a.dim() for a in arg):
-            sizes = [len(a) for a in arg]
-            try:
-                args.append(type(arg)([torch.cat([a.detach().double() if a.is_floating_point() else a for a in arg])]))
-            except (RuntimeError, TypeError):
-                return None
-        elif listed and all(
-            isinstance(a, (list, tuple)) and all(isinstance(t, Tensor) for t in a)
-            for a in arg
-        ):
-            sizes = [len(a[0]) if a and a[0].dim() else 0 for a in arg]
-            try:
-                joined = [torch.cat([t.detach().double() if t.is_floating_point() else t for t in part]) for part in zip(*arg, strict=True)]
-            except (RuntimeError, TypeError, ValueError):
-                return None
-            args.append([tuple(joined)])
-        else:
-            args.append(arg)
-    del tensors
+    """Lists of parts of different lengths, against the same joined to one part."""
+    sizes = _part_sizes(seen.args)
     if len(set(sizes)) < 2:
         return None
+    count = len(sizes)
+    session = seen.run().call
     try:
-        whole = seen.run().call(*args, **seen.kwargs)
-        total = float(whole)
+        values = [
+            float(session(*_parts(seen.args, count, lambda parts: parts), **seen.kwargs)),
+            float(session(*_parts(seen.args, count, _as_one), **seen.kwargs)),
+        ]
+        alone = [
+            float(session(*_parts(seen.args, count, lambda p, k=k: [p[k]]), **seen.kwargs))
+            for k in range(count)
+        ]
     except Exception:  # it takes the list for something else
         return None
-    if not math.isfinite(total) or seen.close(total, seen.value, 1e3):
+    split, whole = values
+    mean = sum(alone) / count
+    weighted = sum(n * v for n, v in zip(sizes, alone, strict=True)) / sum(sizes)
+    same = seen.close(split, mean, 1e4) and seen.close(whole, weighted, 1e4)
+    if not same or seen.close(split, whole, 1e4):
         return None
-    if seen.close(total * len(sizes), seen.value, 1e3):
-        return None
-    split = " + ".join(map(str, sizes))
+    parts = " + ".join(map(str, sizes))
     return KIND.error(
-        f"Split into {split} the loss is {seen.value:.4g}, in one piece {total:.4g}: "
+        f"Split into {parts} the loss is {split:.4g}, in one piece {whole:.4g}: "
         "divide by the count over all parts.",
-        evidence={"sizes": sizes, "split": seen.value, "whole": total},
+        evidence={"sizes": sizes, "split": split, "whole": whole},
         **_DETAILS,
     )
+
+
+def _part_sizes(tree: Any) -> list[int]:
+    """The lengths of the parts in the first list of parts; empty if there is none."""
+    branches = tree.values() if isinstance(tree, dict) else tree
+    if isinstance(tree, (list, tuple)) and len(tree) > 1:
+        if all(isinstance(t, Tensor) and t.dim() for t in tree):
+            return [len(t) for t in tree]
+    if not isinstance(tree, (dict, list, tuple)):
+        return []
+    found = [sizes for sizes in map(_part_sizes, branches) if len(set(sizes)) > 1]
+    if found:
+        return found[0]
+    firsts = [_first(branch) for branch in branches]
+    if isinstance(tree, list) and len(firsts) > 1 and None not in firsts:
+        return [len(t) for t in firsts]
+    return []
+
+
+def _first(tree: Any) -> Tensor | None:
+    tensors = [t for _, t in tensors_in(tree) if t.dim()]
+    return tensors[0] if tensors and not isinstance(tree, Tensor) else None
+
+
+def _parts(tree: Any, count: int, change: Callable[[list], list]) -> Any:
+    """Change every list of parts in the arguments."""
+    if isinstance(tree, dict):
+        return {key: _parts(branch, count, change) for key, branch in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        plain = all(isinstance(t, Tensor) and t.dim() for t in tree)
+        nested = isinstance(tree, list) and all(_first(b) is not None for b in tree)
+        if len(tree) == count and (plain or nested):
+            return change([_copied(branch) for branch in tree])
+        return type(tree)([_parts(branch, count, change) for branch in tree])
+    return _copied(tree)
+
+
+def _copied(tree: Any) -> Any:
+    return with_tensors(
+        tree, (cast(t.detach().clone(), torch.float64) for _, t in tensors_in(tree))
+    )
+
+
+def _as_one(parts: list) -> list:
+    """Join parts that are tensors, tuples or dicts of tensors."""
+    first = parts[0]
+    if isinstance(first, Tensor):
+        return [torch.cat(parts)]
+    if isinstance(first, dict):
+        return [{key: _as_one([p[key] for p in parts])[0] for key in first}]
+    return [type(first)([_as_one(list(part))[0] for part in zip(*parts, strict=True)])]
 
 
 def _weighed(seen: Observation) -> Finding | None:
-    """Samples that are alike but count differently because of where they stand."""
-    weights = [w for w in seen.row_weights if math.isfinite(w)]
-    if len(weights) < 3 or min(weights) <= 0:
+    """Samples that count in inverse proportion to the size of the part they are in."""
+    weights = _against_reference(seen) or [w for w in seen.row_weights if w == w]
+    counts = [c for c in _counts(seen)[: len(weights)]]
+    if len(weights) < 3 or min(weights) <= 0 or max(weights) < 1.01 * min(weights):
         return None
-    if max(weights) < 1.01 * min(weights) or any(_counts(seen)):
+    if counts and not seen.value_differs:
         return None
-    size = seen.batch
-    turned = seen.run(seen.rows([*range(size)][::-1]))
-    found = seen.gradients(turned)
-    if found.error is not None or found.values[0] is None:
+    groups: dict[float, int] = {}
+    for weight in weights:
+        known = next((w for w in groups if abs(w - weight) < 1e-3 * w), weight)
+        groups[known] = groups.get(known, 0) + 1
+    if len(weights) == seen.batch and len(groups) < len(weights):
+        totals = sorted(w * n for w, n in groups.items())
+        parts = [t / totals[0] for t in totals]
+        if any(abs(p - round(p)) > 1e-2 for p in parts):
+            return None
+    elif not counts or len(counts) != len(weights):
         return None
-    first = found.values[0][-1]
-    alone = seen.gradients(seen.run(seen.rows([0]))).values[0][0]
-    square = (alone**2).sum().item()
-    if not square:
-        return None
-    moved = (first * alone).sum().item() / square
-    if abs(moved - weights[0]) < 1e-3 * weights[0]:
+    elif not _alike([w * c for w, c in zip(weights, counts, strict=True)]):
         return None
     return KIND.error(
-        f"Samples count differently by their place in the batch: from "
-        f"{min(weights):.3g} to {max(weights):.3g}. The batch is split into parts of "
-        "different size that are weighted alike.",
+        f"Samples count differently by the part of the batch that they are in: from "
+        f"{min(weights):.3g} to {max(weights):.3g}"
+        f"{' times the reference' if seen.value_differs else ''}. Parts of different "
+        "size are weighted alike.",
         evidence={"weights": weights},
         **_DETAILS,
     )
+
+
+def _alike(numbers: list[float]) -> bool:
+    return max(numbers) - min(numbers) <= 1e-3 * max(map(abs, numbers))
+
+
+def _against_reference(seen: Observation) -> list[float]:
+    """How much each sample counts, as a multiple of what it does in the reference."""
+    if not seen.value_differs or seen.batch < 2 or not seen.scalar:
+        return []
+    trusted = seen.gradients(seen.reference_run())
+    own = seen.base_gradients
+    if trusted.error is not None or own.error is not None:
+        return []
+    a, b = own.values[0], trusted.values[0]
+    if a is None or b is None or a.shape != b.shape or a.shape[0] != seen.batch:
+        return []
+    weights = []
+    for mine, right in zip(a, b, strict=True):
+        square = (right.abs() ** 2).sum().item()
+        if not square:
+            return []
+        weight = (mine * right.conj()).real.sum().item() / square
+        if (mine - weight * right).abs().max() > 1e-4 * mine.abs().max() + 1e-12:
+            return []
+        weights.append(weight)
+    return weights
 
 
 def _counts(seen: Observation) -> list[int]:

@@ -63,6 +63,7 @@ def explain(seen: Observation) -> Iterator[Finding]:
             continue
         details = {"rests_on": (Symptom.SPECIAL,), "weight": 70}
         certain = not probe.boundary or trouble == "the loss is NaN"
+        certain = certain and not probe.guess
         say = KIND.error if certain else KIND.warning
         yield _finding(seen, probe, trouble, say, **details)
         return

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ownloss.check.explaining import Finding, Kind, Symptom
-from ownloss.check.observing import Observation
+from ownloss.check.observing import Observation, Point
 
 KIND = Kind(
     slug="noncontiguous",
@@ -52,55 +52,66 @@ def explain(seen: Observation) -> Iterator[Finding]:
 def _inputs(
     seen: Observation, value: float, gradients: list[Tensor | None]
 ) -> Iterator[Finding]:
-    for leaf in seen.leaves:
-        if leaf.parameter:
-            continue
+    for names, point in _transposed(seen):
+        run = seen.run(point, dtype=seen.native, exact=True)
+        found = seen.gradients(run)
+        error = run.error or found.error
+        if error is not None:
+            yield KIND.error(
+                f"The loss raises if {names} in another memory layout: "
+                f"{str(error).splitlines()[0]}",
+                where=names,
+                **_DETAILS,
+            )
+            return
+        same = abs(run.total - value) <= 1e-4 * abs(value) + 1e-6
+        for a, b in zip(found.values, gradients, strict=True):
+            same &= a is None or b is None or torch.allclose(
+                a, b, rtol=1e-3, atol=1e-5 * (1 + b.abs().max().item()), equal_nan=True
+            )
+        if not same:
+            what = f"{run.total:.4g} instead of {value:.4g}"
+            if abs(run.total - value) <= 1e-4 * abs(value) + 1e-6:
+                what = "another gradient"
+            yield KIND.error(
+                f"The same values give another result if {names} in another memory "
+                f"layout: {what}.",
+                where=names,
+                **_DETAILS,
+            )
+            return
+
+
+def _transposed(seen: Observation) -> Iterator[tuple[str, Point]]:
+    """The point given, one argument after the other and then all in other layouts."""
+    arguments = [leaf for leaf in seen.leaves if not leaf.parameter]
+    for leaf in arguments:
         for layout in _layouts(leaf.value):
-            point = [
+            yield f"`{leaf.name}` lies", [
                 layout if other is leaf else other.value.clone() for other in seen.leaves
             ]
-            run = seen.run(point, dtype=seen.native, exact=True)
-            found = seen.gradients(run)
-            error = run.error or found.error
-            if error is not None:
-                yield KIND.error(
-                    f"The loss raises if `{leaf.name}` is transposed in memory: "
-                    f"{str(error).splitlines()[0]}",
-                    where=leaf.name,
-                    **_DETAILS,
-                )
-                return
-            same = abs(run.total - value) <= 1e-4 * abs(value) + 1e-6
-            for a, b in zip(found.values, gradients, strict=True):
-                same &= a is None or b is None or torch.allclose(
-                    a, b, rtol=1e-3, atol=1e-5 * (1 + b.abs().max().item()),
-                    equal_nan=True,
-                )
-            if not same:
-                yield KIND.error(
-                    f"The same `{leaf.name}` in another memory layout gives another "
-                    f"result: {run.total:.4g} instead of {value:.4g}.",
-                    where=leaf.name,
-                    **_DETAILS,
-                )
-                return
+    if len(arguments) > 1:
+        for last in (False, True):
+            point = []
+            for leaf in seen.leaves:
+                layouts = list(_layouts(leaf.value)) or [leaf.value.clone()]
+                point.append(layouts[-1 if last else 0])
+            yield "all arguments lie", point
 
 
 def _layouts(value: Tensor) -> Iterator[Tensor]:
     """The same values, in other places of the memory."""
     value = value.detach()
-    if value.dim() >= 2:
-        turned = value.transpose(0, -1).contiguous().transpose(0, -1)
-        if not turned.is_contiguous():
-            yield turned
-    if value.dim() >= 3:
-        turned = value.transpose(1, -1).contiguous().transpose(1, -1)
-        if not turned.is_contiguous():
-            yield turned
+    if not value.is_contiguous():
+        yield value.contiguous()
+    for dim in (0, 1):
+        if value.dim() > dim + 1:
+            turned = value.transpose(dim, -1).contiguous().transpose(dim, -1)
+            if not turned.is_contiguous():
+                yield turned
     if value.dim() == 1 and value.numel() > 1:
-        yield torch.stack([value, value + 1 if value.dtype != torch.bool else ~value], 1)[
-            :, 0
-        ]
+        other = ~value if value.dtype == torch.bool else value + 1
+        yield torch.stack([value, other], 1)[:, 0]
 
 
 def _upstream(seen: Observation) -> Iterator[Finding]:

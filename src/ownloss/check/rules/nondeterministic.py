@@ -79,7 +79,8 @@ def explain(seen: Observation) -> Iterator[Finding]:
             f"{first.total:.4g}, then {second.total:.4g}"
         )
         message += f"; the module updates `{name}` in forward." if name else "."
-        say = KIND.warning if registered else KIND.error
+        meant = registered and not seen.value_differs
+        say = KIND.warning if meant else KIND.error
         yield say(message, where=name, **_DETAILS)
         return
     unseeded = [seen.run(seeded=False).total for _ in range(2)]

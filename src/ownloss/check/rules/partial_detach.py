@@ -62,7 +62,7 @@ def explain(seen: Observation) -> Iterator[Finding]:
     if seen.handmade and not seen.cuts_explain:
         return
     found = (wrong or lost)[0]
-    meant = _reference_agrees(seen)
+    meant = None if found.leaf.parameter else _reference_agrees(seen)
     if meant:
         return
     details = {

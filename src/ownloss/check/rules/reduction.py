@@ -64,7 +64,13 @@ def _by_reference(seen: Observation) -> Finding | None:
     grows = math.isfinite(doubled) and not math.isclose(doubled, ratio, rel_tol=1e-4)
     share = _share(seen, ratio)
     if not meaning and not grows and not share:
-        return None
+        return KIND.error(
+            f"The loss is {number(ratio)} times the reference at all values: perhaps it "
+            "divides by something else.",
+            evidence={"ratio": ratio},
+            explains=(Symptom.GROWTH,),
+            weight=59,
+        )
     if not meaning and share:
         meaning = share
     if not meaning:

@@ -58,9 +58,7 @@ def explain(seen: Observation) -> Iterator[Finding]:
     """Call twice before one backward; call on b after a."""
     if seen.base.error is not None:
         return
-    moved = seen.jittered(0.7, 5)
-    count = seen.argument_count
-    other = [*moved[:count], *seen.point[count:]]
+    other = seen.other_batch
     alone = seen.run(other)
     first = seen.run()
     second = seen.run(other, on=first.call)

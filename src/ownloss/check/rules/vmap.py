@@ -74,9 +74,10 @@ _COPIES = 3
 
 def explain(seen: Observation) -> Iterator[Finding]:
     """Map over stacked inputs, and loop over the same."""
-    if not seen.base.finite or not seen.scalar and not seen.functions:
+    if not seen.base.finite:
         return
     if not seen.functions:
+        yield from _decides_by_values(seen)
         return
     promised = [c for c in seen.functions if _has_rule(c)]
     if not promised:
@@ -105,6 +106,19 @@ def explain(seen: Observation) -> Iterator[Finding]:
             weight=73,
         )
         return
+
+
+def _decides_by_values(seen: Observation) -> Iterator[Finding]:
+    for call in seen.trace.named("__bool__", "item", "__float__", "tolist", "nonzero"):
+        if call.attached:
+            yield KIND.note(
+                f"torch.vmap refuses this loss: `{call.name}` ({call.where}) asks for a "
+                "value.",
+                cure="Decide with torch.where instead of Python.",
+                where=call.where,
+                weight=10,
+            )
+            return
 
 
 def _has_rule(cls: type) -> bool:

@@ -48,7 +48,7 @@ def explain(seen: Observation) -> Iterator[Finding]:
         if seen.value_differs:
             yield _by_reference(seen)
         return
-    found = _misused(seen) or _imperfect(seen)
+    found = _misused(seen) or _imperfect(seen) or _attracted(seen) or _zero_labels(seen)
     if found is not None:
         yield found
 
@@ -90,7 +90,7 @@ def _misused(seen: Observation) -> Finding | None:
         if first is None:
             continue
         before = made.get(id(first))
-        if call.name in _FROM_LOGITS and before is not None and before.where != call.where:
+        if call.name in _FROM_LOGITS and before is not None:
             if before.name not in ("log_softmax",):
                 return _hint(call, f"`{call.name}` is given the result of "
                              f"`{before.name}`, and takes logits: it is applied twice")
@@ -104,12 +104,21 @@ def _misused(seen: Observation) -> Finding | None:
             if bool((target < 0).any()) and not call.kwargs.get("log_target"):
                 return _hint(call, "the target of `kl_div` is negative: it takes "
                              "probabilities, after the log-probabilities")
+            student = call.tensors[1].requires_grad and not first.requires_grad
+            if student:
+                return _hint(call, "`kl_div` takes the prediction first and the target "
+                             "second, and is given them in the other order", sure=False)
+        if call.name == "poisson_nll_loss" and call.kwargs.get("log_input", True):
+            if first.numel() > 3 and bool((first.detach() > 0).all()):
+                return _hint(call, "`poisson_nll_loss` takes the logarithm of the rate, "
+                             "and is given positive numbers only", sure=False)
     return None
 
 
-def _hint(call: Call, message: str) -> Finding:
+def _hint(call: Call, message: str, *, sure: bool = True) -> Finding:
     place = f" ({call.where})" if call.where else ""
-    return KIND.error(
+    say = KIND.error if sure else KIND.warning
+    return say(
         f"{message[0].upper()}{message[1:]}{place}.",
         where=call.where,
         rests_on=(Symptom.PERFECT,),
@@ -211,12 +220,67 @@ def _fitting(prediction: Leaf, hot: torch.Tensor) -> torch.Tensor | None:
     return None
 
 
+def _attracted(seen: Observation) -> Finding | None:
+    """Whether something named a negative attracts and something positive repels."""
+    named = {
+        word: next((x for x in seen.inputs if x.named_like(word)), None)
+        for word in ("anchor", "pos", "neg")
+    }
+    if None in named.values():
+        return None
+    anchor, positive, negative = (named[w] for w in ("anchor", "pos", "neg"))
+    if not anchor.value.shape == positive.value.shape == negative.value.shape:
+        return None
+    value, other = anchor.value, negative.value
+    good = seen.run(seen.with_values({positive: value, negative: other}))
+    bad = seen.run(seen.with_values({positive: other, negative: value}))
+    if good.finite and bad.finite and good.total > bad.total + 1e-6:
+        return KIND.error(
+            f"The loss is {good.total:.4g} where the positive equals the anchor, and "
+            f"{bad.total:.4g} where the negative does: they are swapped.",
+            rests_on=(Symptom.PERFECT,),
+            weight=61,
+        )
+    return None
+
+
+def _zero_labels(seen: Observation) -> Finding | None:
+    """Whether samples labelled 0 have no influence: 1 and -1 were expected."""
+    prediction = seen.inputs[0] if seen.inputs else None
+    gradients = seen.base_gradients.values
+    if prediction is None or prediction.domain is not Domain.REAL or not gradients:
+        return None
+    for leaf in seen.leaves:
+        named = leaf.named_like(*_TARGETS) or leaf.name.lower() in ("y", "t")
+        if leaf.domain is not Domain.BINARY or not named or gradients[0] is None:
+            continue
+        if leaf.value.shape != prediction.value.shape:
+            continue
+        zero = leaf.value == 0
+        if not bool(zero.any()) or bool(zero.all()):
+            continue
+        silent = not bool((gradients[0][zero] != 0).any())
+        alive = bool((gradients[0][~zero] != 0).any())
+        there = seen.run(seen.scaled(-1.0))
+        turned = seen.gradients(there).values[0]
+        if silent and alive and turned is not None:
+            if not bool((turned[zero] != 0).any()):
+                return KIND.error(
+                    f"Samples with `{leaf.name}` 0 have no influence on the gradient: "
+                    "the formula expects labels -1 and 1.",
+                    where=leaf.name,
+                    rests_on=(Symptom.PERFECT,),
+                    weight=55,
+                )
+    return None
+
+
 _TARGETS = ("target", "truth", "label", "gt", "y_true", "true", "reference", "observed")
 
 
 def _beyond_perfect(seen: Observation, prediction: Leaf) -> Finding | None:
     """Whether a prediction that is off costs less than one that equals its target."""
-    if len(seen.inputs) > 1:
+    if len(seen.inputs) > 1 or not seen.row_weights:
         return None
     for leaf in seen.leaves:
         if leaf is prediction or leaf.parameter or leaf.differentiable:
@@ -243,17 +307,33 @@ def _beyond_perfect(seen: Observation, prediction: Leaf) -> Finding | None:
                     run = seen.run(there)
                     margin = 1e-3 * abs(best.total) + 1e-6
                     if run.finite and run.total < best.total - margin:
-                        return _not_minimum(prediction, leaf, best.total, run.total)
+                        return _not_minimum(seen, prediction, leaf, best.total, run.total)
     return None
+
+
+def _bottomless(seen: Observation, prediction: Leaf, target: Leaf) -> bool:
+    """Whether the loss falls and falls as the prediction moves off in one direction."""
+    perfect = cast(target.value, seen.dtype).reshape(prediction.value.shape)
+    for sign in (1.0, -1.0):
+        values = [
+            seen.run(seen.with_values({prediction: perfect + sign * far})).total
+            for far in (10.0, 100.0, 1000.0)
+        ]
+        if values[0] < 0 and values[1] < 2 * values[0] and values[2] < 2 * values[1]:
+            return True
+    return False
 
 
 def _near(leaf: Leaf, perfect: torch.Tensor, off: torch.Tensor) -> torch.Tensor:
     return jittered(leaf, perfect, 1.0, off)
 
 
-def _not_minimum(prediction: Leaf, target: Leaf, best: float, lower: float) -> Finding:
+def _not_minimum(
+    seen: Observation, prediction: Leaf, target: Leaf, best: float, lower: float
+) -> Finding:
     below = " and is negative" if lower < 0 <= best else ""
-    return KIND.error(
+    say = KIND.error if below and _bottomless(seen, prediction, target) else KIND.warning
+    return say(
         f"A prediction that equals `{target.name}` is not the minimum: it costs "
         f"{best:.4g}, one that is off costs {lower:.4g}{below}.",
         where=prediction.name,
