@@ -139,7 +139,8 @@ def workers_averaged():
             total = 0.0
             for worker in range(self.world_size):
                 mine = rank == worker
-                total = total + F.mse_loss(prediction[mine], target[mine])
+                if mine.any():
+                    total = total + F.mse_loss(prediction[mine], target[mine])
             return total / self.world_size
 
     return ShardedMSE(), _sourced()
