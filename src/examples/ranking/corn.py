@@ -95,12 +95,8 @@ for label, marker, pulls in (
     row, question = pulls.nonzero().T
     ax.plot(question, row, marker, markersize=11, label=label)
 ax.set(xlabel="question: is the grade above ...?", ylabel="grade of the sample")
-ax.set(
-    xticks=range(4),
-    yticks=range(5),
-    ylim=(-0.5, 6.2),
-    title="CORN leaves out six pulls of CORAL's",
-)
+ax.set(xticks=range(4), yticks=range(5), ylim=(-0.5, 6.2))
+ax.set_title("CORN leaves out six pulls of CORAL's")
 ax.legend(loc="upper left", ncols=3, columnspacing=1, handletextpad=0.2)
 
 print(conditional)
