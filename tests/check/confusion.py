@@ -163,7 +163,7 @@ def confusion_table(outcomes: list[Outcome], title: str) -> Table:
         table.add_column(column, justify="right")
     table.add_column("median s", justify="right")
     table.add_column("max s", justify="right")
-    table.add_column("of right losses", justify="right")
+    table.add_column("said of right losses", justify="right", no_wrap=True)
     claimed_of_right = [
         (kind, o.case.intentional)
         for o in outcomes
@@ -255,7 +255,7 @@ def main(
 ) -> None:
     """Prints the confusion table."""
     torch.set_num_threads(1)
-    console = Console(soft_wrap=True, width=max(100, Console().width))
+    console = Console(soft_wrap=True, width=max(120, Console().width))
     corpus = [
         case
         for case in cases()
