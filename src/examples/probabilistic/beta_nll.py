@@ -2,7 +2,7 @@ r"""
 Beta-NLL
 ========
 
-A large predicted variance no longer silences the pull on the mean: a weight gives it back.
+A large variance no longer silences the pull on the mean: a weight gives it back.
 
 The Gaussian likelihood divides the pull on the mean :math:`\mu` by the variance
 :math:`\sigma^2`, so points that are called noisy early are hardly fitted.
@@ -19,8 +19,8 @@ constant to the gradient (:math:`\lfloor \cdot \rfloor`):
 At :math:`\beta = 0` it is the likelihood, at 1 the mean is pulled as by squared error.
 The variance still settles at the squared residual; autograd does all of it.
 
-Source: M. Seitzer, A. Tavakoli, D. Antic, G. Martius, *On the Pitfalls of Heteroscedastic
-Uncertainty Estimation with Probabilistic Neural Networks*, ICLR 2022.
+Source: M. Seitzer, A. Tavakoli, D. Antic, G. Martius, *On the Pitfalls of
+Heteroscedastic Uncertainty Estimation with Probabilistic Neural Networks*, ICLR 2022.
 """
 
 import torch
@@ -34,8 +34,8 @@ def beta_nll(mean, target, var, beta=0.5, reduction="mean"):
         target: Tensor of the same shape, in the same unit.
         var: Tensor of the same shape, in that unit squared: the variance, positive.
         beta: Power of the variance in the weight, from 0 to 1.
-        reduction: ``"mean"``, ``"sum"`` or ``"none"``. The mean is over the elements, not
-            over the weights.
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``. The mean is over the
+            elements, whatever the weights.
 
     Returns:
         A scalar, or a tensor of the shape of ``mean`` with ``"none"``. The constant
@@ -50,8 +50,8 @@ def beta_nll(mean, target, var, beta=0.5, reduction="mean"):
     >>> mean = torch.tensor([0.0, 3.0], requires_grad=True)
     >>> var = torch.tensor([1.0, 4.0], requires_grad=True)
     >>> loss = beta_nll(mean, torch.ones(2), var, beta=0.5, reduction="sum")
-    >>> loss.item()  # 1 * (0 + 1) / 2 + 2 * (log 4 + 1) / 2 = 1.5 + 2 log 2
-    2.8862943649291992
+    >>> loss.detach()  # 1 * (0 + 1) / 2 + 2 * (log 4 + 1) / 2 = 1.5 + 2 log 2
+    tensor(2.8863)
     >>> loss.backward()
     >>> mean.grad  # -1 / 1, 2 / 2
     tensor([-1.,  1.])
@@ -84,7 +84,7 @@ def beta_nll(mean, target, var, beta=0.5, reduction="mean"):
 # %%
 # A point that is called noisy still pulls
 # ----------------------------------------
-# At a standard deviation of 10 the likelihood's pull on the mean is down to a hundredth.
+# At a standard deviation of 10 the likelihood pulls the mean with a hundredth.
 # With beta = 0.5 a tenth is left, with beta = 1 all of it.
 
 import matplotlib.pyplot as plt
@@ -114,7 +114,7 @@ for beta in (0.0, 0.5, 1.0):
 # %%
 # The mean is learned where the likelihood gives up
 # -------------------------------------------------
-# Five oscillations of a sine, almost without noise.
+# A sine, almost without noise.
 # The likelihood calls what it has not learned yet noise, and then has no pull left to
 # learn it.
 
@@ -141,16 +141,13 @@ def fit(beta):
 fig, ax = plt.subplots()
 for beta, line in {0.5: "-", 0.0: "--"}.items():
     mean, log_var = fit(beta)
-    print(
-        f"beta = {beta}: mean off by {(mean - sine).square().mean().sqrt():.2f}, ",
-        end="",
-    )
-    print(f"calls {log_var.exp().mean().sqrt():.2f} noise, where 0.05 is")
+    error, std = (mean - sine).square().mean().sqrt(), log_var.exp().mean().sqrt()
+    print(f"beta = {beta}: mean off by {error:.2f}; noise said {std:.2f}, true 0.05")
     ax.plot(x, mean, line, label=f"mean, beta = {beta}")
 ax.plot(x, y, ".", alpha=0.4, label="targets")
-ax.set(xlabel="x", ylabel="y")
-ax.set_title("After as many steps the likelihood has learned half the sine")
-ax.legend()
+ax.set(xlabel="x", ylabel="y", ylim=(-1.3, 1.9))
+ax.set_title("In as many steps the likelihood has missed a part of the sine")
+ax.legend(loc="upper center", ncols=3)
 
 # %%
 # The usual mistake: the weight takes part in the gradient
@@ -172,15 +169,14 @@ for residual in (0.1, 1.0, 10.0):
     for loss in (beta_nll, attached):
         (gradient,) = torch.autograd.grad(loss(mean, target, var, 1.0, "sum"), var)
         rest.append(f"{var[(gradient < 0).sum()].item():.2f}")
-    print(
-        f"squared residual {residual**2:.2f}: at rest at {rest[0]}, attached {rest[1]}"
-    )
+    print(f"squared residual {residual**2:6.2f}: at rest at {rest[0]:>6}, ", end="")
+    print(f"attached at {rest[1]}")
 
 # %%
 # Take it with a network that predicts mean and variance, above all where the likelihood
 # fits the mean badly; 0.5 is the paper's advice.
-# Do not compare models by its value, which shrinks with the variance: for that, take the
-# likelihood.
+# Do not compare models by its value, which shrinks with the variance: the likelihood
+# tells them apart.
 
 sure, unsure = torch.tensor(0.01), torch.tensor(0.1353)
 for var in (sure, unsure):
