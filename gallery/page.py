@@ -1,6 +1,7 @@
 """What the gallery adds to Sphinx-Gallery's pages.
 
 - the order of the topics (:func:`place_of_topic`);
+- the command that copies an example, above its loss (:func:`say_how_to_copy`);
 - figures of examples on other pages (:class:`ExampleFigure`).
 """
 
@@ -42,6 +43,25 @@ def place_of_topic(folder: str) -> tuple[int, str]:
     if match is None:
         raise ValueError(f"{header} wants a line such as '.. place: 20'")
     return int(match[1]), Path(folder).name
+
+
+def say_how_to_copy(app: Sphinx, doctree: nodes.document) -> None:
+    """Put the command that copies an example above the loss on its page.
+
+    Args:
+        app: The Sphinx application.
+        doctree: The page that has just been read.
+    """
+    gallery, _, page = app.env.docname.partition("/")
+    _, _, name = page.partition("/")
+    if gallery != app.config.sphinx_gallery_conf["gallery_dirs"] or not name:
+        return
+    loss = next(doctree.findall(nodes.literal_block), None)
+    if name == "index" or loss is None:
+        return
+    command = f"$ ownloss copy {name}"
+    block = nodes.literal_block(command, command, language="console")
+    loss.parent.insert(loss.parent.index(loss), block)
 
 
 class ExampleFigure(SphinxDirective):
@@ -111,3 +131,4 @@ def setup(app: Sphinx) -> None:
         app: The Sphinx application.
     """
     app.add_directive("example-figure", ExampleFigure)
+    app.connect("doctree-read", say_how_to_copy)
