@@ -2,7 +2,6 @@
 
 import inspect
 import sys
-import time
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -13,8 +12,10 @@ import torch
 from torch import Tensor
 
 from ownloss.check.explaining import PAGE, Finding, Kind, explain, kinds
+from ownloss.check.inputs import tensors_in
 from ownloss.check.observing import Observation, random_state_kept
 from ownloss.check.reporting import LossError, Report
+from ownloss.check.sessions import state_kept
 
 __all__ = ["PAGE", "Finding", "Kind", "LossError", "Report", "check", "kinds"]
 
@@ -51,7 +52,6 @@ def check(
         TypeError: `loss` is not callable, or is a class; the inputs do not fit it.
         ValueError: there is no floating tensor among the inputs.
 
-    >>> import torch
     >>> def mse(prediction, target):
     ...     return (prediction - target).square().mean()
     >>> prediction = torch.tensor([1.0, 2.0, 4.0], requires_grad=True)
@@ -59,7 +59,12 @@ def check(
     mse: no error found
     """
     refuse(loss, inputs, named_inputs)
-    with warnings.catch_warnings(), random_state_kept(), torch.enable_grad():
+    with (
+        warnings.catch_warnings(),
+        random_state_kept(),
+        state_kept(loss),
+        torch.enable_grad(),
+    ):
         warnings.simplefilter("ignore")
         seen = Observation(
             loss,
@@ -70,8 +75,15 @@ def check(
             seed=seed,
             seconds=seconds,
         )
+        if not seen.inputs:
+            raise ValueError(
+                f"there is no floating tensor among the inputs of {name_of(loss)}, and it "
+                "has no parameters: nothing can be differentiated"
+            )
+        refuse_result(loss, seen.given.raw, seen.given.error)
         findings = explain(seen)
-    return Report(name_of(loss), findings, seen, seen.base.error is None)
+        failures = unexplained(seen, findings)
+    return Report(name_of(loss), findings + failures, seen, ran=not failures)
 
 
 def refuse(
@@ -89,6 +101,58 @@ def refuse(
             f"the loss is a {type(loss).__name__}; expected something to call, "
             "such as a function or a Module"
         )
+
+
+    try:
+        function = loss.forward if isinstance(loss, torch.nn.Module) else loss
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(*inputs, **named)
+    except TypeError as error:
+        raise TypeError(
+            f"`{name_of(loss)}` takes {signature} and was given {len(inputs)} "
+            f"argument{'s' * (len(inputs) != 1)}: {error}"
+        ) from None
+
+
+def refuse_result(loss: Callable[..., Any], raw: Any, error: Exception | None) -> None:
+    """Raise where a loss returns nothing that could be a loss."""
+    if error is not None or isinstance(raw, (bool, int, float)):
+        return
+    tensors = [tensor for _, tensor in tensors_in(raw)]
+    if not tensors:
+        hint = "; was `return` forgotten?" if raw is None else ""
+        raise TypeError(
+            f"`{name_of(loss)}` returned {'None' if raw is None else type(raw).__name__}"
+            f"; expected a tensor, or a tuple, list or dict with tensors{hint}"
+        )
+    if all(tensor.numel() == 0 for tensor in tensors):
+        raise ValueError(
+            f"`{name_of(loss)}` returned an empty tensor of shape "
+            f"{tuple(tensors[0].shape)}; expected at least one number"
+        )
+
+
+def unexplained(seen: Observation, findings: list[Finding]) -> list[Finding]:
+    """Say what the loss raised, where no rule could say why."""
+    error, what = seen.given.error, "The loss"
+    if error is None:
+        error, what = seen.base_gradients.error, "Backward"
+    if error is None or any(f.severity == "error" for f in findings):
+        return []
+    lines = str(error).strip().splitlines()
+    return [
+        Finding(
+            "raises",
+            "error",
+            f"{what} raises {type(error).__name__} at the inputs given: "
+            f"{lines[0] if lines else 'no message'}",
+            "Give it inputs for which it runs, or repair it; then check again.",
+            evidence={"error": str(error)},
+        )
+    ]
 
 
 def name_of(loss: Callable[..., Any]) -> str:

@@ -2,7 +2,8 @@
 
 import copy
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -121,6 +122,23 @@ def _cast_module(module: nn.Module, dtype: torch.dtype | None) -> nn.Module:
     return module
 
 
+def data_of(loss: Any) -> list[Tensor]:
+    """The data that a loss holds: tensors it closes over, and buffers with numbers.
+
+    Buffers of zeros and ones, such as an identity or a mask, are no data.
+    """
+    held: list[Any] = []
+    if isinstance(loss, partial):
+        held += [*loss.args, *loss.keywords.values(), *data_of(loss.func)]
+    for cell in getattr(loss, "__closure__", None) or ():
+        if _filled(cell):
+            held.append(cell.cell_contents)
+    buffers = [b for module in modules_of(loss) for b in module.buffers()]
+    return [t for t in held if isinstance(t, Tensor)] + [
+        b for b in buffers if b.is_floating_point() and b.unique().numel() > 2
+    ]
+
+
 def modules_of(loss: Any) -> list[nn.Module]:
     """The Modules whose parameters belong to a loss: its own, or what it closes over."""
     held: list[Any] = [loss]
@@ -132,6 +150,28 @@ def modules_of(loss: Any) -> list[nn.Module]:
         if isinstance(function, types.FunctionType):
             held += [c.cell_contents for c in function.__closure__ or () if _filled(c)]
     return [h for h in held if isinstance(h, nn.Module)]
+
+
+@contextmanager
+def state_kept(loss: Any) -> Iterator[None]:
+    """Put Modules back as they were, for a loss that could not be copied."""
+    parts = [part for module in modules_of(loss) for part in module.modules()]
+    attributes = [dict(vars(part)) for part in parts]
+    tensors = [
+        (tensor, tensor._version, tensor.detach().clone())
+        for module in modules_of(loss)
+        for tensor in (*module.parameters(), *module.buffers())
+    ]
+    try:
+        yield
+    finally:
+        for part, kept in zip(parts, attributes, strict=True):
+            vars(part).clear()
+            vars(part).update(kept)
+        for tensor, version, value in tensors:
+            if tensor._version != version:
+                with torch.no_grad():
+                    tensor.copy_(value)
 
 
 def fingerprint(loss: Any) -> list[Any]:

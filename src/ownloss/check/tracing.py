@@ -1,5 +1,6 @@
 """What happens inside a loss: its calls of torch, its graph, its Functions."""
 
+import functools
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ CUTS = (
 )
 """Calls after which no gradient flows back to what they were given."""
 
+_PYTHON = str(Path(functools.__file__).parent)
 _WRAPPED = ("forward", "setup_context", "backward")
 
 
@@ -70,6 +72,8 @@ class Trace(TorchFunctionMode):
             name = "no_grad"
         where, inside = _caller()
         result = func(*args, **kwargs)
+        if not where:  # the checker's own
+            return result
         self.calls.append(
             Call(name, tensors, result, where, args, kwargs, inside, recording, attached)
         )
@@ -122,7 +126,10 @@ def _caller() -> tuple[str, str]:
     frame = sys._getframe(2)
     while frame is not None:
         file = frame.f_code.co_filename
-        if not file.startswith((_TORCH, _HERE)) and not file.startswith("<frozen"):
+        if file.startswith(_HERE):
+            return "", ""
+        library = file.startswith(_PYTHON) and "-packages" not in file
+        if not library and not file.startswith((_TORCH, "<frozen")):
             place = f"line {frame.f_lineno} of {Path(file).name}"
             return place, frame.f_code.co_qualname
         frame = frame.f_back

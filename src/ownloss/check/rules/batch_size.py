@@ -69,19 +69,9 @@ def _square(seen: Observation) -> bool:
     return any(list(leaf.value.shape).count(seen.batch) > 1 for leaf in seen.leaves)
 
 
-def _made_for_these_rows(seen: Observation) -> bool:
-    """Whether the loss holds numbers for every row, such as a matrix of a graph."""
-    for module in modules_of(seen.loss):
-        for held in module.buffers():
-            if seen.batch in held.shape and held.is_floating_point():
-                if held.unique().numel() > 2:
-                    return True
-    return False
-
-
 def _raises(seen: Observation) -> Finding | None:
     size = seen.batch
-    if _square(seen) or _made_for_these_rows(seen):
+    if _square(seen):
         return None
     sizes = [n for n in (size - 1, size - 2, size // 2) if n > 1]
     runs = [seen.run(seen.rows([*range(n)])) for n in sizes]

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from torch import Tensor
+
 from ownloss.check.explaining import Finding, Kind, Symptom
 from ownloss.check.inputs import Leaf
 from ownloss.check.observing import Observation
@@ -43,7 +45,10 @@ _STEPS = (
 
 def explain(seen: Observation) -> Iterator[Finding]:
     """Look at several points for any slope."""
-    if seen.base.error is not None or not seen.base.outputs:
+    if seen.base.error is not None:
+        return
+    if not seen.base.outputs:
+        yield _whole_numbers(seen)
         return
     for leaf in seen.inputs:
         if leaf.parameter:
@@ -53,6 +58,17 @@ def explain(seen: Observation) -> Iterator[Finding]:
             return
 
 
+
+
+def _whole_numbers(seen: Observation) -> Finding:
+    raw = seen.base.raw
+    kind = str(raw.dtype) if isinstance(raw, Tensor) else type(raw).__name__
+    return KIND.error(
+        f"The loss returns whole numbers ({kind.removeprefix('torch.')}), which have no "
+        "gradient; a floating tensor is expected.",
+        rests_on=(Symptom.NO_GRADIENT,),
+        weight=74,
+    )
 
 
 def _flat(seen: Observation, leaf: Leaf) -> bool:

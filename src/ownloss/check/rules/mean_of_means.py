@@ -77,8 +77,11 @@ def _joined(seen: Observation) -> Finding | None:
     split, whole = values
     mean = sum(alone) / count
     weighted = sum(n * v for n, v in zip(sizes, alone, strict=True)) / sum(sizes)
-    same = seen.close(split, mean, 1e4) and seen.close(whole, weighted, 1e4)
-    if not same or seen.close(split, whole, 1e4):
+    averaged = seen.close(split, mean, 1e4)
+    added = seen.close(split, sum(alone), 1e4)
+    if not seen.close(whole, weighted, 1e4) or not (averaged or added):
+        return None
+    if seen.close(split, whole, 1e4):
         return None
     parts = " + ".join(map(str, sizes))
     return KIND.error(
@@ -142,24 +145,19 @@ def _as_one(parts: list) -> list:
 
 def _weighed(seen: Observation) -> Finding | None:
     """Samples that count in inverse proportion to the size of the part they are in."""
-    weights = _against_reference(seen) or [w for w in seen.row_weights if w == w]
-    counts = [c for c in _counts(seen)[: len(weights)]]
+    weights = _against_reference(seen)
+    if not weights and (seen.value_differs or not _weights_stay(seen)):
+        return None
+    weights = weights or seen.row_weights
     if len(weights) < 3 or min(weights) <= 0 or max(weights) < 1.01 * min(weights):
         return None
-    if counts and not seen.value_differs:
-        return None
+    counts = _counts(seen) or [1] * seen.batch
     groups: dict[float, int] = {}
-    for weight in weights:
+    for weight, count in zip(weights, counts, strict=False):
         known = next((w for w in groups if abs(w - weight) < 1e-3 * w), weight)
-        groups[known] = groups.get(known, 0) + 1
-    if len(weights) == seen.batch and len(groups) < len(weights):
-        totals = sorted(w * n for w, n in groups.items())
-        parts = [t / totals[0] for t in totals]
-        if any(abs(p - round(p)) > 1e-2 for p in parts):
-            return None
-    elif not counts or len(counts) != len(weights):
-        return None
-    elif not _alike([w * c for w, c in zip(weights, counts, strict=True)]):
+        groups[known] = groups.get(known, 0) + count
+    totals = sorted(w * n for w, n in groups.items() if n)
+    if any(abs(t / totals[0] - round(t / totals[0])) > 1e-2 for t in totals):
         return None
     return KIND.error(
         f"Samples count differently by the part of the batch that they are in: from "
@@ -171,8 +169,22 @@ def _weighed(seen: Observation) -> Finding | None:
     )
 
 
-def _alike(numbers: list[float]) -> bool:
-    return max(numbers) - min(numbers) <= 1e-3 * max(map(abs, numbers))
+def _weights_stay(seen: Observation) -> bool:
+    """Whether weights belong to the places in the batch, not to the samples."""
+    weights = seen.row_weights
+    if len(weights) != seen.batch or any(w != w for w in weights):
+        return False
+    order = [*range(seen.batch)][::-1]
+    run = seen.run(seen.rows(order))
+    turned = seen.gradients(run)
+    if turned.error is not None or turned.values[0] is None:
+        return False
+    for place, row in enumerate(order):
+        alone = seen.gradients(seen.run(seen.rows([row]))).values[0][0]
+        expected = weights[place] * alone
+        if not torch.allclose(turned.values[0][place], expected, rtol=1e-3, atol=1e-9):
+            return False
+    return True
 
 
 def _against_reference(seen: Observation) -> list[float]:
@@ -215,6 +227,35 @@ def _counts(seen: Observation) -> list[int]:
     return []
 
 
+def _rows_are_means(seen: Observation) -> bool:
+    """Whether a row is divided by the number of its tokens, not by its length."""
+    for leaf in seen.batched:
+        if leaf.differentiable or leaf.value.dim() < 2 or leaf.value.shape[0] != seen.batch:
+            continue
+        ignored = leaf.value.min()
+        kept = leaf.value != ignored
+        for row in range(seen.batch):
+            places = kept[row].reshape(-1).nonzero().reshape(-1).tolist()
+            if len(places) < 2:
+                continue
+            fewer = leaf.value[row : row + 1].clone()
+            fewer.reshape(-1)[places[-1]] = ignored
+            point = seen.rows([row])
+            before = seen.gradients(seen.run(point)).values[0]
+            point[seen.index(leaf)] = fewer
+            after = seen.gradients(seen.run(point)).values[0]
+            if before is None or after is None or before.dim() < leaf.value.dim():
+                return False
+            before = before.flatten(1 + leaf.value.dim() - 2)[0]
+            entry = places[0]
+            if before.dim() < 1 or before.shape[0] != kept[row].numel():
+                return False
+            after = after.reshape(before.shape)
+            old, new = before[entry].abs().max().item(), after[entry].abs().max().item()
+            return bool(new) and abs(new / old - len(places) / (len(places) - 1)) < 1e-3
+    return False
+
+
 def _ragged(seen: Observation) -> Finding | None:
     """Rows with different numbers of tokens that count alike."""
     counts = _counts(seen)[:12]
@@ -229,6 +270,8 @@ def _ragged(seen: Observation) -> Finding | None:
     if not alike or abs(first - 1) < 1e-6:
         return None
     if seen.versus and not seen.value_differs:
+        return None
+    if not _rows_are_means(seen):
         return None
     say = KIND.error if seen.value_differs else KIND.warning
     split = " + ".join(str(c) for _, c in known[:6])
