@@ -146,7 +146,12 @@ class Leaf:
     @cached_property
     def domain(self) -> Domain:
         """The values that it may take."""
-        return Domain.REAL if self.parameter else domain_of(self.value)
+        if self.parameter:
+            return Domain.REAL
+        found = domain_of(self.value)
+        if self.differentiable and found in (Domain.BINARY, Domain.SIGNS):
+            return Domain.REAL  # numbers typed by hand
+        return found
 
     @property
     def label(self) -> str:

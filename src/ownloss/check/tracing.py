@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.autograd.function import BackwardCFunction
 from torch.overrides import TorchFunctionMode
 
+from ownloss.check.inputs import parameter_names, tensors_in
+
 _TORCH = str(Path(torch.__file__).parent)
 _HERE = str(Path(__file__).parent)
 CUTS = (
@@ -186,8 +188,6 @@ class FunctionCall:
 
     def argument_name(self, index: int) -> str:
         """The name of an argument of forward."""
-        from ownloss.check.inputs import parameter_names
-
         names = parameter_names(self.function.apply)
         return names[index] if index < len(names) else f"argument {index}"
 
@@ -287,8 +287,8 @@ class Recorder:
 
 def tensors_on(ctx: Any) -> dict[str, Tensor]:
     """The tensors kept as plain attributes of a context."""
-    held = {}
-    for name, value in vars(ctx).items():
-        for tensor in _tensors(value):
-            held[name] = tensor
-    return held
+    return {
+        f"{name}{path}": tensor
+        for name, value in vars(ctx).items()
+        for path, tensor in tensors_in(value)
+    }

@@ -60,7 +60,7 @@ def explain(seen: Observation) -> Iterator[Finding]:
 def _refused(run: Run) -> bool:
     """Whether a run raised by accident, rather than to refuse its input."""
     said = str(run.error)
-    return isinstance(run.error, (RuntimeError, IndexError)) and not any(
+    return isinstance(run.error, (RuntimeError, IndexError, TypeError)) and not any(
         words in said for words in ("xpected more", "numel() == 0", "mpty")
     )
 

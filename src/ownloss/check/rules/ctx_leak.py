@@ -3,11 +3,14 @@
 import gc
 import weakref
 from collections.abc import Iterator
+from typing import Any
 
 from torch import Tensor
 
 from ownloss.check.explaining import Finding, Kind, Symptom
+from ownloss.check.inputs import tensors_in
 from ownloss.check.observing import Observation
+from ownloss.check.sessions import modules_of
 from ownloss.check.tracing import function_nodes, nodes_of, tensors_on
 
 KIND = Kind(
@@ -84,8 +87,29 @@ def explain(seen: Observation) -> Iterator[Finding]:
                 **_DETAILS,
             )
             return
+    yield from _cached(run.call)
     del run
     yield from _survivors(seen)
+
+
+def _cached(loss: Any) -> Iterator[Finding]:
+    """Look for results with their graph among what a module holds."""
+    for module in modules_of(loss):
+        for part in module.modules():
+            for name, value in vars(part).items():
+                held = [] if name.startswith("_") else list(tensors_in(value))
+                if any(t.grad_fn is not None for _, t in held):
+                    collected = not isinstance(value, Tensor)
+                    say = KIND.error if collected else KIND.warning
+                    yield say(
+                        f"`{type(part).__name__}.{name}` holds a result of the last "
+                        "call with its whole graph.",
+                        cure="Keep `x.detach()` where only the numbers are needed.",
+                        where=name,
+                        weight=66,
+                        **_DETAILS,
+                    )
+                    return
 
 
 def _is_in(tensor: Tensor, others: list[Tensor]) -> bool:

@@ -25,32 +25,34 @@ KIND = Kind(
     wrong='''\
 import torch
 
-class ReverseGradient(torch.nn.Module):
-    def forward(self, prediction):
-        return prediction.square().sum()
+class SquaredError(torch.nn.Module):
+    def forward(self, prediction, target):
+        self.residual = (prediction - target).detach()
+        return (prediction - target).square().sum()
 
     def backward(self, grad_output):
-        return -grad_output
+        return grad_output * 2 * self.residual
 
-loss = ReverseGradient()
-inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True),)
+loss = SquaredError()
+inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True), torch.zeros(3))
 ''',
     right='''\
 import torch
 
-class ReverseGradient(torch.autograd.Function):
+class SquaredError(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, prediction):
-        return prediction.view_as(prediction)
+    def forward(ctx, prediction, target):
+        ctx.save_for_backward(prediction, target)
+        return (prediction - target).square().sum()
 
     @staticmethod
     def backward(ctx, grad_output):
-        return -grad_output
+        prediction, target = ctx.saved_tensors
+        gradient = grad_output * 2 * (prediction - target)
+        return gradient, -gradient
 
-def loss(prediction):
-    return ReverseGradient.apply(prediction).square().sum()
-
-inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True),)
+loss = SquaredError.apply
+inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True), torch.zeros(3))
 ''',
 )
 

@@ -81,6 +81,8 @@ def _masks(
             "mask", "valid", "pad", "ignore", "keep", "legal", "allowed", "missing"
         )
         if leaf.domain in (Domain.MASK, Domain.BINARY) and masklike:
+            if not _has_target(seen, prediction, leaf):
+                continue  # a mask may itself be the target
             kept = leaf.value.bool()
             ignoring = leaf.named_like("pad", "ignore", "invalid", "illegal", "missing")
             yield leaf.name, ~kept if ignoring else kept, False
@@ -93,6 +95,14 @@ def _masks(
                 if fits and int(leaf.value.max()) <= shape[1]:
                     steps = torch.arange(shape[1], device=leaf.value.device)
                     yield leaf.name, steps < leaf.value[:, None], False
+
+
+def _has_target(seen: Observation, prediction: Leaf, mask: Leaf) -> bool:
+    return any(
+        leaf is not prediction and leaf is not mask and leaf.value.dim()
+        for leaf in seen.leaves
+        if not leaf.parameter
+    )
 
 
 def _over(kept: Tensor, value: Tensor) -> Tensor | None:

@@ -26,7 +26,7 @@ def loss(prediction, target):
     means = [(p - t).square().mean() for p, t in parts]
     return sum(means) / len(means)
 
-inputs = (torch.arange(5.0, requires_grad=True), torch.zeros(5))
+inputs = (torch.arange(1.0, 6.0, requires_grad=True), torch.zeros(5))
 ''',
     right='''\
 import torch
@@ -35,7 +35,7 @@ def loss(prediction, target):
     parts = zip(prediction.split(4), target.split(4))
     return sum((p - t).square().sum() for p, t in parts) / prediction.numel()
 
-inputs = (torch.arange(5.0, requires_grad=True), torch.zeros(5))
+inputs = (torch.arange(1.0, 6.0, requires_grad=True), torch.zeros(5))
 ''',
 )
 

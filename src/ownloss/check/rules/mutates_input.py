@@ -19,20 +19,20 @@ KIND = Kind(
     wrong='''\
 import torch
 
-def loss(logits, labels):
-    labels[labels == 0] = -100
-    return torch.nn.functional.cross_entropy(logits, labels)
+def loss(prediction, target):
+    target -= target.mean()
+    return (prediction - target).square().mean()
 
-inputs = (torch.eye(3, requires_grad=True), torch.tensor([0, 1, 2]))
+inputs = (torch.zeros(3, requires_grad=True), torch.tensor([1.0, 2.0, 6.0]))
 ''',
     right='''\
 import torch
 
-def loss(logits, labels):
-    labels = torch.where(labels == 0, -100, labels)
-    return torch.nn.functional.cross_entropy(logits, labels)
+def loss(prediction, target):
+    target = target - target.mean()
+    return (prediction - target).square().mean()
 
-inputs = (torch.eye(3, requires_grad=True), torch.tensor([0, 1, 2]))
+inputs = (torch.zeros(3, requires_grad=True), torch.tensor([1.0, 2.0, 6.0]))
 ''',
 )
 

@@ -23,7 +23,7 @@ import torch
 def loss(prediction, target):
     return (prediction - target).square().sum(1).sqrt().mean()
 
-inputs = (torch.eye(3, requires_grad=True), torch.ones(3, 3))
+inputs = (torch.eye(3, requires_grad=True), torch.full((3, 3), 0.5))
 ''',
     right='''\
 import torch
@@ -31,7 +31,7 @@ import torch
 def loss(prediction, target):
     return ((prediction - target).square().sum(1) + 1e-8).sqrt().mean()
 
-inputs = (torch.eye(3, requires_grad=True), torch.ones(3, 3))
+inputs = (torch.eye(3, requires_grad=True), torch.full((3, 3), 0.5))
 ''',
 )
 

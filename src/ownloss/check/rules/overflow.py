@@ -44,7 +44,7 @@ def explain(seen: Observation) -> Iterator[Finding]:
         return
     if not seen.base_gradients.finite:
         return
-    found = _at_large_inputs(seen) or _in_half(seen)
+    found = _at_large_inputs(seen) or _in_half(seen) or _large_in_half(seen)
     if found is not None:
         yield found
 
@@ -109,6 +109,32 @@ def _in_half(seen: Observation) -> Finding | None:
             evidence={"dtype": name, "float64": seen.value},
             rests_on=(Symptom.LARGE,),
             weight=69,
+        )
+    return None
+
+
+def _large_in_half(seen: Observation) -> Finding | None:
+    """At logits of 10 and 20 in float16, where an eps of 1e-8 is 0."""
+    for leaf, size, point in large(seen):
+        if size > 20 or leaf is not seen.inputs[0]:
+            continue
+        run, gradients = tried(seen, point, torch.float16)
+        if run.error is not None or gradients.error is not None or run.finite:
+            continue
+        exact, exact_gradients = tried(seen, point, torch.float32)
+        if not _fits(exact, exact_gradients, 1e2):
+            continue
+        call = first_not_finite(seen, point, torch.float16)
+        if call is None or call.name not in ("log", "div", "sqrt", "rsqrt", "reciprocal"):
+            continue
+        return KIND.warning(
+            f"Not finite in float16 for `{leaf.name}` up to {size:g}, where float32 gives "
+            f"{exact.total:.4g}: `{call.name}` ({call.where}) breaks first. The smallest "
+            "float16 is 6e-8: a smaller eps is 0.",
+            where=call.where,
+            evidence={"size": size},
+            rests_on=(Symptom.LARGE,),
+            weight=50,
         )
     return None
 
