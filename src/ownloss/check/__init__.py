@@ -81,6 +81,7 @@ def check(
                 "has no parameters: nothing can be differentiated"
             )
         refuse_result(loss, seen.given.raw, seen.given.error)
+        seen = seen.of_few_samples()
         findings = explain(seen)
         failures = unexplained(seen, findings)
     return Report(name_of(loss), findings + failures, seen, ran=not failures)

@@ -30,6 +30,8 @@ from ownloss.check.tracing import (
 Point = list[Tensor]
 """A value for every tensor that the loss depends on."""
 
+# Above so many elements, the first samples stand for all where they can.
+MANY_ELEMENTS = 10_000
 # Coordinates looked at one by one; beyond that, random directions.
 COORDINATES = 20
 LARGEST_PARAMETERS = 100_000
@@ -819,6 +821,37 @@ class Observation:
             and leaf.value.dim()
             and leaf.value.shape[0] == self.batch > 0
         ]
+
+    def of_few_samples(self) -> "Observation":
+        """The same loss on the first samples, where there are very many; else itself.
+
+        Most of what is looked for shows in a few samples, and costs what they cost.
+        """
+        elements = sum(leaf.value.numel() for leaf in self.batched)
+        if elements <= MANY_ELEMENTS or self.batch < 16 or not self.given.finite:
+            return self
+        count = max(8, self.batch * MANY_ELEMENTS // elements)
+        given = iter(
+            [
+                leaf.value[:count].clone().requires_grad_(leaf.differentiable)
+                if leaf in self.batched
+                else leaf.value.clone().requires_grad_(leaf.differentiable)
+                for leaf in self.leaves[: self.argument_count]
+            ]
+        )
+        few = Observation(
+            self.loss,
+            with_tensors(self.args, given),
+            with_tensors(self.kwargs, given),
+            reference=self.reference,
+            mask=self.mask[:count] if self.mask is not None else None,
+            seed=self.seed,
+            seconds=self.time_left(),
+        )
+        if few.given.error is not None or not few.given.finite:
+            return self
+        few.skipped.append(f"samples after the first {count} of {self.batch}")
+        return few
 
     def rows(self, rows: list[int], point: Point | None = None) -> Point:
         """A point that consists of these samples."""

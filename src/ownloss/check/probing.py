@@ -86,7 +86,7 @@ def _fits(value: Domain, place: Domain) -> bool:
         Domain.POSITIVE: (),
         Domain.REAL: (
             Domain.POSITIVE, Domain.NONNEGATIVE, Domain.UNIT, Domain.BINARY,
-            Domain.SIGNS,
+            Domain.SIGNS, Domain.SYMMETRIC,
         ),
     }
     return value == place or value in inside.get(place, ())

@@ -96,7 +96,7 @@ class Report:
             yield "cure", finding.cure
             yield "link", finding.link
         if self.skipped:
-            yield "text", "Not looked at, the loss is slow: " + ", ".join(self.skipped)
+            yield "text", "Not looked at, to save time: " + ", ".join(self.skipped)
         for slug, error in self._seen.failures.items():
             yield "text", f"Could not look for {slug}: {type(error).__name__}: {error}"
 

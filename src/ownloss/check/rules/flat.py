@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ownloss.check.explaining import Finding, Kind, Symptom
 from ownloss.check.inputs import Leaf
-from ownloss.check.observing import Observation
+from ownloss.check.observing import Observation, Point
 
 KIND = Kind(
     slug="flat",
@@ -78,11 +78,21 @@ def _flat(seen: Observation, leaf: Leaf) -> bool:
     points = [*seen.other_points, ("at the opposite inputs", seen.scaled(-1.0))]
     for at, point in points:
         found = seen.check_gradient(leaf, point, at)
-        if found is not None and (
-            found.matters or not found.vanishes or found.elsewhere_wrong
-        ):
+        if found is None:
+            continue
+        sloped = found.matters or found.elsewhere_wrong
+        if not found.vanishes or (sloped and not _stands_still(seen, leaf, point)):
             return False
     return True
+
+
+def _stands_still(seen: Observation, leaf: Leaf, point: Point) -> bool:
+    """Whether a tiny step changes nothing: a flight of small steps looks like a slope."""
+    index = seen.index(leaf)
+    there = list(point)
+    tiny = 1e-9 * leaf.size * seen.random_like(point[index], 8)
+    there[index] = point[index].to(tiny.dtype) + tiny
+    return seen.noise < 1e-12 and seen.run(there).total == seen.run(point).total
 
 
 def _finding(seen: Observation, leaf: Leaf) -> Finding:
