@@ -6,6 +6,7 @@ nobody lists them a second time.
 
 import doctest
 import io
+import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -56,7 +57,8 @@ def proofs(example: Example) -> list[Proof]:
             noted.append(Proof(loss, arguments, passed))
         return passed
 
-    module = ModuleType(example.name)
+    module = ModuleType(f"{__name__}.{example.name}")
+    sys.modules[module.__name__] = module  # torch.compile looks a function's module up
     exec(compile(example.loss, str(example.path), "exec"), module.__dict__)  # noqa: S102
     with (
         mock.patch.object(torch.autograd, "gradcheck", noting),
