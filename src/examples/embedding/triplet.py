@@ -1,0 +1,187 @@
+r"""
+Triplet
+=======
+
+Pulls the positive and pushes the negative with one force, until their gap is a margin.
+
+With the Euclidean distance :math:`d` of two rows:
+
+.. math::
+
+   \ell = \max(0, d(a, p) - d(a, n) + \text{margin})
+   \qquad
+   \frac{\partial \ell}{\partial n} = \frac{a - n}{d(a, n)}
+   \quad \text{where } \ell > 0
+
+A distance has no slope where two rows coincide: its gradient there is 0 here.
+torch's own adds 1e-6 to each component of the difference instead, so that its
+distance is never exact and two equal rows are 1e-6 times the root of D apart.
+
+Source: F. Schroff, D. Kalenichenko and J. Philbin, *FaceNet: A Unified Embedding for
+Face Recognition and Clustering*, CVPR 2015, with squared distances; without the square,
+A. Hermans, L. Beyer and B. Leibe, *In Defense of the Triplet Loss for Person
+Re-Identification*, 2017.
+"""
+
+import torch
+
+
+def distance(first, second):
+    """Compute the Euclidean distance of rows, with the gradient 0 where they meet."""
+    square = ((first - second) ** 2).sum(-1)
+    # The slope of the root is infinite at 0, and infinity times 0 is NaN.
+    apart = square > 0
+    return torch.where(apart, torch.where(apart, square, 1).sqrt(), 0)
+
+
+def triplet(anchor, positive, negative, margin=1.0, reduction="mean"):
+    """Triplet margin loss with Euclidean distances.
+
+    Args:
+        anchor: Tensor of shape (N, D), or (..., D).
+        positive: Tensor of the same shape: the same kind as the anchor, row by row.
+        negative: Tensor of the same shape: another kind than the anchor, row by row.
+        margin: How much farther than the positive the negative should be; positive, in
+            the unit of the distance.
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+
+    Returns:
+        A scalar, or a tensor of shape (N,) or (...) with ``"none"``.
+
+    Raises:
+        ValueError: The shapes differ or have no rows, or ``margin`` or ``reduction`` is
+            not one of these.
+
+    >>> anchor = torch.tensor([[0.0, 0.0]], requires_grad=True)
+    >>> positive = torch.tensor([[3.0, 4.0]])
+    >>> negative = torch.tensor([[0.0, 5.5]], requires_grad=True)
+    >>> loss = triplet(anchor, positive, negative)
+    >>> loss.item()  # 5 - 5.5 + 1
+    0.5
+    >>> loss.backward()
+    >>> negative.grad  # away from the anchor, with force 1
+    tensor([[ 0., -1.]])
+    >>> triplet(anchor, anchor, negative).item()  # 0 - 5.5 + 1 is below 0
+    0.0
+
+    >>> rows = torch.tensor([[0.0, 2.0], [1.0, 4.0], [3.0, 1.0]], dtype=torch.float64)
+    >>> a, p, n = (row.requires_grad_() for row in rows)
+    >>> torch.autograd.gradcheck(triplet, (a, p, n))
+    True
+    """
+    if not (anchor.ndim and anchor.shape == positive.shape == negative.shape):
+        raise ValueError(
+            f"anchor, positive and negative must have one shape (N, D), got "
+            f"{tuple(anchor.shape)}, {tuple(positive.shape)} and "
+            f"{tuple(negative.shape)}"
+        )
+    if not margin > 0:
+        raise ValueError(f"margin must be positive, got {margin}")
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(
+            f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
+        )
+    gap = distance(anchor, positive) - distance(anchor, negative)
+    loss = torch.relu(gap + margin)
+    return loss if reduction == "none" else getattr(loss, reduction)()
+
+
+# %%
+# Full force up to the margin, none beyond
+# ----------------------------------------
+# The positive is 1 away, the negative walks away from the anchor.
+# With squared distances the push is weakest where it is needed most: on a negative
+# that lies on its anchor. All rows on one point are such a case.
+
+import matplotlib.pyplot as plt
+
+away = torch.linspace(0, 3, 301, requires_grad=True)
+negative = torch.stack([away, torch.zeros(301)], dim=1)
+anchor, positive = torch.zeros(301, 2), torch.tensor([0.0, 1.0]).expand(301, 2)
+
+loss = triplet(anchor, positive, negative, reduction="none")
+(gradient,) = torch.autograd.grad(loss.sum(), away, retain_graph=True)
+squared = torch.relu(1 - (negative**2).sum(1) + 1)
+(squared_gradient,) = torch.autograd.grad(squared.sum(), away)
+
+fig, ax = plt.subplots()
+ax.plot(away.detach(), loss.detach(), label="triplet")
+ax.plot(away.detach(), gradient, label="its gradient")
+ax.plot(away.detach(), squared_gradient, "--", label="gradient with squared distances")
+ax.set(xlabel="distance from anchor to negative", ylabel="loss and gradient")
+ax.set_title("The push is 1 until the margin is reached")
+ax.legend(loc="upper right")
+
+print(f"push at distance 0.1: {gradient[10]:.1f}, squared: {squared_gradient[10]:.1f}")
+
+# %%
+# The usual mistake: the root of a square at 0
+# --------------------------------------------
+# An anchor that is its own positive, as happens when a class has one image, is NaN for
+# the root as it stands. torch's 1e-6 gives that pair a direction that means nothing:
+# the diagonal of the space, with full force. Here it is left alone.
+
+
+def as_written(anchor, positive, negative):
+    def root(a, b):
+        return ((a - b) ** 2).sum(1).sqrt()
+
+    return torch.relu(root(anchor, positive) - root(anchor, negative) + 1).mean()
+
+
+anchor = torch.zeros(1, 4)
+negative = torch.tensor([[0.5, 0.0, 0.0, 0.0]])
+theirs = torch.nn.functional.triplet_margin_loss
+for name, loss in {"as written": as_written, "torch": theirs, "here": triplet}.items():
+    same = torch.zeros(1, 4, requires_grad=True)
+    (gradient,) = torch.autograd.grad(loss(anchor, same, negative), same)
+    print(f"{name:10} pulls an equal row with force {gradient.norm():.1f}")
+
+assert not gradient.any()
+
+rows = torch.randn(3, 8, 4, dtype=torch.float64)
+difference = (triplet(*rows) - theirs(*rows)).abs()
+print(f"elsewhere the two losses differ by {difference:.1e}")
+assert difference < 1e-5
+
+# %%
+# A projection that brings kinds together
+# ---------------------------------------
+# Two of ten measured numbers tell three kinds apart; the other eight are louder noise.
+# Triplets alone teach a map to the plane, no class is ever named.
+
+kinds = torch.arange(90) % 3
+corners = torch.tensor([[0.0, 2.0], [1.7, -1.0], [-1.7, -1.0]])
+signal = corners[kinds] + 0.5 * torch.randn(90, 2)
+data = torch.cat([signal, 3 * torch.randn(90, 8)], dim=1)
+
+
+def same_kind_nearby(rows):
+    far = torch.cdist(rows, rows).fill_diagonal_(torch.inf)
+    return (kinds[far.argmin(1)] == kinds).float().mean()
+
+
+projection = (0.1 * torch.randn(10, 2)).requires_grad_()
+optimizer = torch.optim.Adam([projection], lr=0.05)
+print(f"nearest neighbour of the same kind, before: {same_kind_nearby(data):.2f}")
+for step in range(201):
+    others = (torch.arange(90) + 3 * torch.randint(1, 30, (1,))) % 90
+    strangers = (torch.arange(90) + 3 * torch.randint(0, 30, (1,)) + 1) % 90
+    rows = data @ projection
+    loss = triplet(rows, rows[others], rows[strangers], reduction="none")
+    optimizer.zero_grad()
+    loss.mean().backward()
+    optimizer.step()
+    if step % 100 == 0:
+        print(f"step {step:3}: {(loss > 0).float().mean():.2f} of the triplets pull")
+
+print(f"nearest neighbour of the same kind, after:  {same_kind_nearby(rows):.2f}")
+
+# %%
+# Take it where you can say which of two rows is nearer, and no more than that.
+# The lines above show its price: soon most random triplets are past the margin and
+# teach nothing, and the hard ones have to be sought.
+# Take ``infonce`` or ``supcon`` where the rest of the batch can serve as negatives.
+#
+# Autograd does the work here. torch's :func:`torch.nn.functional.triplet_margin_loss`
+# takes ``swap`` and other norms besides.
