@@ -153,8 +153,8 @@ def gaussian_nll(mean, target, scale, df):
 fig, ax = plt.subplots()
 ax.plot(x, y, ".", alpha=0.5, label="targets")
 for name, loss in {"Student t": student_t_nll, "Gaussian": gaussian_nll}.items():
-    offset, slope, scale, df = fit(loss)
-    print(f"{name}: slope {slope:.2f} (true 1), scale {scale:.2f}, df {df:.1f}")
+    offset, slope, scale, _ = fit(loss)
+    print(f"{name}: slope {slope:.2f} (true 1), scale {scale:.2f}")
     ax.plot(x, offset + slope * x, label=name)
 ax.set(xlabel="x", ylabel="y")
 ax.set_title("Student's t leaves the outliers where they are")
