@@ -2,9 +2,11 @@
 
 import inspect
 import sys
+import sys
 import warnings
 from collections.abc import Callable
 from functools import partial
+from types import ModuleType
 from types import ModuleType
 from typing import Any
 
@@ -77,8 +79,8 @@ def check(
         )
         if not seen.inputs:
             raise ValueError(
-                f"there is no floating tensor among the inputs of {name_of(loss)}, and it "
-                "has no parameters: nothing can be differentiated"
+                f"there is no floating tensor among the inputs of {name_of(loss)}, and "
+                "it has no parameters: nothing can be differentiated"
             )
         refuse_result(loss, seen.given.raw, seen.given.error)
         seen = seen.of_few_samples()
@@ -103,7 +105,6 @@ def refuse(
             "such as a function or a Module"
         )
 
-
     try:
         function = loss.forward if isinstance(loss, torch.nn.Module) else loss
         signature = inspect.signature(function)
@@ -125,8 +126,9 @@ def refuse_result(loss: Callable[..., Any], raw: Any, error: Exception | None) -
     tensors = [tensor for _, tensor in tensors_in(raw)]
     if not tensors:
         hint = "; was `return` forgotten?" if raw is None else ""
+        got = "None" if raw is None else type(raw).__name__
         raise TypeError(
-            f"`{name_of(loss)}` returned {'None' if raw is None else type(raw).__name__}"
+            f"`{name_of(loss)}` returned {got}"
             f"; expected a tensor, or a tuple, list or dict with tensors{hint}"
         )
     if all(tensor.numel() == 0 for tensor in tensors):
@@ -179,3 +181,13 @@ class _CallablePackage(ModuleType):
 
 
 sys.modules[__name__].__class__ = _CallablePackage
+
+
+class _CallableModule(ModuleType):
+    """`ownloss.check` names this package and the function: calling either is one."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Report:
+        return check(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _CallableModule

@@ -51,7 +51,10 @@ def parameter_names(loss: Callable[..., Any]) -> list[str]:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
         return []
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    positional = (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    )
     names = [p.name for p in parameters if p.kind in positional]
     return names[1:] if names[:1] == ["ctx"] else names
 
@@ -112,9 +115,9 @@ def domain_of(value: Tensor) -> Domain:
                 return Domain.DIRECTION
         if full.shape[-1] == full.shape[-2] > 1 and torch.equal(full, full.mT):
             return Domain.SYMMETRIC
-        if full.shape[-1] == 4 and (full[..., 2:] > full[..., :2]).all():
-            if full[..., 0].numel() >= 2:
-                return Domain.BOXES
+        corners = full.shape[-1] == 4 and full.shape[0] > 1
+        if corners and (full[..., 2:] > full[..., :2]).all():
+            return Domain.BOXES
     if (v >= 0).all() and (v <= 1).all():
         return Domain.UNIT
     if (v > 0).all():

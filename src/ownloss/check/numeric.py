@@ -89,4 +89,3 @@ def slope(
                 return best
         step /= 12
     return best
-

@@ -13,7 +13,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ownloss.check.inputs import Domain, Leaf, jittered, leaves_of, parameter_names, scaled, tensors_in, with_tensors
+from ownloss.check.inputs import (
+    Leaf,
+    jittered,
+    leaves_of,
+    parameter_names,
+    scaled,
+    tensors_in,
+    with_tensors,
+)
 from ownloss.check.numeric import UNKNOWN, Slope, slope
 from ownloss.check.sessions import cast, copy_of, data_of, fingerprint, modules_of
 from ownloss.check.tracing import (
@@ -505,9 +513,7 @@ class Observation:
                 for o in call.outputs
                 if o.is_floating_point()
             ]
-        return max(
-            torch.finfo(d.to_real() if d.is_complex else d).eps for d in coarse
-        )
+        return max(torch.finfo(d.to_real() if d.is_complex else d).eps for d in coarse)
 
     def along(
         self,
@@ -535,9 +541,7 @@ class Observation:
             return run.total
 
         length = max(d.abs().max().item() for d in directions.values()) or 1.0
-        sizes = [
-            max(min(self.leaves[i].size, 10.0), 1e-3) for i in directions
-        ]
+        sizes = [max(min(self.leaves[i].size, 10.0), 1e-3) for i in directions]
         step = min(sizes) * max(1e-3, 2 * self.noise ** (1 / 3)) / length
         at_zero = value(0.0)
         if not math.isfinite(at_zero):
@@ -565,7 +569,7 @@ class Observation:
         place = self.inputs.index(leaf)
         gradient = found.values[place]
         index = self.leaves.index(leaf)
-        shape, size = point[index].shape, _real(point[index]).numel()
+        size = _real(point[index]).numel()
         flat = torch.zeros(size, dtype=torch.float64)
         if gradient is not None:
             if not torch.isfinite(gradient).all():
@@ -595,8 +599,14 @@ class Observation:
         if len(entries) < size and not wrong.any():
             elsewhere = self._direction_differs(point, index, flat, weights, relative)
         return GradientCheck(
-            leaf, at, [i for i, _ in known], None if gradient is None else analytic,
-            numeric, wrong, elsewhere, max(tolerance, 10 * errors),
+            leaf,
+            at,
+            [i for i, _ in known],
+            None if gradient is None else analytic,
+            numeric,
+            wrong,
+            elsewhere,
+            max(tolerance, 10 * errors),
         )
 
     def _entries(self, gradient: Tensor, count: int) -> list[int]:
@@ -733,9 +743,7 @@ class Observation:
 
     def constant_ratio(self, leaf: Leaf) -> float:
         """The one factor that a gradient is off by at every point; NaN if none is."""
-        ratios = [
-            c.ratio for c in self.all_checks if c.leaf is leaf and c.matters
-        ]
+        ratios = [c.ratio for c in self.all_checks if c.leaf is leaf and c.matters]
         if not ratios or not all(map(math.isfinite, ratios)):
             return math.nan
         spread = max(ratios) - min(ratios)
@@ -766,9 +774,9 @@ class Observation:
             return False
         try:
             seed_everything(self.seed)
-            again = call.function.apply(*[
-                a.detach() if isinstance(a, Tensor) else a for a in call.args
-            ])
+            again = call.function.apply(
+                *[a.detach() if isinstance(a, Tensor) else a for a in call.args]
+            )
             other = call.function.apply(*moved)
         except Exception:
             return False
@@ -781,7 +789,7 @@ class Observation:
 
     @cached_property
     def deliberate(self) -> str:
-        """Why a gradient that is not the derivative looks meant; empty if it does not."""
+        """Why a gradient that is no derivative looks meant; empty if it does not."""
         if self.hooked:
             return "a hook changes the gradient"
         if self.reroutes:
@@ -877,7 +885,10 @@ class Observation:
             return {}
         count = self.argument_count  # the reference has parameters of its own
         points = {"here": self.point}
-        for name, moved in (("moved", self.jittered(0.3, 1)), ("afresh", self.jittered(1.0, 2))):
+        for name, moved in (
+            ("moved", self.jittered(0.3, 1)),
+            ("afresh", self.jittered(1.0, 2)),
+        ):
             points[name] = [*moved[:count], *self.point[count:]]
         if self.batch > 1:
             points["double"] = self.rows([*range(self.batch)] * 2)

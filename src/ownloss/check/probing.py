@@ -51,13 +51,11 @@ def special(seen: Observation) -> Iterator[Probe]:
                 boundary=True,
                 guess=True,
             )
-        if leaf.domain in (Domain.REAL, Domain.POSITIVE, Domain.UNIT):
-            if value.numel() > 1 and leaf.differentiable:
-                constant = torch.full_like(value, value.real.mean().item())
-                yield Probe(
-                    f"if all entries of `{leaf.name}` are equal",
-                    _put(seen, leaf, constant),
-                )
+        free = leaf.domain in (Domain.REAL, Domain.POSITIVE, Domain.UNIT)
+        if free and value.numel() > 1 and leaf.differentiable:
+            constant = torch.full_like(value, value.real.mean().item())
+            when = f"if all entries of `{leaf.name}` are equal"
+            yield Probe(when, _put(seen, leaf, constant))
         if leaf in seen.batched and seen.batch > 1 and leaf.differentiable:
             same = value.clone()
             same[1] = same[0]
@@ -85,8 +83,12 @@ def _fits(value: Domain, place: Domain) -> bool:
         Domain.NONNEGATIVE: (Domain.POSITIVE, Domain.UNIT, Domain.BINARY),
         Domain.POSITIVE: (),
         Domain.REAL: (
-            Domain.POSITIVE, Domain.NONNEGATIVE, Domain.UNIT, Domain.BINARY,
-            Domain.SIGNS, Domain.SYMMETRIC,
+            Domain.POSITIVE,
+            Domain.NONNEGATIVE,
+            Domain.UNIT,
+            Domain.BINARY,
+            Domain.SIGNS,
+            Domain.SYMMETRIC,
         ),
     }
     return value == place or value in inside.get(place, ())
@@ -225,7 +227,9 @@ def tried(
     return run, seen.gradients(run)
 
 
-def first_not_finite(seen: Observation, point: Point, dtype: torch.dtype) -> Call | None:
+def first_not_finite(
+    seen: Observation, point: Point, dtype: torch.dtype
+) -> Call | None:
     """The first call at a point that makes something not finite of finite things."""
     trace = Trace()
     with trace:
@@ -268,8 +272,13 @@ def steep(seen: Observation, point: Point, dtype: torch.dtype) -> tuple[str, str
     with trace:
         seen.run(point, dtype=dtype)
     for call in trace.calls:
-        name = {"true_divide": "div", "__truediv__": "div", "arccos": "acos",
-                "__rtruediv__": "div", "__pow__": "pow"}.get(call.name, call.name)
+        name = {
+            "true_divide": "div",
+            "__truediv__": "div",
+            "arccos": "acos",
+            "__rtruediv__": "div",
+            "__pow__": "pow",
+        }.get(call.name, call.name)
         name = {"vector_norm": "norm", "linalg_norm": "norm"}.get(name, name)
         if name not in _STEEP or not call.tensors:
             continue

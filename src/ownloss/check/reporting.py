@@ -71,7 +71,9 @@ class Report:
         ]
         if count["error"]:
             return f"{self.name}: " + ", ".join(said)
-        return f"{self.name}: no error found" + (f" ({', '.join(said)})" if said else "")
+        return f"{self.name}: no error found" + (
+            f" ({', '.join(said)})" if said else ""
+        )
 
     def raise_for_errors(self) -> None:
         """Raise `LossError` with the whole verdict if there is an error."""

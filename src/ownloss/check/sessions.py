@@ -52,8 +52,11 @@ def _copy_of_function(function: types.FunctionType, dtype: torch.dtype | None) -
         for cell in function.__closure__ or ()
     )
     twin = types.FunctionType(
-        function.__code__, function.__globals__, function.__name__,
-        function.__defaults__, cells or None,
+        function.__code__,
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        cells or None,
     )
     twin.__kwdefaults__ = function.__kwdefaults__
     twin.__dict__.update(function.__dict__)
@@ -74,10 +77,9 @@ def _copy_of_held(held: Any, dtype: torch.dtype | None) -> Any:
 
 def _filled(cell: types.CellType) -> bool:
     try:
-        cell.cell_contents
+        return cell.cell_contents is not cell
     except ValueError:
         return False
-    return True
 
 
 def _cast(held: Any, dtype: torch.dtype | None) -> Any:
@@ -113,13 +115,13 @@ def _cast_module(module: nn.Module, dtype: torch.dtype | None) -> nn.Module:
     module.to(dtype)
     for part in module.modules():
         for name, held in list(vars(part).items()):
-            if not name.startswith("_"):
-                vars(part)[name] = _cast(held, dtype)
-            elif name not in ("_parameters", "_buffers", "_modules") and isinstance(
-                held, Tensor
-            ):
-                vars(part)[name] = _cast(held, dtype)
+            if name not in ("_parameters", "_buffers", "_modules"):
+                vars(part)[name] = _cast(held, dtype) if _is_data(held) else held
     return module
+
+
+def _is_data(held: Any) -> bool:
+    return isinstance(held, (Tensor, list, dict, tuple))
 
 
 def data_of(loss: Any) -> list[Tensor]:
@@ -140,7 +142,7 @@ def data_of(loss: Any) -> list[Tensor]:
 
 
 def modules_of(loss: Any) -> list[nn.Module]:
-    """The Modules whose parameters belong to a loss: its own, or what it closes over."""
+    """The Modules whose parameters belong to a loss: it, or what it closes over."""
     held: list[Any] = [loss]
     if isinstance(loss, partial):
         held += [loss.func, *loss.args, *loss.keywords.values()]
@@ -184,9 +186,11 @@ def fingerprint(loss: Any) -> list[Any]:
                     held.append((name, _mark(value)))
     if not held and not isinstance(loss, types.BuiltinFunctionType):
         owner = loss.__self__ if isinstance(loss, types.MethodType) else loss
-        held += [(name, _mark(value)) for name, value in vars(owner).items()] if (
-            hasattr(owner, "__dict__") and not isinstance(owner, type)
-        ) else []
+        held += (
+            [(name, _mark(value)) for name, value in vars(owner).items()]
+            if (hasattr(owner, "__dict__") and not isinstance(owner, type))
+            else []
+        )
     for cell in getattr(loss, "__closure__", None) or ():
         if _filled(cell):
             held.append(_mark(cell.cell_contents))

@@ -45,8 +45,8 @@ class Supports(Mapping[str, Support]):
     >>> from ownloss.check import check
     >>> def mse(prediction, target):
     ...     return (prediction - target).square().mean()
-    >>> report = check(mse, torch.tensor([1.0, 3.0], requires_grad=True), torch.zeros(2))
-    >>> str(report.supports["vmap"])
+    >>> prediction = torch.tensor([1.0, 3.0], requires_grad=True)
+    >>> str(check(mse, prediction, torch.zeros(2)).supports["vmap"])
     'yes'
     """
 
@@ -89,7 +89,9 @@ def _try(trial: Callable[[Observation], None], seen: Observation) -> Support:
         return Support(False, wrong=str(error))
     except Exception as error:
         said = str(error).strip().splitlines()
-        return Support(False, error=f"{type(error).__name__}: {said[0] if said else ''}")
+        return Support(
+            False, error=f"{type(error).__name__}: {said[0] if said else ''}"
+        )
     return Support(True)
 
 
@@ -98,7 +100,9 @@ def _raised(run: Run) -> None:
         raise run.error
 
 
-def _expect(got: Tensor | None, expected: Tensor | None, what: str, near: float) -> None:
+def _expect(
+    got: Tensor | None, expected: Tensor | None, what: str, near: float
+) -> None:
     if got is None or expected is None:
         if (got is None) != (expected is None):
             raise _SilentlyWrongError(f"{what} is missing")

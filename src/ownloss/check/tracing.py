@@ -18,8 +18,18 @@ from ownloss.check.inputs import parameter_names, tensors_in
 _TORCH = str(Path(torch.__file__).parent)
 _HERE = str(Path(__file__).parent)
 CUTS = (
-    "detach", "detach_", "item", "tolist", "numpy", "__array__", "__float__", "tensor",
-    "as_tensor", "__get__:data", "no_grad", "grad",
+    "detach",
+    "detach_",
+    "item",
+    "tolist",
+    "numpy",
+    "__array__",
+    "__float__",
+    "tensor",
+    "as_tensor",
+    "__get__:data",
+    "no_grad",
+    "grad",
 )
 """Calls after which no gradient flows back to what they were given."""
 
@@ -77,7 +87,9 @@ class Trace(TorchFunctionMode):
         if not where:  # the checker's own
             return result
         self.calls.append(
-            Call(name, tensors, result, where, args, kwargs, inside, recording, attached)
+            Call(
+                name, tensors, result, where, args, kwargs, inside, recording, attached
+            )
         )
         return result
 

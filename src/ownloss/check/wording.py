@@ -46,7 +46,9 @@ def dimensions(seen: Observation) -> dict[str, int]:
         sizes.setdefault(f"the number of elements of `{leaf.name}`", leaf.value.numel())
         if seen.batch > 1 and leaf in seen.batched and len(shape) > 1:
             per_row = leaf.value.numel() // seen.batch
-            sizes.setdefault(f"the number of elements of a row of `{leaf.name}`", per_row)
+            sizes.setdefault(
+                f"the number of elements of a row of `{leaf.name}`", per_row
+            )
     return sizes
 
 

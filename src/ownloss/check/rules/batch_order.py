@@ -14,7 +14,7 @@ KIND = Kind(
     "shuffled batch gives another value. Losses of sequences do so by design.",
     shows="All inputs are shuffled together, along the first dimension.",
     cure="Sort inside the loss, or say in its docstring what order it expects.",
-    wrong='''\
+    wrong="""\
 import torch
 
 def loss(risk, event):
@@ -26,8 +26,8 @@ inputs = (
     torch.tensor([1.0, -2.0, 0.5, 0.0], requires_grad=True),
     torch.tensor([1.0, 0.0, 1.0, 1.0]),
 )
-''',
-    right='''\
+""",
+    right="""\
 import torch
 
 def loss(risk, time, event):
@@ -40,7 +40,7 @@ inputs = (
     torch.tensor([3.0, 1.0, 4.0, 2.0]),
     torch.tensor([1.0, 0.0, 1.0, 1.0]),
 )
-''',
+""",
 )
 
 
@@ -83,7 +83,9 @@ def _reference_does_not(seen: Observation) -> bool:
 def _aligned(seen: Observation) -> bool:
     """Whether every argument with several entries has the batch as first dimension."""
     return all(
-        leaf in seen.batched or leaf.value.dim() == 0 or leaf.value.shape[0] != seen.batch
+        leaf in seen.batched
+        or leaf.value.dim() == 0
+        or leaf.value.shape[0] != seen.batch
         for leaf in seen.leaves
         if not leaf.parameter
     )

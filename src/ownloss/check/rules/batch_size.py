@@ -17,9 +17,9 @@ KIND = Kind(
     "squeezes a batch of one away: the last, smaller batch of an epoch is wrong.",
     shows="Samples are dropped, repeated, and passed alone: a mean stays, a sum "
     "doubles, anything else is suspicious.",
-    cure="Take the batch size from the input: `prediction.shape[0]`; name the dimension "
-    "in squeeze(dim).",
-    wrong='''\
+    cure="Take the batch size from the input: `prediction.shape[0]`; name the "
+    "dimension in squeeze(dim).",
+    wrong="""\
 import torch
 
 BATCH_SIZE = 20
@@ -28,15 +28,15 @@ def loss(prediction, target):
     return (prediction - target).square().sum() / BATCH_SIZE
 
 inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True), torch.zeros(3))
-''',
-    right='''\
+""",
+    right="""\
 import torch
 
 def loss(prediction, target):
     return (prediction - target).square().sum() / prediction.shape[0]
 
 inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True), torch.zeros(3))
-''',
+""",
 )
 
 _DETAILS = {
@@ -112,7 +112,7 @@ def _one_is_special(seen: Observation) -> Finding | None:
         if steady and not math.isclose(one.total * like, twice.total, rel_tol=1e-5):
             return KIND.error(
                 f"A batch of one is treated differently: the loss of one sample is "
-                f"{one.total:.4g}, where the same sample twice gives {twice.total:.4g}.",
+                f"{one.total:.4g}, the same sample twice gives {twice.total:.4g}.",
                 **_DETAILS,
             )
     return None
@@ -123,9 +123,7 @@ def _divides_by_constant(seen: Observation) -> Finding | None:
     if not math.isclose(seen.growth(), 2, rel_tol=1e-6):
         return None
     sizes = {
-        n
-        for leaf in seen.leaves
-        for n in (*leaf.value.shape[leaf in seen.batched :], )
+        n for leaf in seen.leaves for n in (*leaf.value.shape[leaf in seen.batched :],)
     }
     rows = {
         math.prod(leaf.value.shape[1:]) for leaf in seen.leaves if leaf in seen.batched
@@ -134,9 +132,11 @@ def _divides_by_constant(seen: Observation) -> Finding | None:
     for divisor in _divisors(seen):
         if divisor in configured:
             return _constant(seen, divisor, f"`{configured[divisor]}`")
-        if divisor >= 3 and divisor not in sizes | rows and divisor == int(divisor):
-            if divisor in _divisors(seen, [*range(seen.batch)] * 2):
-                return _constant(seen, divisor, "a constant")
+        strange = divisor >= 3 and divisor not in sizes | rows
+        if not strange or divisor != int(divisor):
+            continue
+        if divisor in _divisors(seen, [*range(seen.batch)] * 2):
+            return _constant(seen, divisor, "a constant")
     return None
 
 
@@ -183,7 +183,9 @@ def _configured(seen: Observation) -> dict[float, str]:
     if code is not None:
         known = getattr(function, "__globals__", {})
         held.update({n: known[n] for n in code.co_names if n in known})
-        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+        for name, cell in zip(
+            code.co_freevars, function.__closure__ or (), strict=True
+        ):
             held[name] = getattr(cell, "cell_contents", None)
     held.update(getattr(seen.loss, "__dict__", {}))
     return {

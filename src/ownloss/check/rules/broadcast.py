@@ -17,36 +17,91 @@ KIND = Kind(
     "batch size than either of its operands, and nobody asked for it.",
     cure="Bring both to one shape first: `target.view_as(prediction)`; check "
     "`prediction.shape == target.shape`.",
-    wrong='''\
+    wrong="""\
 import torch
 
 def loss(prediction, target):
     return (prediction - target).square().mean()
 
 inputs = (torch.tensor([[1.0], [2.0], [4.0]], requires_grad=True), torch.zeros(3))
-''',
-    right='''\
+""",
+    right="""\
 import torch
 
 def loss(prediction, target):
     return (prediction - target.view_as(prediction)).square().mean()
 
 inputs = (torch.tensor([[1.0], [2.0], [4.0]], requires_grad=True), torch.zeros(3))
-''',
+""",
 )
 
 _ELEMENTWISE = {
-    "sub", "add", "mul", "div", "pow", "rsub", "maximum", "minimum", "where", "eq",
-    "ne", "lt", "le", "gt", "ge", "true_divide", "subtract", "multiply", "divide",
-    "logical_and", "logical_or", "__and__", "__or__", "__rsub__", "__rdiv__", "__rmul__",
-    "__radd__", "__sub__", "__mul__", "__add__", "__truediv__", "__pow__", "mse_loss",
-    "l1_loss", "smooth_l1_loss", "huber_loss", "atan2", "xlogy", "fmax", "fmin",
-    "copysign", "hypot", "lerp", "masked_fill", "bitwise_and",
+    "sub",
+    "add",
+    "mul",
+    "div",
+    "pow",
+    "rsub",
+    "maximum",
+    "minimum",
+    "where",
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "true_divide",
+    "subtract",
+    "multiply",
+    "divide",
+    "logical_and",
+    "logical_or",
+    "__and__",
+    "__or__",
+    "__rsub__",
+    "__rdiv__",
+    "__rmul__",
+    "__radd__",
+    "__sub__",
+    "__mul__",
+    "__add__",
+    "__truediv__",
+    "__pow__",
+    "mse_loss",
+    "l1_loss",
+    "smooth_l1_loss",
+    "huber_loss",
+    "atan2",
+    "xlogy",
+    "fmax",
+    "fmin",
+    "copysign",
+    "hypot",
+    "lerp",
+    "masked_fill",
+    "bitwise_and",
 }
 _ON_PURPOSE = {
-    "unsqueeze", "view", "reshape", "expand", "expand_as", "unflatten", "transpose",
-    "t", "permute", "movedim", "swapaxes", "repeat", "__get__:T", "__get__:mT",
-    "broadcast_to", "meshgrid", "outer", "view_as", "reshape_as",
+    "unsqueeze",
+    "view",
+    "reshape",
+    "expand",
+    "expand_as",
+    "unflatten",
+    "transpose",
+    "t",
+    "permute",
+    "movedim",
+    "swapaxes",
+    "repeat",
+    "__get__:T",
+    "__get__:mT",
+    "broadcast_to",
+    "meshgrid",
+    "outer",
+    "view_as",
+    "reshape_as",
 }
 
 
@@ -90,7 +145,9 @@ class _Flow:
 
     def follow(self, call: Call) -> None:
         """Hand names and intentions on from the arguments of a call to its result."""
-        results = call.result if isinstance(call.result, (tuple, list)) else [call.result]
+        results = (
+            call.result if isinstance(call.result, (tuple, list)) else [call.result]
+        )
         for result in results:
             if not isinstance(result, Tensor):
                 continue
@@ -164,8 +221,15 @@ def _finding(
             "operation": call.name,
         },
         explains=(
-            Symptom.VALUE, Symptom.GROWTH, Symptom.GRADIENT, Symptom.PERFECT,
-            Symptom.FEWER, Symptom.EMPTY, Symptom.SPECIAL, Symptom.MASKED, Symptom.ORDER,
+            Symptom.VALUE,
+            Symptom.GROWTH,
+            Symptom.GRADIENT,
+            Symptom.PERFECT,
+            Symptom.FEWER,
+            Symptom.EMPTY,
+            Symptom.SPECIAL,
+            Symptom.MASKED,
+            Symptom.ORDER,
         ),
         weight=89,
     )
@@ -180,7 +244,11 @@ def _lucky(flow: _Flow, call: Call, pair: list[Tensor]) -> Finding:
         cure="Give it a dimension for the others: `x.unsqueeze(-1)`.",
         where=call.where,
         explains=(
-            Symptom.VALUE, Symptom.GROWTH, Symptom.FEWER, Symptom.ORDER, Symptom.PERFECT,
+            Symptom.VALUE,
+            Symptom.GROWTH,
+            Symptom.FEWER,
+            Symptom.ORDER,
+            Symptom.PERFECT,
         ),
         weight=89,
     )

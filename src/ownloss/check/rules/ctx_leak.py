@@ -22,7 +22,7 @@ KIND = Kind(
     shows="There are tensors in the attributes of grad_fn, or the inputs of several "
     "calls are still alive when nobody uses them.",
     cure="Keep tensors with ctx.save_for_backward; collect `loss.detach()`.",
-    wrong='''\
+    wrong="""\
 import torch
 
 class Exponential(torch.autograd.Function):
@@ -38,8 +38,8 @@ class Exponential(torch.autograd.Function):
 
 loss = Exponential.apply
 inputs = (torch.tensor([1.0, 2.0], requires_grad=True),)
-''',
-    right='''\
+""",
+    right="""\
 import torch
 
 class Exponential(torch.autograd.Function):
@@ -56,7 +56,7 @@ class Exponential(torch.autograd.Function):
 
 loss = Exponential.apply
 inputs = (torch.tensor([1.0, 2.0], requires_grad=True),)
-''',
+""",
 )
 
 _DETAILS = {"rests_on": (Symptom.KEPT,)}
@@ -157,8 +157,8 @@ def _survivors(seen: Observation, calls: int = 3) -> Iterator[Finding]:
         )
     elif alive >= 2:
         yield KIND.error(
-            f"After {calls} calls the inputs of {alive} are in memory until the garbage "
-            "collector runs: a cycle holds them.",
+            f"After {calls} calls the inputs of {alive} are in memory until the "
+            "garbage collector runs: a cycle holds them.",
             evidence={"calls": calls, "alive": alive},
             weight=58,
             **_DETAILS,

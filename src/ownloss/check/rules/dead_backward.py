@@ -22,7 +22,7 @@ KIND = Kind(
     shows="A backward is written, and never runs.",
     cure="Put forward and backward into a torch.autograd.Function and call it by "
     "`.apply`.",
-    wrong='''\
+    wrong="""\
 import torch
 
 class SquaredError(torch.nn.Module):
@@ -35,8 +35,8 @@ class SquaredError(torch.nn.Module):
 
 loss = SquaredError()
 inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True), torch.zeros(3))
-''',
-    right='''\
+""",
+    right="""\
 import torch
 
 class SquaredError(torch.autograd.Function):
@@ -53,7 +53,7 @@ class SquaredError(torch.autograd.Function):
 
 loss = SquaredError.apply
 inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True), torch.zeros(3))
-''',
+""",
 )
 
 _DETAILS = {
@@ -72,7 +72,7 @@ def explain(seen: Observation) -> Iterator[Finding]:
                 name = type(part).__name__
                 yield KIND.error(
                     f"`{name}.backward` is never called: autograd only uses the "
-                    f"backward of a Function called by apply, and `{name}` is a Module.",
+                    f"backward of a Function called by apply, `{name}` is a Module.",
                     where=name,
                     **_DETAILS,
                 )
@@ -130,9 +130,7 @@ def _called_directly(seen: Observation) -> str:
             first = frame.f_code.co_varnames[:1]
             ctx = frame.f_locals.get(first[0]) if first else None
             new_style = cls.setup_context is not Function.setup_context
-            if not isinstance(ctx, BackwardCFunction) and not new_style:
-                direct.append(cls)
-            elif new_style:
+            if (not isinstance(ctx, BackwardCFunction) and not new_style) or new_style:
                 direct.append(cls)
 
     before = sys.getprofile()

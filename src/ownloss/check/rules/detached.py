@@ -9,14 +9,14 @@ from ownloss.check.tracing import Call
 KIND = Kind(
     slug="detached",
     title="The graph is cut",
-    meaning="The loss depends on its input, but `.detach()`, `.item()`, `.data`, NumPy, "
-    "`torch.tensor(...)` or `no_grad` copies numbers and not the graph. Setting "
+    meaning="The loss depends on its input, but `.detach()`, `.item()`, `.data`, "
+    "NumPy, `torch.tensor(...)` or `no_grad` copies numbers and not the graph. Setting "
     "`loss.requires_grad = True` only hides it.",
     shows="The output has no grad_fn, or none that leads to the input, while the "
     "numeric gradient is not zero.",
     cure="Compute with the tensors themselves, and use torch.stack or torch.cat to put "
     "tensors together.",
-    wrong='''\
+    wrong="""\
 import torch
 
 def loss(prediction, target):
@@ -24,8 +24,8 @@ def loss(prediction, target):
     return torch.tensor(errors).mean()
 
 inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True), torch.zeros(3))
-''',
-    right='''\
+""",
+    right="""\
 import torch
 
 def loss(prediction, target):
@@ -33,7 +33,7 @@ def loss(prediction, target):
     return torch.stack(errors).mean()
 
 inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True), torch.zeros(3))
-''',
+""",
 )
 
 _SAYS = {
@@ -63,7 +63,7 @@ def explain(seen: Observation) -> Iterator[Finding]:
     if seen.base.error is not None:
         said = str(seen.base.error)
         needs = "that requires grad" in said and "numpy" in said
-        if needs or "can't convert" in said.lower() and "grad" in said:
+        if needs or ("can't convert" in said.lower() and "grad" in said):
             call = seen.cuts[-1] if seen.cuts else None
             yield KIND.error(
                 "The loss takes its numbers out of the graph for NumPy, which torch "

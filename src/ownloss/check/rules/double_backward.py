@@ -21,7 +21,7 @@ KIND = Kind(
     "differences of the gradient.",
     cure="Save inputs and outputs only and compute the rest in backward with torch "
     "functions; or decorate backward with @once_differentiable, which raises.",
-    wrong='''\
+    wrong="""\
 import torch
 
 class Quartic(torch.autograd.Function):
@@ -37,8 +37,8 @@ class Quartic(torch.autograd.Function):
 
 loss = Quartic.apply
 inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True),)
-''',
-    right='''\
+""",
+    right="""\
 import torch
 
 class Quartic(torch.autograd.Function):
@@ -54,7 +54,7 @@ class Quartic(torch.autograd.Function):
 
 loss = Quartic.apply
 inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True),)
-''',
+""",
 )
 
 

@@ -14,7 +14,7 @@ KIND = Kind(
     "a mask that is False everywhere.",
     shows="Masks, labels and targets are replaced by ones that select nothing.",
     cure="Divide by the count clamped to at least 1, or return `prediction.sum() * 0`.",
-    wrong='''\
+    wrong="""\
 import torch
 
 def loss(prediction, target, mask):
@@ -25,8 +25,8 @@ inputs = (
     torch.zeros(3),
     torch.tensor([True, False, True]),
 )
-''',
-    right='''\
+""",
+    right="""\
 import torch
 
 def loss(prediction, target, mask):
@@ -37,7 +37,7 @@ inputs = (
     torch.zeros(3),
     torch.tensor([True, False, True]),
 )
-''',
+""",
 )
 
 # Torch's own means are NaN over nothing, and many a loss leaves it at that.

@@ -17,15 +17,15 @@ KIND = Kind(
     "zero or None.",
     cure="Use a smooth stand-in: softmax for argmax, sigmoid for a comparison, or a "
     "straight-through estimator.",
-    wrong='''\
+    wrong="""\
 import torch
 
 def loss(logits, labels):
     return 1 - (logits.argmax(1) == labels).float().mean()
 
 inputs = (torch.eye(3, requires_grad=True), torch.tensor([0, 1, 1]))
-''',
-    right='''\
+""",
+    right="""\
 import torch
 
 def loss(logits, labels):
@@ -33,13 +33,32 @@ def loss(logits, labels):
     return 1 - probabilities[torch.arange(len(labels)), labels].mean()
 
 inputs = (torch.eye(3, requires_grad=True), torch.tensor([0, 1, 1]))
-''',
+""",
 )
 
 _STEPS = (
-    "argmax", "argmin", "round", "floor", "ceil", "trunc", "sign", "sgn", "heaviside",
-    "bucketize", "topk", "argsort", "long", "int", "bool", "histc", "gt", "lt", "ge",
-    "le", "eq", "ne",
+    "argmax",
+    "argmin",
+    "round",
+    "floor",
+    "ceil",
+    "trunc",
+    "sign",
+    "sgn",
+    "heaviside",
+    "bucketize",
+    "topk",
+    "argsort",
+    "long",
+    "int",
+    "bool",
+    "histc",
+    "gt",
+    "lt",
+    "ge",
+    "le",
+    "eq",
+    "ne",
 )
 
 
@@ -58,14 +77,12 @@ def explain(seen: Observation) -> Iterator[Finding]:
             return
 
 
-
-
 def _whole_numbers(seen: Observation) -> Finding:
     raw = seen.base.raw
     kind = str(raw.dtype) if isinstance(raw, Tensor) else type(raw).__name__
     return KIND.error(
-        f"The loss returns whole numbers ({kind.removeprefix('torch.')}), which have no "
-        "gradient; a floating tensor is expected.",
+        f"The loss returns whole numbers ({kind.removeprefix('torch.')}), which have "
+        "no gradient; a floating tensor is expected.",
         rests_on=(Symptom.NO_GRADIENT,),
         weight=74,
     )
@@ -87,7 +104,7 @@ def _flat(seen: Observation, leaf: Leaf) -> bool:
 
 
 def _stands_still(seen: Observation, leaf: Leaf, point: Point) -> bool:
-    """Whether a tiny step changes nothing: a flight of small steps looks like a slope."""
+    """Whether a tiny step changes nothing: many small steps look like a slope."""
     index = seen.index(leaf)
     there = list(point)
     tiny = 1e-9 * leaf.size * seen.random_like(point[index], 8)

@@ -19,7 +19,7 @@ KIND = Kind(
     "same for all entries or not at all inputs.",
     cure="Derive the formula of backward again, or leave backward out: autograd "
     "differentiates every forward that consists of torch functions.",
-    wrong='''\
+    wrong="""\
 import torch
 
 class Huber(torch.autograd.Function):
@@ -37,8 +37,8 @@ class Huber(torch.autograd.Function):
 
 loss = Huber.apply
 inputs = (torch.tensor([0.3, 0.5, -0.7], requires_grad=True), torch.zeros(3))
-''',
-    right='''\
+""",
+    right="""\
 import torch
 
 class Huber(torch.autograd.Function):
@@ -56,7 +56,7 @@ class Huber(torch.autograd.Function):
 
 loss = Huber.apply
 inputs = (torch.tensor([0.3, 0.5, -0.7], requires_grad=True), torch.zeros(3))
-''',
+""",
 )
 
 
@@ -108,8 +108,8 @@ def _swapped(seen: Observation) -> Iterator[Finding]:
                 b.analytic, a.numeric, atol=near
             ):
                 yield KIND.error(
-                    f"The gradients of `{a.leaf.name}` and `{b.leaf.name}` are swapped: "
-                    "backward returns each in the place of the other.",
+                    f"The gradients of `{a.leaf.name}` and `{b.leaf.name}` are "
+                    "swapped: backward returns each in the place of the other.",
                     cure="Return the gradients in the order of forward's arguments.",
                     where=a.leaf.name,
                     rests_on=(Symptom.GRADIENT,),

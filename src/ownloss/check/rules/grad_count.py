@@ -18,7 +18,7 @@ KIND = Kind(
     "gradient is silent.",
     cure="Return as many values as forward takes arguments, `None` for labels, "
     "options and the like.",
-    wrong='''\
+    wrong="""\
 import torch
 
 class Weighted(torch.autograd.Function):
@@ -35,8 +35,8 @@ class Weighted(torch.autograd.Function):
 
 loss = Weighted.apply
 inputs = (torch.tensor([1.0, 2.0], requires_grad=True), 0.5)
-''',
-    right='''\
+""",
+    right="""\
 import torch
 
 class Weighted(torch.autograd.Function):
@@ -53,7 +53,7 @@ class Weighted(torch.autograd.Function):
 
 loss = Weighted.apply
 inputs = (torch.tensor([1.0, 2.0], requires_grad=True), 0.5)
-''',
+""",
 )
 
 
@@ -61,7 +61,11 @@ def explain(seen: Observation) -> Iterator[Finding]:
     """Read the error that backward raises; look for a forgotten return."""
     error = seen.base_gradients.error
     said = str(error) if error is not None else ""
-    details = {"rests_on": (Symptom.FAILS,), "explains": (Symptom.GRADIENT,), "weight": 90}
+    details = {
+        "rests_on": (Symptom.FAILS,),
+        "explains": (Symptom.GRADIENT,),
+        "weight": 90,
+    }
     counts = re.search(
         r"(\w+)Backward returned an incorrect number of gradients "
         r"\(expected (\d+), got (\d+)\)",
@@ -98,7 +102,11 @@ def explain(seen: Observation) -> Iterator[Finding]:
         )
         return
     for call in seen.function_calls if error is None else ():
-        if call.ran_backward and call.returned is None and _never_returns(call.function):
+        if (
+            call.ran_backward
+            and call.returned is None
+            and _never_returns(call.function)
+        ):
             yield KIND.error(
                 f"`{call.name}.backward` computes a gradient and does not return it: "
                 "the return statement is missing.",

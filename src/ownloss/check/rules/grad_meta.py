@@ -19,7 +19,7 @@ KIND = Kind(
     shows="What backward returns is compared with what forward was given.",
     cure="Return a gradient of the input's shape and dtype: sum over dimensions that "
     "forward broadcast, and keep the input's dtype throughout.",
-    wrong='''\
+    wrong="""\
 import torch
 
 class SquaredError(torch.autograd.Function):
@@ -36,8 +36,8 @@ class SquaredError(torch.autograd.Function):
 
 loss = SquaredError.apply
 inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True), torch.zeros(3))
-''',
-    right='''\
+""",
+    right="""\
 import torch
 
 class SquaredError(torch.autograd.Function):
@@ -54,7 +54,7 @@ class SquaredError(torch.autograd.Function):
 
 loss = SquaredError.apply
 inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True), torch.zeros(3))
-''',
+""",
 )
 
 _RESTS = {

@@ -19,7 +19,7 @@ KIND = Kind(
     shows="Backward is not linear in grad_output: twice as much of it does not give "
     "twice the gradient, or a random one does not give the numeric derivative.",
     cure="Multiply every gradient that backward returns by grad_output.",
-    wrong='''\
+    wrong="""\
 import torch
 
 class SquaredError(torch.autograd.Function):
@@ -35,8 +35,8 @@ class SquaredError(torch.autograd.Function):
 
 loss = SquaredError.apply
 inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True), torch.zeros(3))
-''',
-    right='''\
+""",
+    right="""\
 import torch
 
 class SquaredError(torch.autograd.Function):
@@ -53,7 +53,7 @@ class SquaredError(torch.autograd.Function):
 
 loss = SquaredError.apply
 inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True), torch.zeros(3))
-''',
+""",
 )
 
 

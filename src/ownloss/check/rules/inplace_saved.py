@@ -16,7 +16,7 @@ KIND = Kind(
     "backward through the same graph gives another gradient.",
     cure="Compute a new tensor instead of changing the saved one: `a * b`, not "
     "`a.mul_(b)`.",
-    wrong='''\
+    wrong="""\
 import torch
 
 class Square(torch.autograd.Function):
@@ -36,8 +36,8 @@ def loss(prediction):
     return 3 * Square.apply(prediction)
 
 inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True),)
-''',
-    right='''\
+""",
+    right="""\
 import torch
 
 class Square(torch.autograd.Function):
@@ -57,12 +57,12 @@ def loss(prediction):
     return 3 * Square.apply(prediction)
 
 inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True),)
-''',
+""",
 )
 
 
 def explain(seen: Observation) -> Iterator[Finding]:
-    """Run backward twice through one graph; compare saved tensors with what was saved."""
+    """Run backward twice through one graph; compare what was saved."""
     details = {"rests_on": (Symptom.TWICE,), "weight": 85}
     error = seen.base_gradients.error
     if error is not None and "modified by an inplace operation" in str(error):

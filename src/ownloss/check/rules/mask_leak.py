@@ -18,8 +18,8 @@ KIND = Kind(
     "the mask is inverted, is applied to a part only, or multiplies a NaN by 0.",
     shows="The masked entries of the prediction are changed, then set to NaN; neither "
     "may move the loss.",
-    cure="Select the entries with `x[mask]` or torch.where before the loss is computed.",
-    wrong='''\
+    cure="Select the entries with `x[mask]` or torch.where before computing.",
+    wrong="""\
 import torch
 
 def loss(prediction, target, mask):
@@ -31,8 +31,8 @@ inputs = (
     torch.zeros(3),
     torch.tensor([True, False, True]),
 )
-''',
-    right='''\
+""",
+    right="""\
 import torch
 
 def loss(prediction, target, mask):
@@ -44,7 +44,7 @@ inputs = (
     torch.zeros(3),
     torch.tensor([True, False, True]),
 )
-''',
+""",
 )
 
 
@@ -68,9 +68,7 @@ def explain(seen: Observation) -> Iterator[Finding]:
                 return
 
 
-def _masks(
-    seen: Observation, prediction: Leaf
-) -> Iterator[tuple[str, Tensor, bool]]:
+def _masks(seen: Observation, prediction: Leaf) -> Iterator[tuple[str, Tensor, bool]]:
     """Every mask: its name, True where an entry counts, and whether that is sure."""
     if seen.mask is not None:
         yield "mask", seen.mask.bool(), True
@@ -106,15 +104,15 @@ def _has_target(seen: Observation, prediction: Leaf, mask: Leaf) -> bool:
 
 
 def _over(kept: Tensor, value: Tensor) -> Tensor | None:
-    """Spread a mask over an input of the same leading shape, or with classes in dim 1."""
+    """Spread a mask over an input of the same leading shape, or classes in dim 1."""
     if kept.shape == value.shape:
         return kept
     if kept.dim() < value.dim() and kept.shape == value.shape[: kept.dim()]:
         extra = (1,) * (value.dim() - kept.dim())
         return kept.reshape(kept.shape + extra).expand(value.shape)
-    if value.dim() == kept.dim() + 1 and value.dim() > 2:
-        if kept.shape == value.shape[:1] + value.shape[2:]:
-            return kept.unsqueeze(1).expand(value.shape)
+    without_classes = value.shape[:1] + value.shape[2:]
+    if value.dim() > 2 and kept.shape == without_classes:
+        return kept.unsqueeze(1).expand(value.shape)
     return None
 
 
@@ -132,21 +130,25 @@ def _leaks(
         return None
     out = not _same(seen, base.outputs, outside.outputs)
     into = not _same(seen, base.outputs, inside.outputs)
-    details = {"where": leaf.name, "rests_on": (Symptom.MASKED,), "weight": 78,
-               "explains": (Symptom.VALUE, Symptom.GROWTH)}
+    details = {
+        "where": leaf.name,
+        "rests_on": (Symptom.MASKED,),
+        "weight": 78,
+        "explains": (Symptom.VALUE, Symptom.GROWTH),
+    }
     count = int((~kept).sum())
     if out and into:
         return KIND.error(
-            f"{count} entries of `{leaf.name}` are masked out by `{name}`, and changing "
-            f"them still changes the loss, from {base.total:.4g} to "
+            f"{count} entries of `{leaf.name}` are masked out by `{name}`, and "
+            f"changing them still changes the loss, from {base.total:.4g} to "
             f"{outside.total:.4g}.",
             **details,
         )
     if out and not into:
         say = KIND.error if sure or seen.value_differs else KIND.warning
         return say(
-            f"Only the entries of `{leaf.name}` that `{name}` leaves out count: the mask "
-            "is inverted, unless True means to ignore.",
+            f"Only the entries of `{leaf.name}` that `{name}` leaves out count: the "
+            "mask is inverted, unless True means to ignore.",
             cure="Negate the mask: `~mask`.",
             **details,
         )

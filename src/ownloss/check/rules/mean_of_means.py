@@ -18,7 +18,7 @@ KIND = Kind(
     "for itself and then weighted alike: a token in a short one counts more.",
     shows="The samples are split unevenly, or joined; the value must not change.",
     cure="Sum over all parts, count over all parts, divide once.",
-    wrong='''\
+    wrong="""\
 import torch
 
 def loss(prediction, target):
@@ -27,8 +27,8 @@ def loss(prediction, target):
     return sum(means) / len(means)
 
 inputs = (torch.arange(1.0, 6.0, requires_grad=True), torch.zeros(5))
-''',
-    right='''\
+""",
+    right="""\
 import torch
 
 def loss(prediction, target):
@@ -36,7 +36,7 @@ def loss(prediction, target):
     return sum((p - t).square().sum() for p, t in parts) / prediction.numel()
 
 inputs = (torch.arange(1.0, 6.0, requires_grad=True), torch.zeros(5))
-''',
+""",
 )
 
 _DETAILS = {
@@ -65,11 +65,15 @@ def _joined(seen: Observation) -> Finding | None:
     session = seen.run().call
     try:
         values = [
-            float(session(*_parts(seen.args, count, lambda parts: parts), **seen.kwargs)),
+            float(
+                session(*_parts(seen.args, count, lambda parts: parts), **seen.kwargs)
+            ),
             float(session(*_parts(seen.args, count, _as_one), **seen.kwargs)),
         ]
         alone = [
-            float(session(*_parts(seen.args, count, lambda p, k=k: [p[k]]), **seen.kwargs))
+            float(
+                session(*_parts(seen.args, count, lambda p, k=k: [p[k]]), **seen.kwargs)
+            )
             for k in range(count)
         ]
     except Exception:  # it takes the list for something else
@@ -95,9 +99,9 @@ def _joined(seen: Observation) -> Finding | None:
 def _part_sizes(tree: Any) -> list[int]:
     """The lengths of the parts in the first list of parts; empty if there is none."""
     branches = tree.values() if isinstance(tree, dict) else tree
-    if isinstance(tree, (list, tuple)) and len(tree) > 1:
-        if all(isinstance(t, Tensor) and t.dim() for t in tree):
-            return [len(t) for t in tree]
+    several = isinstance(tree, (list, tuple)) and len(tree) > 1
+    if several and all(isinstance(t, Tensor) and t.dim() for t in tree):
+        return [len(t) for t in tree]
     if not isinstance(tree, (dict, list, tuple)):
         return []
     found = [sizes for sizes in map(_part_sizes, branches) if len(set(sizes)) > 1]
@@ -230,7 +234,11 @@ def _counts(seen: Observation) -> list[int]:
 def _rows_are_means(seen: Observation) -> bool:
     """Whether a row is divided by the number of its tokens, not by its length."""
     for leaf in seen.batched:
-        if leaf.differentiable or leaf.value.dim() < 2 or leaf.value.shape[0] != seen.batch:
+        if (
+            leaf.differentiable
+            or leaf.value.dim() < 2
+            or leaf.value.shape[0] != seen.batch
+        ):
             continue
         ignored = leaf.value.min()
         kept = leaf.value != ignored

@@ -16,7 +16,7 @@ KIND = Kind(
     "zeros for it: whoever trains it trains nothing.",
     shows="The numeric gradient is not zero, the analytic one is None or zero.",
     cure="Return its derivative in backward, in its place.",
-    wrong='''\
+    wrong="""\
 import torch
 
 class Weighted(torch.autograd.Function):
@@ -35,8 +35,8 @@ inputs = (
     torch.tensor([1.0, 2.0], requires_grad=True),
     torch.tensor([0.5, 3.0], requires_grad=True),
 )
-''',
-    right='''\
+""",
+    right="""\
 import torch
 
 class Weighted(torch.autograd.Function):
@@ -56,7 +56,7 @@ inputs = (
     torch.tensor([1.0, 2.0], requires_grad=True),
     torch.tensor([0.5, 3.0], requires_grad=True),
 )
-''',
+""",
 )
 
 

@@ -16,7 +16,7 @@ KIND = Kind(
     shows="The arguments are compared with copies, before and after, in every dtype.",
     cure="Compute a new tensor instead of writing into an argument; call .clone() "
     "first where you must write.",
-    wrong='''\
+    wrong="""\
 import torch
 
 def loss(prediction, target):
@@ -24,8 +24,8 @@ def loss(prediction, target):
     return (prediction - target).square().mean()
 
 inputs = (torch.zeros(3, requires_grad=True), torch.tensor([1.0, 2.0, 6.0]))
-''',
-    right='''\
+""",
+    right="""\
 import torch
 
 def loss(prediction, target):
@@ -33,7 +33,7 @@ def loss(prediction, target):
     return (prediction - target).square().mean()
 
 inputs = (torch.zeros(3, requires_grad=True), torch.tensor([1.0, 2.0, 6.0]))
-''',
+""",
 )
 
 _DETAILS = {
@@ -98,7 +98,9 @@ def _changed(
         values = now.detach()[~same].unique()
         what = f"{changed} of {now.numel()} entries"
         became = f" became {values.item():g}" if values.numel() == 1 else " changed"
-        where = f" in {str(dtype).removeprefix('torch.')}" if dtype != seen.native else ""
+        where = (
+            f" in {str(dtype).removeprefix('torch.')}" if dtype != seen.native else ""
+        )
         return KIND.error(
             f"The loss changes its input {leaf.label.rstrip(',')} in place"
             f"{where}{at}: {what}{became}.",

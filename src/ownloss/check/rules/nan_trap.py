@@ -17,22 +17,22 @@ KIND = Kind(
     "finite slope is named.",
     cure="Add a small eps inside the root, the logarithm or the denominator; make the "
     "argument safe before torch.where, not after.",
-    wrong='''\
+    wrong="""\
 import torch
 
 def loss(prediction, target):
     return (prediction - target).square().sum(1).sqrt().mean()
 
 inputs = (torch.eye(3, requires_grad=True), torch.full((3, 3), 0.5))
-''',
-    right='''\
+""",
+    right="""\
 import torch
 
 def loss(prediction, target):
     return ((prediction - target).square().sum(1) + 1e-8).sqrt().mean()
 
 inputs = (torch.eye(3, requires_grad=True), torch.full((3, 3), 0.5))
-''',
+""",
 )
 
 
@@ -45,8 +45,13 @@ def explain(seen: Observation) -> Iterator[Finding]:
     trouble = _trouble(run, gradients)
     if trouble:
         yield _finding(
-            seen, here, trouble, KIND.error, rests_on=(Symptom.NOT_FINITE,),
-            explains=tuple(Symptom), weight=92,
+            seen,
+            here,
+            trouble,
+            KIND.error,
+            rests_on=(Symptom.NOT_FINITE,),
+            explains=tuple(Symptom),
+            weight=92,
         )
         return
     if not run.finite or gradients.error is not None:
@@ -85,7 +90,11 @@ def _trouble(run: Run, gradients: Gradients) -> str:
 
 
 def _finding(
-    seen: Observation, probe: Probe, trouble: str, say: Callable[..., Finding], **details: object
+    seen: Observation,
+    probe: Probe,
+    trouble: str,
+    say: Callable[..., Finding],
+    **details: object,
 ) -> Finding:
     when = probe.when[0].upper() + probe.when[1:]
     message = f"{when} {trouble}"

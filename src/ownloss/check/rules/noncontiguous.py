@@ -15,22 +15,22 @@ KIND = Kind(
     "row: `.view` raises for a transposed one, raw memory is read in the wrong order.",
     shows="The same values are passed in another memory layout, and so is grad_output.",
     cure="Use reshape instead of view, or call .contiguous() first.",
-    wrong='''\
+    wrong="""\
 import torch
 
 def loss(prediction, target):
     return (prediction.view(-1) - target.view(-1)).square().mean()
 
 inputs = (torch.ones(3, 2, requires_grad=True), torch.zeros(3, 2))
-''',
-    right='''\
+""",
+    right="""\
 import torch
 
 def loss(prediction, target):
     return (prediction.reshape(-1) - target.reshape(-1)).square().mean()
 
 inputs = (torch.ones(3, 2, requires_grad=True), torch.zeros(3, 2))
-''',
+""",
 )
 
 _DETAILS = {"rests_on": (Symptom.LAYOUT,), "weight": 63}
@@ -66,8 +66,16 @@ def _inputs(
             return
         same = abs(run.total - value) <= 1e-4 * abs(value) + 1e-6
         for a, b in zip(found.values, gradients, strict=True):
-            same &= a is None or b is None or torch.allclose(
-                a, b, rtol=1e-3, atol=1e-5 * (1 + b.abs().max().item()), equal_nan=True
+            same &= (
+                a is None
+                or b is None
+                or torch.allclose(
+                    a,
+                    b,
+                    rtol=1e-3,
+                    atol=1e-5 * (1 + b.abs().max().item()),
+                    equal_nan=True,
+                )
             )
         if not same:
             what = f"{run.total:.4g} instead of {value:.4g}"
@@ -87,9 +95,13 @@ def _transposed(seen: Observation) -> Iterator[tuple[str, Point]]:
     arguments = [leaf for leaf in seen.leaves if not leaf.parameter]
     for leaf in arguments:
         for layout in _layouts(leaf.value):
-            yield f"`{leaf.name}` lies", [
-                layout if other is leaf else other.value.clone() for other in seen.leaves
-            ]
+            yield (
+                f"`{leaf.name}` lies",
+                [
+                    layout if other is leaf else other.value.clone()
+                    for other in seen.leaves
+                ],
+            )
     if len(arguments) > 1:
         for last in (False, True):
             point = []

@@ -16,7 +16,7 @@ KIND = Kind(
     shows="Two calls in a row, with and without a fixed seed.",
     cure="Draw outside of the loss and pass the draw in; update running averages in a "
     "method of their own, not in forward.",
-    wrong='''\
+    wrong="""\
 import torch
 
 class Normalised(torch.nn.Module):
@@ -31,8 +31,8 @@ class Normalised(torch.nn.Module):
 
 loss = Normalised()
 inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True), torch.zeros(3))
-''',
-    right='''\
+""",
+    right="""\
 import torch
 
 class Normalised(torch.nn.Module):
@@ -45,14 +45,22 @@ class Normalised(torch.nn.Module):
 
 loss = Normalised(average=2.0)
 inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True), torch.zeros(3))
-''',
+""",
 )
 
 _DETAILS = {
     "rests_on": (Symptom.AGAIN,),
     "explains": (
-        Symptom.GRADIENT, Symptom.ORDER, Symptom.VALUE, Symptom.GROWTH, Symptom.LAYOUT,
-        Symptom.MASKED, Symptom.PERFECT, Symptom.SECOND, Symptom.FEWER, Symptom.TWICE,
+        Symptom.GRADIENT,
+        Symptom.ORDER,
+        Symptom.VALUE,
+        Symptom.GROWTH,
+        Symptom.LAYOUT,
+        Symptom.MASKED,
+        Symptom.PERFECT,
+        Symptom.SECOND,
+        Symptom.FEWER,
+        Symptom.TWICE,
         Symptom.UPSTREAM,
     ),
     "weight": 84,

@@ -19,22 +19,22 @@ KIND = Kind(
     "and bfloat16 is compared with the same in float64.",
     cure="Use the forms that torch offers for logits: softplus, logsigmoid, "
     "log_softmax, logsumexp.",
-    wrong='''\
+    wrong="""\
 import torch
 
 def loss(logits, target):
     return (torch.log(1 + torch.exp(logits)) - target * logits).mean()
 
 inputs = (torch.tensor([-1.0, 0.5, 2.0], requires_grad=True), torch.tensor([0.0, 1, 1]))
-''',
-    right='''\
+""",
+    right="""\
 import torch
 
 def loss(logits, target):
     return (torch.nn.functional.softplus(logits) - target * logits).mean()
 
 inputs = (torch.tensor([-1.0, 0.5, 2.0], requires_grad=True), torch.tensor([0.0, 1, 1]))
-''',
+""",
 )
 
 
@@ -125,12 +125,18 @@ def _large_in_half(seen: Observation) -> Finding | None:
         if not _fits(exact, exact_gradients, 1e2):
             continue
         call = first_not_finite(seen, point, torch.float16)
-        if call is None or call.name not in ("log", "div", "sqrt", "rsqrt", "reciprocal"):
+        if call is None or call.name not in (
+            "log",
+            "div",
+            "sqrt",
+            "rsqrt",
+            "reciprocal",
+        ):
             continue
         return KIND.warning(
-            f"Not finite in float16 for `{leaf.name}` up to {size:g}, where float32 gives "
-            f"{exact.total:.4g}: `{call.name}` ({call.where}) breaks first. The smallest "
-            "float16 is 6e-8: a smaller eps is 0.",
+            f"Not finite in float16 for `{leaf.name}` up to {size:g}, where float32 "
+            f"gives {exact.total:.4g}: `{call.name}` ({call.where}) breaks first. The "
+            "smallest float16 is 6e-8: a smaller eps is 0.",
             where=call.where,
             evidence={"size": size},
             rests_on=(Symptom.LARGE,),

@@ -16,7 +16,7 @@ KIND = Kind(
     shows="The value is right, and the gradient is right once the cut is undone.",
     cure="If the cut is not meant, remove it. If it is, say so in a comment, and pass "
     "a reference with the same stop-gradient.",
-    wrong='''\
+    wrong="""\
 import torch
 
 def loss(prediction, target):
@@ -24,8 +24,8 @@ def loss(prediction, target):
     return (prediction / scale - target).square().sum()
 
 inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True), torch.zeros(3) + 0.5)
-''',
-    right='''\
+""",
+    right="""\
 import torch
 
 def loss(prediction, target):
@@ -33,7 +33,7 @@ def loss(prediction, target):
     return (prediction / scale - target).square().sum()
 
 inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True), torch.zeros(3) + 0.5)
-''',
+""",
 )
 
 _NAMES = {

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 
 import torch
 
@@ -18,23 +19,23 @@ KIND = Kind(
     "root over the whole batch.",
     shows="The ratio to a reference is a size of the inputs. Without a reference: the "
     "loss grows with the batch as neither a mean nor a sum does.",
-    cure="Sum over what belongs to one sample, then take the mean over what was summed.",
-    wrong='''\
+    cure="Sum over what belongs to one sample, then take the mean over the samples.",
+    wrong="""\
 import torch
 
 def loss(prediction, target):
     return (prediction - target).square().mean(0).sum() / len(prediction)
 
 inputs = (torch.eye(3, requires_grad=True), torch.zeros(3, 3))
-''',
-    right='''\
+""",
+    right="""\
 import torch
 
 def loss(prediction, target):
     return (prediction - target).square().mean(0).sum()
 
 inputs = (torch.eye(3, requires_grad=True), torch.zeros(3, 3))
-''',
+""",
 )
 
 
@@ -65,8 +66,8 @@ def _by_reference(seen: Observation) -> Finding | None:
     share = _share(seen, ratio)
     if not meaning and not grows and not share:
         return KIND.error(
-            f"The loss is {number(ratio)} times the reference at all values: perhaps it "
-            "divides by something else.",
+            f"The loss is {number(ratio)} times the reference at all values: perhaps "
+            "it divides by something else.",
             evidence={"ratio": ratio},
             explains=(Symptom.GROWTH,),
             weight=59,
@@ -93,7 +94,10 @@ def _share(seen: Observation, ratio: float) -> str:
         if kept is None:
             continue
         share = kept.double().mean().item()
-        for value, words in ((share, "the share"), (1 / share if share else 0, "1 by the share")):
+        for value, words in (
+            (share, "the share"),
+            (1 / share if share else 0, "1 by the share"),
+        ):
             if share < 1 and math.isclose(ratio, value, rel_tol=1e-3):
                 return f"it is {words} of entries that `{leaf.name}` lets count"
     return ""
@@ -128,7 +132,9 @@ def _rows_agree(seen: Observation) -> Finding | None:
 def _halves(seen: Observation) -> Finding | None:
     """Divided by the batch size twice."""
     two, three = seen.growth(2), seen.growth(3)
-    if math.isclose(two, 1 / 2, rel_tol=1e-5) and math.isclose(three, 1 / 3, rel_tol=1e-5):
+    if math.isclose(two, 1 / 2, rel_tol=1e-5) and math.isclose(
+        three, 1 / 3, rel_tol=1e-5
+    ):
         return _error(
             seen,
             "The loss halves when every sample is taken twice: it is divided by the "
@@ -145,7 +151,7 @@ def _mixture(seen: Observation) -> Finding | None:
     if len(seen.inputs) == 0 or not seen.scalar or seen.batch < 2:
         return None
     values = [seen.value, *(seen.growth(k) * seen.value for k in (2, 3, 4))]
-    steps = [b - a for a, b in zip(values, values[1:], strict=False)]
+    steps = [b - a for a, b in pairwise(values)]
     if not all(math.isfinite(v) for v in values):
         return None
     size = max(map(abs, values))
@@ -226,8 +232,10 @@ def _classes(seen: Observation) -> Finding | None:
         if leaf.parameter or leaf.value.shape != prediction.value.shape:
             continue
         filler = {
-            Domain.SIMPLEX: 1e-14, Domain.BINARY: 0.0, Domain.LOG_SIMPLEX: -40.0,
-            Domain.REAL: -60.0 if leaf is prediction else -60.0,
+            Domain.SIMPLEX: 1e-14,
+            Domain.BINARY: 0.0,
+            Domain.LOG_SIMPLEX: -40.0,
+            Domain.REAL: -60.0,
         }.get(leaf.domain, 0.0)
         extra = torch.full_like(leaf.value[:, :1].double(), filler)
         values[leaf] = torch.cat([leaf.value.double(), extra], 1)

@@ -15,7 +15,7 @@ KIND = Kind(
     shows="The ratio of the analytic to the numeric gradient is the same number for "
     "every entry and at every input.",
     cure="Multiply what backward returns by what forward multiplies by, once.",
-    wrong='''\
+    wrong="""\
 import torch
 
 class MSE(torch.autograd.Function):
@@ -31,8 +31,8 @@ class MSE(torch.autograd.Function):
 
 loss = MSE.apply
 inputs = (torch.tensor([1.0, 2.0, 4.0, 8.0], requires_grad=True), torch.zeros(4))
-''',
-    right='''\
+""",
+    right="""\
 import torch
 
 class MSE(torch.autograd.Function):
@@ -44,12 +44,12 @@ class MSE(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad_output):
         prediction, target = ctx.saved_tensors
-        residual = prediction - target
-        return grad_output * 2 * residual / residual.numel(), -grad_output * 2 * residual / residual.numel()
+        gradient = grad_output * 2 * (prediction - target) / target.numel()
+        return gradient, -gradient
 
 loss = MSE.apply
 inputs = (torch.tensor([1.0, 2.0, 4.0, 8.0], requires_grad=True), torch.zeros(4))
-''',
+""",
 )
 
 
@@ -66,7 +66,10 @@ def explain(seen: Observation) -> Iterator[Finding]:
         message += f"; {meaning}." if meaning else "."
         say = KIND.error
         if seen.deliberate:
-            say, message = KIND.warning, f"{message} It may be meant: {seen.deliberate}."
+            say, message = (
+                KIND.warning,
+                f"{message} It may be meant: {seen.deliberate}.",
+            )
         yield say(
             message,
             cure=f"Divide the gradient that backward returns by {number(ratio)}: take "

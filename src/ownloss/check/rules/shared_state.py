@@ -16,7 +16,7 @@ KIND = Kind(
     shows="Two calls, then backward of the first: its gradient is not the one it has "
     "alone. Or a value changes with what was computed before.",
     cure="Keep it on ctx, with save_for_backward; compute it anew in every call.",
-    wrong='''\
+    wrong="""\
 import torch
 
 class SquaredError(torch.autograd.Function):
@@ -32,8 +32,8 @@ class SquaredError(torch.autograd.Function):
 
 loss = SquaredError.apply
 inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True), torch.zeros(3))
-''',
-    right='''\
+""",
+    right="""\
 import torch
 
 class SquaredError(torch.autograd.Function):
@@ -50,7 +50,7 @@ class SquaredError(torch.autograd.Function):
 
 loss = SquaredError.apply
 inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True), torch.zeros(3))
-''',
+""",
 )
 
 
@@ -97,8 +97,8 @@ def explain(seen: Observation) -> Iterator[Finding]:
     if not seen.close(alone.total, second.total):
         yield KIND.error(
             f"The loss of the same inputs is {second.total:.4g} after a call with "
-            f"others, and {alone.total:.4g} alone: something computed in the first call "
-            "is used again in the second.",
+            f"others, and {alone.total:.4g} alone: something computed in the first "
+            "call is used again in the second.",
             rests_on=(Symptom.AGAIN,),
             explains=(Symptom.KEPT,),
             weight=72,

@@ -15,7 +15,7 @@ KIND = Kind(
     shows="The ratio of the analytic to the numeric gradient is negative, most often "
     "-1.",
     cure="Change the sign of what backward returns.",
-    wrong='''\
+    wrong="""\
 import torch
 
 class SquaredError(torch.autograd.Function):
@@ -31,8 +31,8 @@ class SquaredError(torch.autograd.Function):
 
 loss = SquaredError.apply
 inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True), torch.zeros(3))
-''',
-    right='''\
+""",
+    right="""\
 import torch
 
 class SquaredError(torch.autograd.Function):
@@ -49,7 +49,7 @@ class SquaredError(torch.autograd.Function):
 
 loss = SquaredError.apply
 inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True), torch.zeros(3))
-''',
+""",
 )
 
 
@@ -67,7 +67,10 @@ def explain(seen: Observation) -> Iterator[Finding]:
         message += ": a step against it increases the loss."
         say = KIND.error
         if seen.deliberate:
-            say, message = KIND.warning, f"{message} It may be meant: {seen.deliberate}."
+            say, message = (
+                KIND.warning,
+                f"{message} It may be meant: {seen.deliberate}.",
+            )
         yield say(
             message,
             where=leaf.name,

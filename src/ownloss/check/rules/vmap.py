@@ -21,7 +21,7 @@ KIND = Kind(
     "in_dims.",
     cure="Write setup_context and set generate_vmap_rule = True; a vmap rule of your "
     "own must keep the mapped dimension apart.",
-    wrong='''\
+    wrong="""\
 import torch
 
 class Square(torch.autograd.Function):
@@ -44,8 +44,8 @@ class Square(torch.autograd.Function):
 
 loss = Square.apply
 inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True),)
-''',
-    right='''\
+""",
+    right="""\
 import torch
 
 class Square(torch.autograd.Function):
@@ -66,7 +66,7 @@ class Square(torch.autograd.Function):
 
 loss = Square.apply
 inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True),)
-''',
+""",
 )
 
 _COPIES = 3
@@ -112,8 +112,8 @@ def _decides_by_values(seen: Observation) -> Iterator[Finding]:
     for call in seen.trace.named("__bool__", "item", "__float__", "tolist", "nonzero"):
         if call.attached:
             yield KIND.note(
-                f"torch.vmap refuses this loss: `{call.name}` ({call.where}) asks for a "
-                "value.",
+                f"torch.vmap refuses this loss: `{call.name}` ({call.where}) asks for "
+                "a value.",
                 cure="Decide with torch.where instead of Python.",
                 where=call.where,
                 weight=10,
@@ -127,9 +127,7 @@ def _has_rule(cls: type) -> bool:
 
 def _mapped(seen: Observation) -> list[int]:
     return [
-        i
-        for i, leaf in enumerate(seen.leaves)
-        if leaf.floating and not leaf.parameter
+        i for i, leaf in enumerate(seen.leaves) if leaf.floating and not leaf.parameter
     ]
 
 

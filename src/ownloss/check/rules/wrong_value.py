@@ -20,7 +20,7 @@ KIND = Kind(
     shows="The value is not the reference's. Without one: a perfect prediction is not "
     "the minimum, or a function of torch is given what it does not expect.",
     cure="Compare the formula with its source at two or three inputs worked by hand.",
-    wrong='''\
+    wrong="""\
 import torch
 
 def loss(logits, labels):
@@ -28,15 +28,15 @@ def loss(logits, labels):
     return torch.nn.functional.cross_entropy(probabilities, labels)
 
 inputs = (torch.eye(3, requires_grad=True), torch.tensor([0, 1, 1]))
-''',
-    right='''\
+""",
+    right="""\
 import torch
 
 def loss(logits, labels):
     return torch.nn.functional.cross_entropy(logits, labels)
 
 inputs = (torch.eye(3, requires_grad=True), torch.tensor([0, 1, 1]))
-''',
+""",
 )
 
 
@@ -60,10 +60,14 @@ def _by_reference(seen: Observation) -> Finding:
         if n in seen.versus and not seen.same_as_reference(*seen.versus[n])
     )
     own, trusted = seen.versus[name]
-    at = {"here": "", "moved": " at inputs moved a little"}.get(name, " at other inputs")
+    at = {"here": "", "moved": " at inputs moved a little"}.get(
+        name, " at other inputs"
+    )
     message = f"The loss is {own:.5g}{at}, the reference {trusted:.5g}"
     ratio = seen.reference_ratio
-    message += f": {number(ratio)} times, at every input tried." if ratio == ratio else "."
+    message += (
+        f": {number(ratio)} times, at every input tried." if ratio == ratio else "."
+    )
     hint = _misused(seen)
     if hint is not None:
         message += f" {hint.message}"
@@ -77,7 +81,12 @@ def _by_reference(seen: Observation) -> Finding:
 
 
 _SOFTMAX = ("softmax", "sigmoid", "log_softmax", "logsigmoid")
-_FROM_LOGITS = ("cross_entropy", "binary_cross_entropy_with_logits", "softmax", "log_softmax")
+_FROM_LOGITS = (
+    "cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "softmax",
+    "log_softmax",
+)
 
 
 def _misused(seen: Observation) -> Finding | None:
@@ -90,28 +99,46 @@ def _misused(seen: Observation) -> Finding | None:
         if first is None:
             continue
         before = made.get(id(first))
-        if call.name in _FROM_LOGITS and before is not None:
-            if before.name not in ("log_softmax",):
-                return _hint(call, f"`{call.name}` is given the result of "
-                             f"`{before.name}`, and takes logits: it is applied twice")
+        twice = before is not None and before.name != "log_softmax"
+        if call.name in _FROM_LOGITS and twice:
+            return _hint(
+                call,
+                f"`{call.name}` is given the result of "
+                f"`{before.name}`, and takes logits: it is applied twice",
+            )
         if call.name in ("nll_loss", "kl_div") and first.numel():
             values = first.detach()
             if bool((values >= 0).all()) and bool((values <= 1).all()):
-                return _hint(call, f"`{call.name}` takes log-probabilities, and is given "
-                             "numbers between 0 and 1")
+                return _hint(
+                    call,
+                    f"`{call.name}` takes log-probabilities, and is given "
+                    "numbers between 0 and 1",
+                )
         if call.name == "kl_div" and len(call.tensors) > 1:
             target = call.tensors[1].detach()
             if bool((target < 0).any()) and not call.kwargs.get("log_target"):
-                return _hint(call, "the target of `kl_div` is negative: it takes "
-                             "probabilities, after the log-probabilities")
+                return _hint(
+                    call,
+                    "the target of `kl_div` is negative: it takes "
+                    "probabilities, after the log-probabilities",
+                )
             student = call.tensors[1].requires_grad and not first.requires_grad
             if student:
-                return _hint(call, "`kl_div` takes the prediction first and the target "
-                             "second, and is given them in the other order", sure=False)
-        if call.name == "poisson_nll_loss" and call.kwargs.get("log_input", True):
-            if first.numel() > 3 and bool((first.detach() > 0).all()):
-                return _hint(call, "`poisson_nll_loss` takes the logarithm of the rate, "
-                             "and is given positive numbers only", sure=False)
+                return _hint(
+                    call,
+                    "`kl_div` takes the prediction first and the target "
+                    "second, and is given them in the other order",
+                    sure=False,
+                )
+        positive = first.numel() > 3 and bool((first.detach() > 0).all())
+        takes_log = call.kwargs.get("log_input", True)
+        if call.name == "poisson_nll_loss" and takes_log and positive:
+            return _hint(
+                call,
+                "`poisson_nll_loss` takes the logarithm of the rate, "
+                "and is given positive numbers only",
+                sure=False,
+            )
     return None
 
 
@@ -163,9 +190,11 @@ def _good_and_bad(
     words = "The loss is larger where the prediction fits the labels"
     if target.domain is Domain.LABELS and value.dim() >= 2:
         labels = target.value
-        dim = 1 if value.dim() > 2 and labels.shape == (
-            value.shape[:1] + value.shape[2:]
-        ) else value.dim() - 1
+        dim = (
+            1
+            if value.dim() > 2 and labels.shape == (value.shape[:1] + value.shape[2:])
+            else value.dim() - 1
+        )
         shape = value.shape[:dim] + value.shape[dim + 1 :]
         classes = value.shape[dim]
         if labels.shape != shape or classes < 2 or int(labels.max()) >= classes:
@@ -194,9 +223,12 @@ def _pushes_away(seen: Observation, prediction: Leaf, target: Leaf) -> bool:
     if target.domain is Domain.BINARY:
         fit = 2 * target.value.to(gradient.dtype) - 1
         return bool((gradient * fit >= 0).all()) and bool((gradient != 0).any())
-    dim = 1 if gradient.dim() > 2 and target.value.shape == (
-        gradient.shape[:1] + gradient.shape[2:]
-    ) else gradient.dim() - 1
+    dim = (
+        1
+        if gradient.dim() > 2
+        and target.value.shape == (gradient.shape[:1] + gradient.shape[2:])
+        else gradient.dim() - 1
+    )
     known = target.value.clamp(min=0).unsqueeze(dim)
     own = gradient.gather(dim, known)
     rest = gradient.sum(dim, keepdim=True) - own
@@ -263,15 +295,15 @@ def _zero_labels(seen: Observation) -> Finding | None:
         alive = bool((gradients[0][~zero] != 0).any())
         there = seen.run(seen.scaled(-1.0))
         turned = seen.gradients(there).values[0]
-        if silent and alive and turned is not None:
-            if not bool((turned[zero] != 0).any()):
-                return KIND.error(
-                    f"Samples with `{leaf.name}` 0 have no influence on the gradient: "
-                    "the formula expects labels -1 and 1.",
-                    where=leaf.name,
-                    rests_on=(Symptom.PERFECT,),
-                    weight=55,
-                )
+        silent = silent and turned is not None and not bool((turned[zero] != 0).any())
+        if silent and alive:
+            return KIND.error(
+                f"Samples with `{leaf.name}` 0 have no influence on the gradient: "
+                "the formula expects labels -1 and 1.",
+                where=leaf.name,
+                rests_on=(Symptom.PERFECT,),
+                weight=55,
+            )
     return None
 
 
@@ -307,7 +339,9 @@ def _beyond_perfect(seen: Observation, prediction: Leaf) -> Finding | None:
                     run = seen.run(there)
                     margin = 1e-3 * abs(best.total) + 1e-6
                     if run.finite and run.total < best.total - margin:
-                        return _not_minimum(seen, prediction, leaf, best.total, run.total)
+                        return _not_minimum(
+                            seen, prediction, leaf, best.total, run.total
+                        )
     return None
 
 
@@ -332,7 +366,9 @@ def _not_minimum(
     seen: Observation, prediction: Leaf, target: Leaf, best: float, lower: float
 ) -> Finding:
     below = " and is negative" if lower < 0 <= best else ""
-    say = KIND.error if below and _bottomless(seen, prediction, target) else KIND.warning
+    say = (
+        KIND.error if below and _bottomless(seen, prediction, target) else KIND.warning
+    )
     return say(
         f"A prediction that equals `{target.name}` is not the minimum: it costs "
         f"{best:.4g}, one that is off costs {lower:.4g}{below}.",
