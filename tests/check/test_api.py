@@ -6,11 +6,12 @@ import json
 import random
 
 import numpy as np
-import ownloss
 import pytest
 import torch
-from ownloss.check import LossError, check, kinds
 from torch import nn
+
+import ownloss
+from ownloss.check import LossError, check, kinds
 
 
 def mse(prediction, target):
@@ -82,7 +83,7 @@ def test_inputs_of_nested_containers_are_named():
 
         @staticmethod
         def backward(ctx, grad_output):
-            a, b = ctx.saved_tensors
+            _, b = ctx.saved_tensors
             return grad_output * b, None
 
     def loss(batch):

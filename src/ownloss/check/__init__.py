@@ -2,11 +2,9 @@
 
 import inspect
 import sys
-import sys
 import warnings
 from collections.abc import Callable
 from functools import partial
-from types import ModuleType
 from types import ModuleType
 from typing import Any
 

@@ -358,33 +358,44 @@ class Observation:
         *,
         create_graph: bool = False,
         retain: bool = False,
+        as_laid_out: bool = False,
     ) -> Gradients:
-        """Backpropagate `weights` (ones if None) through a run."""
+        """Backpropagate `weights` (ones if None) through a run.
+
+        Args:
+            run: the run.
+            weights: what to multiply the outputs by, one tensor an output.
+            create_graph: whether the gradients can be differentiated again.
+            retain: whether the graph is kept for another time.
+            as_laid_out: pass `weights` as grad_output with their own memory layout.
+        """
         wanted = [t for leaf, t in self.pairs(run) if leaf.differentiable]
         if run.error is not None:
             return Gradients([None] * len(wanted), run.error)
-        pairs = [
-            (o, torch.ones_like(o) if weights is None else weights[i].to(o.dtype))
-            for i, o in enumerate(run.outputs)
-            if o.requires_grad
-        ]
-        if not pairs:
+        attached = [(i, o) for i, o in enumerate(run.outputs) if o.requires_grad]
+        if not attached:
             return Gradients([None] * len(wanted))
+        weigh = [o if weights is None else weights[i].to(o.dtype) for i, o in attached]
         reached = [t for t in wanted if t.requires_grad]
+        options = {"create_graph": create_graph, "allow_unused": True}
+        options["retain_graph"] = retain or create_graph
         try:
-            found = iter(
-                torch.autograd.grad(
-                    [o for o, _ in pairs],
-                    reached,
-                    [w for _, w in pairs],
-                    allow_unused=True,
-                    create_graph=create_graph,
-                    retain_graph=retain or create_graph,
-                )
-            )
+            if as_laid_out:
+                outputs = [o for _, o in attached]
+                found = torch.autograd.grad(outputs, reached, weigh, **options)
+            else:
+                # Passing grad_outputs would make torch import sympy, which takes long.
+                if weights is None:
+                    weigh = [torch.ones_like(o) for _, o in attached]
+                terms = [
+                    (o * w.conj()).real.sum() if o.is_complex() else (o * w).sum()
+                    for (_, o), w in zip(attached, weigh, strict=True)
+                ]
+                found = torch.autograd.grad(sum(terms), reached, **options)
         except Exception as error:
             return Gradients([None] * len(wanted), error)
-        return Gradients([next(found) if t.requires_grad else None for t in wanted])
+        given = iter(found)
+        return Gradients([next(given) if t.requires_grad else None for t in wanted])
 
     def pairs(self, run: Run) -> Iterator[tuple[Leaf, Tensor]]:
         """The leaves with the tensors that a run was given for them."""

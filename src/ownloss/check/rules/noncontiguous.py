@@ -144,7 +144,7 @@ def _upstream(seen: Observation) -> Iterator[Finding]:
         (turned, expected.values, "transposed"),
         (spread, found.values, "expanded (stride 0, as `.sum()` makes it)"),
     ):
-        got = seen.gradients(seen.run(), weights)
+        got = seen.gradients(seen.run(), weights, as_laid_out=True)
         if got.error is not None:
             yield KIND.error(
                 f"Backward raises for a grad_output that is {words} in memory: "
