@@ -64,6 +64,7 @@ html_title = "ownloss"
 html_static_path = ["_static"]
 html_css_files = ["ownloss.css"]
 html_scaled_image_link = False
+html_domain_indices = False
 html_math_renderer = "mathml"
 html_copy_source = False
 html_show_sphinx = False

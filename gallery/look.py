@@ -213,6 +213,9 @@ def _describe_axes(axes: Axes) -> str:
         label = _plain(str(collection.get_label()))
         if label and not label.startswith("_"):
             text += f"{label}: {len(collection.get_offsets())} marks. "
+    if not axes.axison and axes.texts:  # a drawing: what is written in it says it all
+        said = [_plain(written.get_text()) for written in axes.texts]
+        text += f"In it: {', '.join(word for word in said if word)}. "
     for image in axes.get_images():
         values = np.ma.compressed(image.get_array())
         rows, columns = image.get_array().shape[:2]

@@ -1,7 +1,8 @@
 """What the gallery adds to Sphinx-Gallery's pages.
 
 - the order of the topics (:func:`place_of_topic`);
-- the command that copies an example, above its loss (:func:`say_how_to_copy`);
+- the description of an example's page and the command that copies it
+  (:func:`complete_page`);
 - figures of examples on other pages (:class:`ExampleFigure`).
 """
 
@@ -45,8 +46,8 @@ def place_of_topic(folder: str) -> tuple[int, str]:
     return int(match[1]), Path(folder).name
 
 
-def say_how_to_copy(app: Sphinx, doctree: nodes.document) -> None:
-    """Put the command that copies an example above the loss on its page.
+def complete_page(app: Sphinx, doctree: nodes.document) -> None:
+    """Describe an example's page, and put the command that copies it above the loss.
 
     Args:
         app: The Sphinx application.
@@ -59,6 +60,10 @@ def say_how_to_copy(app: Sphinx, doctree: nodes.document) -> None:
     loss = next(doctree.findall(nodes.literal_block), None)
     if name == "index" or loss is None:
         return
+    paragraphs = doctree.findall(nodes.paragraph)
+    summary = next(p for p in paragraphs if isinstance(p.parent, nodes.section)).astext()
+    doctree.insert(0, nodes.meta(name="description", content=summary))
+    app.env.metadata[app.env.docname]["og:description"] = summary
     command = f"$ ownloss copy {name}"
     block = nodes.literal_block(command, command, language="console")
     loss.parent.insert(loss.parent.index(loss), block)
@@ -131,4 +136,4 @@ def setup(app: Sphinx) -> None:
         app: The Sphinx application.
     """
     app.add_directive("example-figure", ExampleFigure)
-    app.connect("doctree-read", say_how_to_copy)
+    app.connect("doctree-read", complete_page)

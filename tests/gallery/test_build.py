@@ -133,6 +133,12 @@ def test_one_example_runs_and_the_others_stay_as_they_are(site):
     assert "successfully executed 1 out of 1" in site.build()
 
 
+def test_a_page_is_described_by_its_first_sentence_and_says_how_to_copy_it(site):
+    site.build()
+    assert '<meta content="It is a square." name="description" />' in site.page
+    assert "ownloss copy square" in site.page
+
+
 def test_a_formula_that_cannot_be_converted_fails_the_build(site):
     index = site.root / "docs" / "index.md"
     index.write_text(index.read_text() + "\n$\\nosuchmacro{x}$\n")

@@ -125,6 +125,15 @@ def test_a_figure_is_told_in_words(style):
     )
 
 
+def test_a_drawing_without_axes_is_told_by_its_words(style):
+    figure, axes = plt.subplots()
+    axes.set_axis_off()
+    axes.set_title("A chain")
+    for word in ("w", "", "loss"):
+        axes.text(0, 0, word)
+    assert look.describe(figure) == "A chain. In it: w, loss."
+
+
 def test_numbers_that_are_nothing_are_told_as_zero(style):
     figure, axes = plt.subplots()
     axes.plot([-1, 1e-9, 1], [1, 1e-16, 1], label="loss")
