@@ -60,8 +60,10 @@ def complete_page(app: Sphinx, doctree: nodes.document) -> None:
     loss = next(doctree.findall(nodes.literal_block), None)
     if name == "index" or loss is None:
         return
+    # The first paragraph of the text: Sphinx-Gallery's note above it does not count.
     paragraphs = doctree.findall(nodes.paragraph)
-    summary = next(p for p in paragraphs if isinstance(p.parent, nodes.section)).astext()
+    first = next(p for p in paragraphs if isinstance(p.parent, nodes.section))
+    summary = first.astext()
     doctree.insert(0, nodes.meta(name="description", content=summary))
     app.env.metadata[app.env.docname]["og:description"] = summary
     command = f"$ ownloss copy {name}"

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = '''"""
@@ -136,7 +137,8 @@ def test_one_example_runs_and_the_others_stay_as_they_are(site):
 def test_a_page_is_described_by_its_first_sentence_and_says_how_to_copy_it(site):
     site.build()
     assert '<meta content="It is a square." name="description" />' in site.page
-    assert "ownloss copy square" in site.page
+    words = BeautifulSoup(site.page, "html.parser").find("article").get_text()
+    assert "$ ownloss copy square\n" in words
 
 
 def test_a_formula_that_cannot_be_converted_fails_the_build(site):
