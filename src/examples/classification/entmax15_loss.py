@@ -42,7 +42,7 @@ class Entmax15(torch.autograd.Function):
         mean = best.cumsum(-1) / size
         spread = best.square().cumsum(-1) - size * mean.square()
         thresholds = mean - ((1 - spread).clamp(min=0) / size).sqrt()
-        support = ((thresholds < best) & (spread < 1)).sum(-1, keepdim=True)
+        support = (thresholds < best).sum(-1, keepdim=True)
         root = (x - thresholds.gather(-1, support - 1)).clamp(min=0)
         maximum = (root.square() * (2 * x + 4 / 3 * (1 - root))).sum(-1)
         return maximum, root

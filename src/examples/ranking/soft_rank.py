@@ -57,12 +57,12 @@ class SoftRank(torch.autograd.Function):
     @staticmethod
     def forward(values, regularization):
         n = values.shape[-1]
-        ordered, order = values.sort(dim=-1, descending=True, stable=True)
-        ordered = ordered / regularization
-        rank = torch.arange(n, 0, -1).to(ordered).expand_as(ordered)
+        scaled = values / regularization
+        ordered, order = scaled.sort(dim=-1, descending=True, stable=True)
+        rank = torch.arange(n, 0, -1, device=order.device).expand_as(order).to(ordered)
         rows = (ordered - rank).reshape(values.shape[:-1].numel(), n).tolist()
         blocks = [pool_adjacent_violators(row) for row in rows]
-        block = torch.tensor(blocks, dtype=torch.int64).to(order).reshape(order.shape)
+        block = order.new_tensor(blocks).reshape(order.shape)
         soft = block_mean(rank, block) + (ordered - block_mean(ordered, block))
         return torch.empty_like(soft).scatter(-1, order, soft), order, block
 

@@ -80,6 +80,13 @@ def test_of_equal_items_the_first_counts_as_better(example, scores):
     )
 
 
+def test_a_long_list_of_equal_items_keeps_its_order(example):
+    scores = torch.linspace(0, 1, 5000, dtype=torch.float64)
+    ours = example.listmle(scores, torch.zeros(5000))
+    falling = torch.arange(5000, 0, -1)
+    torch.testing.assert_close(ours, example.listmle(scores, falling))
+
+
 def test_lists_lie_along_the_last_dimension(example, scores, target):
     ours = example.listmle(scores.reshape(2, 2, 5), target.reshape(2, 2, 5), "none")
     torch.testing.assert_close(ours, by_the_book()[0].reshape(2, 2))
