@@ -97,7 +97,7 @@ fig, ax = plt.subplots()
 ax.plot(logit.detach(), loss.detach(), label="sigmoid focal")
 ax.plot(logit.detach(), gradient, label="its gradient")
 ax.plot(logit.detach(), rival, "--", label="gradient of cross entropy")
-ax.set(xlabel="logit where the answer is no", ylabel="loss and gradient", ylim=(-0.1, 2))
+ax.set(xlabel="logit, the answer is no", ylabel="loss and gradient", ylim=(-0.1, 2))
 ax.set_title("At a logit of -3 focal is silent, cross entropy is not")
 ax.legend()
 
