@@ -1,0 +1,171 @@
+r"""
+InfoNCE
+=======
+
+Pulls each pair together and pushes the rest of the batch away, the nearest the hardest.
+
+With the cosine similarities :math:`s_{ij} = \cos(q_i, p_j)` and the temperature
+:math:`\tau`, each query has to pick its own positive among all N:
+
+.. math::
+
+   \ell = -\frac{1}{N} \sum_i
+   \log \frac{\exp(s_{ii} / \tau)}{\sum_j \exp(s_{ij} / \tau)}
+   \qquad
+   \frac{\partial \ell}{\partial s_{ij}} =
+   \frac{\text{softmax}_j(s_i / \tau) - [i = j]}{N \tau}
+
+Source: A. van den Oord, Y. Li and O. Vinyals, *Representation Learning with Contrastive
+Predictive Coding*, 2018, equation 4; with cosines and a temperature, K. He et al.,
+*Momentum Contrast for Unsupervised Visual Representation Learning*, CVPR 2020.
+"""
+
+import torch
+
+
+def unit(rows):
+    """Divide each row by its length; a row of zeros stays as it is."""
+    square = (rows**2).sum(1, keepdim=True)
+    return rows / torch.where(square > 0, square, 1).sqrt()
+
+
+def infonce(query, positive, temperature=0.1):
+    """Cross entropy of finding each query's positive among those of the batch.
+
+    Args:
+        query: Tensor of shape (N, D) of any lengths; a row of zeros is similar to none.
+        positive: Tensor of the same shape; row i belongs to row i of ``query`` and is a
+            negative to all others.
+        temperature: What cosines are divided by; positive. The lower, the more a
+            gradient is about the nearest negatives alone.
+
+    Returns:
+        A scalar, the mean over queries. It is ``nan`` for an empty batch, as torch's
+        cross entropy is.
+
+    Raises:
+        ValueError: The shapes differ or are not (N, D), or ``temperature`` is not
+            positive.
+
+    >>> query = torch.tensor([[3.0, 0.0], [0.0, 0.5]], requires_grad=True)
+    >>> positive = torch.eye(2)
+    >>> loss = infonce(query, positive, temperature=1.0)
+    >>> print(f"{loss.item():.4f}")  # log(1 + exp(-1))
+    0.3133
+    >>> loss.backward()
+    >>> query.grad  # across the row: softmax 0.2689 / (N = 2) / its length
+    tensor([[0.0000, 0.0448],
+            [0.2689, 0.0000]])
+
+    >>> x = torch.tensor([[1.0, 2.0], [0.5, -1.0]], dtype=torch.float64)
+    >>> y = torch.tensor([[1.0, 0.0], [2.0, -1.0]], dtype=torch.float64)
+    >>> inputs = (x.requires_grad_(), y.requires_grad_())
+    >>> torch.autograd.gradcheck(infonce, inputs)
+    True
+    """
+    if query.ndim != 2 or query.shape != positive.shape:
+        raise ValueError(
+            f"query and positive must have one shape (N, D), got "
+            f"{tuple(query.shape)} and {tuple(positive.shape)}"
+        )
+    if not temperature > 0:
+        raise ValueError(f"temperature must be positive, got {temperature}")
+    logits = unit(query) @ unit(positive).T / temperature
+    own = torch.arange(len(query), device=query.device)
+    return torch.nn.functional.cross_entropy(logits, own)
+
+
+# %%
+# A near negative is pushed, a far one is left alone
+# --------------------------------------------------
+# Two pairs on a circle, the rows of each 20 degrees apart; the second pair walks away.
+# A triplet's hinge pushes with no regard to what else there is; here the push fades,
+# and the temperature says how soon.
+
+import matplotlib.pyplot as plt
+
+
+def on_circle(*degrees):
+    angle = torch.deg2rad(torch.stack(torch.broadcast_tensors(*degrees), dim=1))
+    return torch.stack([angle.cos(), angle.sin()], dim=2)
+
+
+apart = torch.linspace(0, 180, 181, dtype=torch.float64, requires_grad=True)
+zero = torch.zeros_like(apart)
+query, positive = on_circle(zero, apart), on_circle(zero + 20, apart + 20)
+
+fig, ax = plt.subplots()
+for temperature, line in {0.1: "-", 0.3: "--", 1.0: ":"}.items():
+    loss = torch.vmap(infonce, (0, 0, None))(query, positive, temperature)
+    (gradient,) = torch.autograd.grad(loss.sum(), apart, retain_graph=True)
+    if temperature == 0.1:
+        ax.plot(apart.detach(), loss.detach(), label="loss, temperature 0.1")
+    label = f"gradient per radian, {temperature}"
+    ax.plot(apart.detach(), gradient.rad2deg(), line, label=label)
+    print(f"temperature {temperature}: push at 90 degrees {gradient.rad2deg()[90]:.4f}")
+ax.set(xlabel="angle between the pairs in degrees", ylabel="loss and gradient")
+ax.set_title("The lower the temperature, the sooner a pair is far enough")
+ax.legend()
+
+# %%
+# It does not care how long a row is, and starts at log N
+# -------------------------------------------------------
+# The gradient stands at right angles to its row: a step turns it.
+# Rows that know nothing give log N, so values of two batch sizes do not compare.
+
+first, second = torch.randn(2, 8, 5, dtype=torch.float64)
+gradient = torch.func.grad(infonce)(first, second)
+assert torch.allclose((gradient * first).sum(1), torch.zeros(8, dtype=torch.float64))
+
+for n in (8, 64):
+    alike = torch.ones(n, 5)
+    print(f"{n:2} pairs, all alike: {infonce(alike, alike):.4f} = log({n})")
+
+# %%
+# It finds what two views share
+# -----------------------------
+# Three of twelve numbers are the same in both views of a thing; the other nine are new
+# in each view, and twice as large. No label is given, and 200 new pairs are the test.
+
+
+def two_views(n):
+    shared = torch.randn(n, 3)
+    return [torch.cat([shared, 2 * torch.randn(n, 9)], dim=1) for _ in range(2)]
+
+
+def found(first, second):
+    nearest = (unit(first) @ unit(second).T).argmax(1)
+    return (nearest == torch.arange(len(first))).float().mean()
+
+
+first, second = two_views(200)
+projection = (0.1 * torch.randn(12, 3)).requires_grad_()
+optimizer = torch.optim.Adam([projection], lr=0.03)
+print(f"partners found in 200, before: {found(first, second):.2f}")
+for _ in range(200):
+    one, other = two_views(128)
+    optimizer.zero_grad()
+    infonce(one @ projection, other @ projection).backward()
+    optimizer.step()
+first, second = first @ projection, second @ projection
+print(f"partners found in 200, after:  {found(first, second):.2f}")
+
+# %%
+# The usual mistake: dot products in place of cosines
+# ---------------------------------------------------
+# Then making all rows longer lowers the loss, and no row comes nearer to its partner.
+
+pairs = on_circle(torch.arange(0.0, 360, 45), torch.arange(20.0, 380, 45)).unbind(1)
+for length in (1, 3):
+    query, positive = (length * rows for rows in pairs)
+    dots = torch.nn.functional.cross_entropy(query @ positive.T, torch.arange(8))
+    print(f"length {length}: dots {dots:.3f}, cosines {infonce(query, positive):.3f}")
+
+# %%
+# Take it where pairs are all that you have, and batches are large.
+# Two pairs of the same thing in a batch are each other's negatives, and the loss stays
+# above log 2 however good the rows are: with labels take ``supcon``.
+# Where both sides must find each other, take ``clip``. Autograd does the work here.
+
+twice = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
+print(f"the same pair twice: {infonce(twice, twice):.4f} = log(2)")
