@@ -1,0 +1,182 @@
+r"""
+CLIP
+====
+
+Each image pulls its text and each text its image; a learnt scale says how sure to be.
+
+With the cosine similarities :math:`s_{ij} = \cos(\text{image}_i, \text{text}_j)`, the
+scale :math:`\lambda` and the softmax of rows :math:`R` and of columns :math:`C`:
+
+.. math::
+
+   \ell = -\frac{1}{2N} \sum_i \left( \log R_{ii} + \log C_{ii} \right)
+   \qquad
+   R = \text{softmax}_j(\lambda s_{ij}), \;
+   C = \text{softmax}_i(\lambda s_{ij})
+   \qquad
+   \frac{\partial \ell}{\partial \lambda} =
+   \sum_{ij} s_{ij} \frac{R_{ij} + C_{ij} - 2 [i = j]}{2N}
+
+Source: A. Radford et al., *Learning Transferable Visual Models From Natural Language
+Supervision*, ICML 2021, figure 3 and section 2.5.
+"""
+
+import torch
+
+
+def unit(rows):
+    """Divide each row by its length; a row of zeros stays as it is."""
+    square = (rows**2).sum(1, keepdim=True)
+    return rows / torch.where(square > 0, square, 1).sqrt()
+
+
+def clip(image, text, logit_scale):
+    """Cross entropy of finding each image's text, and each text's image.
+
+    Args:
+        image: Tensor of shape (N, D) of any lengths; a row of zeros is similar to none.
+        text: Tensor of the same shape; row i belongs to row i of ``image``.
+        logit_scale: What cosines are multiplied by, the inverse of a temperature: a
+            positive number, or a tensor of one. To learn it, keep its logarithm as the
+            parameter and hand over ``log_scale.exp()``.
+
+    Returns:
+        A scalar, the mean over both directions and all rows. It is ``nan`` for an empty
+        batch, as torch's cross entropy is.
+
+    Raises:
+        ValueError: The shapes differ or are not (N, D), or ``logit_scale`` is a number
+            that is not positive or a tensor of more than one.
+
+    >>> image, text = torch.eye(2), 3 * torch.eye(2)
+    >>> log_scale = torch.zeros((), requires_grad=True)
+    >>> loss = clip(image, text, log_scale.exp())
+    >>> print(f"{loss.item():.4f}")  # log(1 + exp(-1)), both ways
+    0.3133
+    >>> loss.backward()
+    >>> log_scale.grad  # minus the softmax 0.2689: all is right, be surer
+    tensor(-0.2689)
+
+    >>> x = torch.tensor([[1.0, 2.0], [0.5, -1.0]], dtype=torch.float64)
+    >>> y = torch.tensor([[1.0, 0.0], [2.0, -1.0]], dtype=torch.float64)
+    >>> scale = torch.tensor(5.0, dtype=torch.float64)
+    >>> inputs = tuple(tensor.requires_grad_() for tensor in (x, y, scale))
+    >>> torch.autograd.gradcheck(clip, inputs)
+    True
+    """
+    if image.ndim != 2 or image.shape != text.shape:
+        raise ValueError(
+            f"image and text must have one shape (N, D), got "
+            f"{tuple(image.shape)} and {tuple(text.shape)}"
+        )
+    if isinstance(logit_scale, torch.Tensor):
+        if logit_scale.numel() != 1:
+            raise ValueError(
+                f"logit_scale must be one number, got {tuple(logit_scale.shape)}"
+            )
+    elif not logit_scale > 0:
+        raise ValueError(f"logit_scale must be positive, got {logit_scale}")
+    logits = logit_scale * (unit(image) @ unit(text).T)
+    own = torch.arange(len(image), device=image.device)
+    cross_entropy = torch.nn.functional.cross_entropy
+    return (cross_entropy(logits, own) + cross_entropy(logits.T, own)) / 2
+
+
+# %%
+# One wrong pair, and the scale stops growing
+# -------------------------------------------
+# Eight images on a circle, each 5 degrees from its text.
+# While all are right, the gradient always asks for a larger scale, so that training
+# code usually stops it at 100. With two texts swapped there is a best one.
+
+import matplotlib.pyplot as plt
+
+
+def on_circle(degrees):
+    angle = torch.deg2rad(degrees)
+    return torch.stack([angle.cos(), angle.sin()], dim=1)
+
+
+image = on_circle(torch.arange(0.0, 360, 45))
+text = on_circle(torch.arange(5.0, 365, 45))
+swapped = text[[1, 0, 2, 3, 4, 5, 6, 7]]
+log_scale = torch.linspace(0, 4, 201, requires_grad=True)
+
+losses = {}
+for name, texts in {"two swapped": swapped, "all right": text}.items():
+    loss = torch.vmap(clip, (None, None, 0))(image, texts, log_scale.exp())
+    (gradient,) = torch.autograd.grad(loss.sum(), log_scale, retain_graph=True)
+    losses[name] = loss.detach(), gradient
+
+fig, ax = plt.subplots()
+scale = log_scale.detach().exp()
+ax.semilogx(scale, losses["two swapped"][0], label="loss, two texts swapped")
+ax.semilogx(scale, losses["two swapped"][1], label="its gradient in the scale's log")
+ax.semilogx(scale, losses["all right"][1], "--", label="that, all pairs right")
+ax.set(xlabel="logit scale", ylabel="loss and gradient")
+ax.set_title("With a wrong pair the gradient turns: be less sure")
+ax.legend()
+
+best = losses["two swapped"][0].argmin()
+print(f"best scale with two swapped: {scale[best]:.1f}")
+assert (losses["all right"][1] < 0).all()
+
+# %%
+# One direction is content, the other is not
+# ------------------------------------------
+# Both images lie nearest to their own text, but the second text lies nearest to the
+# first image. InfoNCE from image to text is nearly done; the other half still pulls.
+
+image = on_circle(torch.tensor([0.0, 60.0]))
+text = on_circle(torch.tensor([10.0, 20.0]))
+logits = 100 * image @ text.T
+one_way = torch.nn.functional.cross_entropy(logits, torch.arange(2))
+other_way = torch.nn.functional.cross_entropy(logits.T, torch.arange(2))
+both = clip(image, text, 100.0)
+print(f"image to text {one_way:.3f}, text to image {other_way:.3f}, CLIP {both:.3f}")
+assert torch.isclose(both, (one_way + other_way) / 2)
+
+# %%
+# Two kinds of data in one space
+# ------------------------------
+# Pictures of 12 numbers and captions of 6 share 3 hidden ones, mixed differently, with
+# noise. Two linear maps and the scale are learnt; 200 new pairs are the test.
+
+see, say = torch.randn(3, 12), torch.randn(3, 6)
+
+
+def pairs(n):
+    hidden = torch.randn(n, 3)
+    noise = 0.1 * torch.randn(n, 12), 0.1 * torch.randn(n, 6)
+    return hidden @ see + noise[0], hidden @ say + noise[1]
+
+
+maps = [torch.randn(size, 3, requires_grad=True) for size in (12, 6)]
+log_scale = torch.tensor(1 / 0.07).log().requires_grad_()
+optimizer = torch.optim.Adam([*maps, log_scale], lr=0.03)
+test = pairs(200)
+for step in range(301):
+    if step % 300 == 0:
+        image, text = (unit(side @ m) for side, m in zip(test, maps, strict=True))
+        found = ((image @ text.T).argmax(1) == torch.arange(200)).float().mean()
+        print(f"step {step:3}: {found:.2f} found, scale {log_scale.exp().item():.1f}")
+    image, text = (side @ m for side, m in zip(pairs(64), maps, strict=True))
+    optimizer.zero_grad()
+    clip(image, text, log_scale.exp()).backward()
+    optimizer.step()
+
+# %%
+# The usual mistake: the logarithm where the scale belongs
+# --------------------------------------------------------
+# The parameter starts as log(1 / 0.07). Forget ``exp`` and nothing fails, but even
+# perfect pairs cannot bring the loss down.
+
+perfect = torch.eye(64)
+log_scale = torch.tensor(1 / 0.07).log()
+print(f"with exp:    {clip(perfect, perfect, log_scale.exp()):.4f}")
+print(f"without exp: {clip(perfect, perfect, log_scale):.4f}")
+
+# %%
+# Take it where two encoders meet and either side may be the one that asks.
+# Take ``infonce`` where only one side asks. Both want large batches: the other pairs
+# are all the negatives that there are. Autograd does the work here.
