@@ -512,19 +512,25 @@ class Observation:
     def noise(self) -> float:
         """The relative rounding error of the loss's value."""
         coarse = [o.dtype for o in self.base.outputs] + [self.dtype]
-        for call in self.trace.calls if self.dtype == torch.float64 else ():
-            if call.name in ("float", "half") and self.native != torch.float32:
-                coarse.append(torch.float32)
-            if call.name == "to" and torch.float32 in call.args:
-                coarse.append(torch.float32)
-        if any("numpy" in call.name for call in self.trace.calls):
-            coarse += [
-                o.dtype
-                for call in self.recorded(self.dtype)
-                for o in call.outputs
-                if o.is_floating_point()
-            ]
+        if self.dtype == torch.float64 and self._rounds_to_single():
+            coarse.append(torch.float32)
         return max(torch.finfo(d.to_real() if d.is_complex else d).eps for d in coarse)
+
+    def _rounds_to_single(self) -> bool:
+        """Whether the loss computes in float32, whatever its inputs are."""
+        runs = [self.run(self.jittered(0.3, seed)) for seed in (1, 2)]
+        outputs = [o.detach() for run in runs for o in run.outputs]
+        if outputs and all(
+            bool((o != 0).all()) and torch.equal(o, o.float().to(o.dtype))
+            for o in outputs
+            if not o.is_complex()
+        ):
+            return True
+        # A step too small for float32 changes nothing, one that is not does.
+        totals = [
+            self.run(self.jittered(amount, 3)).total for amount in (1e-12, 1e-10, 1e-5)
+        ]
+        return totals[0] == totals[1] != totals[2]
 
     def along(
         self,

@@ -8,7 +8,6 @@ from torch import Tensor
 from ownloss.check.explaining import Finding, Kind, Symptom
 from ownloss.check.inputs import Domain, Leaf
 from ownloss.check.observing import Observation
-from ownloss.check.probing import tried
 from ownloss.check.sessions import cast
 
 KIND = Kind(
@@ -62,7 +61,10 @@ def explain(seen: Observation) -> Iterator[Finding]:
             selected = _over(kept, leaf.value)
             if selected is None:
                 continue
-            found = _leaks(seen, leaf, selected, name, sure)
+            labels = any(
+                x.name == name and x.domain is Domain.LABELS for x in seen.leaves
+            )
+            found = _leaks(seen, leaf, selected, name, sure, selects=not labels)
             if found is not None:
                 yield found
                 return
@@ -117,8 +119,15 @@ def _over(kept: Tensor, value: Tensor) -> Tensor | None:
 
 
 def _leaks(
-    seen: Observation, leaf: Leaf, kept: Tensor, name: str, sure: bool
+    seen: Observation,
+    leaf: Leaf,
+    kept: Tensor,
+    name: str,
+    sure: bool,
+    *,
+    selects: bool,
 ) -> Finding | None:
+    """Move what is masked out, then set it to NaN where a mask selects entries."""
     value = cast(leaf.value, seen.dtype)
     moved = seen.jittered(0.5, 11)[seen.index(leaf)].to(seen.dtype)
     base = seen.run()
@@ -152,16 +161,14 @@ def _leaks(
             cure="Negate the mask: `~mask`.",
             **details,
         )
-    if not into:
+    if not into or not selects:
         return None
     bad = torch.where(kept, value, torch.full_like(value, torch.nan))
-    poisoned, gradients = tried(seen, seen.with_values({leaf: bad}))
-    if poisoned.error is None and not (poisoned.finite and gradients.finite):
-        what = "loss" if not poisoned.finite else "gradient"
-        say = KIND.warning if sure else KIND.note
-        return say(
+    poisoned = seen.run(seen.with_values({leaf: bad}))
+    if poisoned.error is None and not poisoned.finite:
+        return KIND.warning(
             f"`{name}` leaves out {count} entries of `{leaf.name}`, but a NaN there "
-            f"makes the {what} NaN: 0 times NaN is NaN.",
+            "makes the loss NaN: 0 times NaN is NaN.",
             cure="Select with torch.where or `x[mask]` before computing, instead of "
             "multiplying by 0.",
             **details,

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from ownloss.check.explaining import Finding, Kind, Symptom
-from ownloss.check.inputs import Domain, tensors_in, with_tensors
-from ownloss.check.observing import Observation
+from ownloss.check.inputs import Domain, Leaf, tensors_in, with_tensors
+from ownloss.check.observing import Observation, Point
 from ownloss.check.sessions import cast
 
 KIND = Kind(
@@ -214,54 +214,58 @@ def _against_reference(seen: Observation) -> list[float]:
     return weights
 
 
-def _counts(seen: Observation) -> list[int]:
-    """How many entries of each row count, where a mask or labels tell."""
+def _selecting(seen: Observation) -> tuple[Leaf, Tensor] | None:
+    """A mask or labels with padding, and which of their entries count."""
     for leaf in seen.batched:
         if leaf.differentiable or leaf.value.dim() < 2:
             continue
-        kept = None
         if leaf.domain is Domain.LABELS and int(leaf.value.min()) < 0:
-            kept = leaf.value != leaf.value.min()
-        elif leaf.domain in (Domain.MASK, Domain.BINARY) and leaf.named_like(
-            "mask", "valid"
-        ):
-            kept = leaf.value.bool()
-        if kept is not None:
-            return kept.reshape(seen.batch, -1).sum(1).tolist()
-    return []
+            return leaf, leaf.value != leaf.value.min()
+        masklike = leaf.named_like("mask", "valid")
+        if leaf.domain in (Domain.MASK, Domain.BINARY) and masklike:
+            return leaf, leaf.value.bool()
+    return None
+
+
+def _counts(seen: Observation) -> list[int]:
+    """How many entries of each row count, where a mask or labels tell."""
+    found = _selecting(seen)
+    return [] if found is None else found[1].reshape(seen.batch, -1).sum(1).tolist()
 
 
 def _rows_are_means(seen: Observation) -> bool:
-    """Whether a row is divided by the number of its tokens, not by its length."""
-    for leaf in seen.batched:
-        if (
-            leaf.differentiable
-            or leaf.value.dim() < 2
-            or leaf.value.shape[0] != seen.batch
-        ):
-            continue
-        ignored = leaf.value.min()
-        kept = leaf.value != ignored
-        for row in range(seen.batch):
-            places = kept[row].reshape(-1).nonzero().reshape(-1).tolist()
-            if len(places) < 2:
-                continue
-            fewer = leaf.value[row : row + 1].clone()
-            fewer.reshape(-1)[places[-1]] = ignored
-            point = seen.rows([row])
-            before = seen.gradients(seen.run(point)).values[0]
-            point[seen.index(leaf)] = fewer
-            after = seen.gradients(seen.run(point)).values[0]
-            if before is None or after is None or before.dim() < leaf.value.dim():
-                return False
-            before = before.flatten(1 + leaf.value.dim() - 2)[0]
-            entry = places[0]
-            if before.dim() < 1 or before.shape[0] != kept[row].numel():
-                return False
-            after = after.reshape(before.shape)
-            old, new = before[entry].abs().max().item(), after[entry].abs().max().item()
-            return bool(new) and abs(new / old - len(places) / (len(places) - 1)) < 1e-3
-    return False
+    """Whether a row is divided by the number of its tokens, not by its length.
+
+    One token more is masked out; the gradient of the others must grow accordingly.
+    """
+    found = _selecting(seen)
+    if found is None:
+        return False
+    leaf, kept = found
+    row = int(kept.reshape(seen.batch, -1).sum(1).argmax())
+    places = kept[row].reshape(-1).nonzero().reshape(-1).tolist()
+    point = seen.rows([row])
+    before = _by_token(seen, point, leaf)
+    point[seen.index(leaf)] = point[seen.index(leaf)].clone()
+    point[seen.index(leaf)].view(-1)[places[-1]] = leaf.value[~kept].reshape(-1)[0]
+    after = _by_token(seen, point, leaf)
+    if before is None or after is None or len(places) < 2:
+        return False
+    growth = (after[places[0]] / before[places[0]]).item()
+    return abs(growth - len(places) / (len(places) - 1)) < 1e-3
+
+
+def _by_token(seen: Observation, point: Point, leaf: Leaf) -> Tensor | None:
+    """The size of the first input's gradient at every token of one row."""
+    gradient = seen.gradients(seen.run(point)).values[0]
+    if gradient is None:
+        return None
+    gradient, shape = gradient[0].abs(), leaf.value.shape[1:]
+    if gradient.shape[: len(shape)] != shape:
+        gradient = gradient.movedim(0, -1)  # classes first
+    if gradient.shape[: len(shape)] != shape:
+        return None
+    return gradient.reshape(shape.numel(), -1).sum(1)
 
 
 def _ragged(seen: Observation) -> Finding | None:

@@ -133,7 +133,7 @@ def _large_in_half(seen: Observation) -> Finding | None:
             "reciprocal",
         ):
             continue
-        return KIND.warning(
+        return KIND.note(
             f"Not finite in float16 for `{leaf.name}` up to {size:g}, where float32 "
             f"gives {exact.total:.4g}: `{call.name}` ({call.where}) breaks first. The "
             "smallest float16 is 6e-8: a smaller eps is 0.",

@@ -96,7 +96,7 @@ def _misused(seen: Observation) -> Finding | None:
         if call.name in _SOFTMAX and isinstance(call.result, torch.Tensor):
             made[id(call.result)] = call
         first = call.tensors[0] if call.tensors else None
-        if first is None:
+        if first is None or first.is_complex():
             continue
         before = made.get(id(first))
         twice = before is not None and before.name != "log_softmax"
