@@ -37,7 +37,7 @@ def huber(prediction, target, delta=1.0, reduction="mean"):
         A scalar, or a tensor of the shape of ``prediction`` with ``"none"``.
 
     Raises:
-        ValueError: The shapes differ, or ``delta`` or ``reduction`` is not one of these.
+        ValueError: The shapes differ, or ``delta`` or ``reduction`` makes no sense.
 
     >>> prediction = torch.tensor([0.5, 3.0, -4.0], requires_grad=True)
     >>> loss = huber(prediction, torch.zeros(3), reduction="sum")
