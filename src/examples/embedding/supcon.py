@@ -1,0 +1,174 @@
+r"""
+SupCon
+======
+
+Pulls a row to every other of its class at once, and pushes the other classes away.
+
+With the cosine similarities :math:`s_{ij}`, the temperature :math:`\tau`, and
+:math:`P(i)`, the other rows of the class of row i:
+
+.. math::
+
+   \ell = -\frac{1}{|\{i : P(i) \ne \emptyset\}|} \sum_{i : P(i) \ne \emptyset}
+   \frac{1}{|P(i)|} \sum_{p \in P(i)}
+   \log \frac{\exp(s_{ip} / \tau)}{\sum_{a \ne i} \exp(s_{ia} / \tau)}
+
+The mean over positives stands outside the logarithm, where every positive counts;
+inside it, the best one would do.
+With one number for each pair of views as its class, this is SimCLR's loss.
+
+Source: P. Khosla et al., *Supervised Contrastive Learning*, NeurIPS 2020, equation 2.
+"""
+
+import torch
+
+
+def unit(rows):
+    """Divide each row by its length; a row of zeros stays as it is."""
+    square = (rows**2).sum(1, keepdim=True)
+    return rows / torch.where(square > 0, square, 1).sqrt()
+
+
+def supcon(embedding, target, temperature=0.1):
+    """Supervised contrastive loss with the mean outside the logarithm.
+
+    Args:
+        embedding: Tensor of shape (N, D) of any lengths; a row of zeros is similar to
+            none.
+        target: The classes, int64 of shape (N,); any numbers, only equality counts.
+        temperature: What cosines are divided by; positive.
+
+    Returns:
+        A scalar, the mean over the rows that have another of their class in the batch;
+        the others are negatives alone. 0 where there is no such row.
+
+    Raises:
+        ValueError: The shapes do not fit, or ``temperature`` is not positive.
+
+    >>> rows = torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]], requires_grad=True)
+    >>> loss = supcon(rows, torch.tensor([7, 7, 3]), temperature=1.0)
+    >>> print(f"{loss.item():.4f}")  # log(1 + exp(-1)): the third row has no other
+    0.3133
+    >>> loss.backward()
+    >>> rows.grad  # across the row: softmax 0.2689 / 2 / length, the last for both
+    tensor([[0.0000, 0.1345],
+            [0.0000, 0.0672],
+            [0.2689, 0.0000]])
+    >>> supcon(rows, torch.tensor([1, 2, 3])).item()
+    0.0
+
+    >>> x = torch.tensor([[1.0, 2.0], [0.5, -1.0], [2.0, 1.0]], dtype=torch.float64)
+    >>> torch.autograd.gradcheck(supcon, (x.requires_grad_(), torch.tensor([0, 1, 0])))
+    True
+    """
+    if embedding.ndim != 2 or target.shape != embedding.shape[:1]:
+        raise ValueError(
+            f"embedding and target must have shapes (N, D) and (N,), got "
+            f"{tuple(embedding.shape)} and {tuple(target.shape)}"
+        )
+    if not temperature > 0:
+        raise ValueError(f"temperature must be positive, got {temperature}")
+    rows = unit(embedding)
+    logits = rows @ rows.T / temperature
+    itself = torch.eye(len(rows), dtype=torch.bool, device=rows.device)
+    # Not minus infinity: a row that has nothing but itself would be NaN.
+    lowest = torch.finfo(logits.dtype).min
+    log_p = logits.masked_fill(itself, lowest).log_softmax(1)
+    positive = (target.unsqueeze(1) == target) & ~itself
+    count = positive.sum(1)
+    loss = -torch.where(positive, log_p, 0).sum(1) / count.clamp(min=1)
+    return loss.sum() / (count > 0).sum().clamp(min=1)
+
+
+# %%
+# It pulls a whole class, where pairs alone would push it apart
+# -------------------------------------------------------------
+# Two pairs of one class and a pair of another on a circle, the rows of each 10 degrees
+# apart. The second pair of the class walks away from the first.
+# With a class for each pair the same function is SimCLR's loss, and pushes near
+# relatives the hardest.
+
+import matplotlib.pyplot as plt
+
+apart = torch.linspace(0, 180, 181, dtype=torch.float64, requires_grad=True)
+ten = torch.full_like(apart, 10)
+degrees = [0 * ten, ten, apart, apart + 10, 24 * ten, 25 * ten]
+angle = torch.deg2rad(torch.stack(degrees, dim=1))
+rows = torch.stack([angle.cos(), angle.sin()], dim=2)
+
+by_class, by_pair = torch.tensor([[0, 0, 0, 0, 1, 1], [0, 0, 1, 1, 2, 2]])
+over_angles = torch.vmap(supcon, (0, None, None))
+loss = over_angles(rows, by_class, 0.3)
+(gradient,) = torch.autograd.grad(loss.sum(), apart, retain_graph=True)
+(rival,) = torch.autograd.grad(over_angles(rows, by_pair, 0.3).sum(), apart)
+
+fig, ax = plt.subplots()
+ax.plot(apart.detach(), loss.detach(), label="SupCon, temperature 0.3")
+ax.plot(apart.detach(), gradient.rad2deg(), label="its gradient per radian")
+ax.plot(apart.detach(), rival.rad2deg(), "--", label="gradient, pairs as classes")
+ax.set(xlabel="angle between two pairs of a class in degrees")
+ax.set(ylabel="loss and gradient")
+ax.set_title("The class is drawn together; as pairs it is driven apart")
+ax.legend()
+
+for name, slope in {"class": gradient, "pairs": rival}.items():
+    print(f"gradient at 30 degrees, by {name}: {slope.rad2deg()[30]:5.2f}")
+
+# %%
+# Labels tell which of the shared things matter
+# ---------------------------------------------
+# Two views share six numbers of twelve. Their first two say the class, the other four
+# are louder and say which thing it is. Pairs keep what is loud, labels keep the class.
+
+corners = torch.tensor([[0.0, 2.0], [1.7, -1.0], [-1.7, -1.0]])
+
+
+def two_views(n):
+    target = torch.arange(n) % 3
+    shared = torch.cat([corners[target] + torch.randn(n, 2), 4 * torch.randn(n, 4)], 1)
+    views = [torch.cat([shared, torch.randn(n, 6)], dim=1) for _ in range(2)]
+    return torch.cat(views), target
+
+
+test_rows, test_target = two_views(150)
+for name in ("pairs", "labels"):
+    projection = (0.1 * torch.randn(12, 2)).requires_grad_()
+    optimizer = torch.optim.Adam([projection], lr=0.03)
+    for _ in range(200):
+        rows, target = two_views(48)
+        target = target if name == "labels" else torch.arange(48)
+        optimizer.zero_grad()
+        supcon(rows @ projection, target.repeat(2)).backward()
+        optimizer.step()
+    placed = unit(test_rows[:150] @ projection)
+    near = (placed @ placed.T).fill_diagonal_(-1).argmax(1)
+    right = (test_target[near] == test_target).float().mean()
+    print(f"{name:6}: {right:.2f} of 150 new rows lie nearest to one of their class")
+
+# %%
+# The usual mistake: a row that has no other of its class
+# -------------------------------------------------------
+# A small batch nearly always has one. As the sum is written, it divides 0 by 0, and the
+# whole batch is lost. Here such a row is still pushed away from, and not averaged over.
+
+
+def as_written(embedding, target, temperature=0.1):
+    rows = unit(embedding)
+    others = ~torch.eye(len(rows), dtype=torch.bool)
+    scores = (rows @ rows.T / temperature).exp() * others
+    log_p = torch.log(scores / scores.sum(1, keepdim=True) + 1e-12)
+    positive = (target.unsqueeze(1) == target) & others
+    return (-(log_p * positive).sum(1) / positive.sum(1)).mean()
+
+
+rows = torch.randn(5, 3)
+for labels in ([0, 0, 1, 1, 1], [0, 0, 1, 1, 2]):
+    target = torch.tensor(labels)
+    theirs, ours = (loss(rows, target).item() for loss in (as_written, supcon))
+    print(f"{labels}: as written {theirs:.4f}, here {ours:.4f}")
+
+# %%
+# Take it to learn rows by class, with several of each class in a batch, where a
+# classifier is only wanted afterwards.
+# Take ``infonce`` without labels, ``arcface`` where the classes are fixed.
+# Autograd does the work here.
