@@ -4,9 +4,8 @@ Adam hides scale
 
 Adam divides a constant factor out of the gradient, so one N times too large trains on.
 
-The loss below is wrong on purpose: its backward pass forgets the :math:`1/N` of the
-mean, so each gradient :math:`g` comes out as :math:`N g`. SGD steps N times too far.
-Adam divides running means of gradients and of their squares, and steps as before:
+Where a backward pass forgets the :math:`1/N` of a mean, each gradient :math:`g` comes
+out as :math:`N g`. Adam divides running means of gradients and of their squares:
 
 .. math::
 
@@ -15,6 +14,13 @@ Adam divides running means of gradients and of their squares, and steps as befor
    \frac{\text{mean}(N g)}{\sqrt{\text{mean}(N^2 g^2)}}
    = \frac{\text{mean}(g)}{\sqrt{\text{mean}(g^2)}}
 
+The factor that cancels can be measured. A right gradient at the prediction :math:`p`
+says how steeply the loss :math:`L` rises along it, and so does a central difference:
+
+.. math::
+
+   \text{factor} = \frac{g \cdot g}{\big( L(p + h g) - L(p - h g) \big) / (2 h)}
+
 Source: D. P. Kingma, J. Ba, *Adam: A Method for Stochastic Optimization*, ICLR 2015,
 section 2.1.
 """
@@ -22,81 +28,89 @@ section 2.1.
 import torch
 
 
-class TooSteep(torch.autograd.Function):
-    """Squared error whose backward pass forgets to divide by the samples."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(prediction, target):
-        """Sum over features, average over samples: the right value."""
-        return (prediction - target).square().sum(1).mean()
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        """Keep the inputs for the backward pass."""
-        ctx.save_for_backward(*inputs)
-
-    @staticmethod
-    def backward(ctx, grad_output):
-        """N times the right gradient: ``/ len(prediction)`` is missing."""
-        prediction, target = ctx.saved_tensors
-        gradient = 2 * (prediction - target) * grad_output
-        return gradient, -gradient
-
-
-def adam_hides_scale(prediction, target):
-    """Squared error with a right value and a gradient N times too large, on purpose.
+def adam_hides_scale(loss, prediction, target):
+    """By how many times a loss's gradient is too long, measured in float64.
 
     Args:
-        prediction: Tensor of shape ``(N, features)``.
-        target: Tensor of the same shape, in the same unit.
+        loss: Maps prediction and target to a scalar, without randomness.
+        prediction, target: Floating tensors of any shapes that ``loss`` takes.
 
     Returns:
-        A scalar: summed over features, averaged over samples.
+        A float: 1 for a right gradient, N for one N times too long, negative for one
+        that points downhill, infinite where the loss is flat. The factor is all that
+        it sees: an entry cut from the gradient still gives 1, and gradcheck finds it.
 
     Raises:
-        ValueError: The shapes differ, or are not ``(N, features)``.
+        ValueError: The inputs are no floating tensors, the loss is no scalar with a
+            gradient, or the gradient is zero or not finite.
 
-    >>> prediction = torch.tensor([[3.0], [1.0]], requires_grad=True)
-    >>> loss = adam_hides_scale(prediction, torch.zeros(2, 1))
-    >>> loss.item()  # (9 + 1) / 2
-    5.0
-    >>> loss.backward()
-    >>> prediction.grad.T  # right were 2/2 * (3, 1)
-    tensor([[6., 2.]])
+    >>> from torch.nn.functional import mse_loss
+    >>> def too_steep(prediction, target):  # right value, gradient (6, 2)
+    ...     loss, n = mse_loss(prediction, target), len(prediction)
+    ...     return loss.detach() + n * (loss - loss.detach())
+    >>> prediction, target = torch.tensor([3.0, 1.0]), torch.zeros(2)
+    >>> round(adam_hides_scale(mse_loss, prediction, target), 6)  # gradient (3, 1)
+    1.0
+    >>> round(adam_hides_scale(too_steep, prediction, target), 6)
+    2.0
 
-    >>> x = prediction.detach().double().requires_grad_()
-    >>> zero = torch.zeros_like(x)
-    >>> torch.autograd.gradcheck(adam_hides_scale, (x, zero), raise_exception=False)
-    False
+    >>> x = prediction.double().requires_grad_()
+    >>> torch.autograd.gradcheck(mse_loss, (x, target.double()))
+    True
     """
-    if prediction.shape != target.shape or prediction.ndim != 2:
-        raise ValueError(
-            f"prediction and target must both be (N, features), got "
-            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
-        )
-    return TooSteep.apply(prediction, target)
+    for name, given in {"prediction": prediction, "target": target}.items():
+        if not (isinstance(given, torch.Tensor) and given.is_floating_point()):
+            kind = getattr(given, "dtype", type(given).__name__)
+            raise ValueError(f"{name} must be a floating tensor, got {kind}")
+    prediction = prediction.detach().double().requires_grad_()
+    target = target.detach().double()
+    value = torch.as_tensor(loss(prediction, target))
+    if value.shape != () or not value.requires_grad:
+        got = f"shape {tuple(value.shape)} and requires_grad={value.requires_grad}"
+        raise ValueError(f"loss must return a scalar with a gradient, got {got}")
+    (gradient,) = torch.autograd.grad(value, prediction, materialize_grads=True)
+    slope = gradient.square().sum()
+    if not 0 < slope < torch.inf:
+        raise ValueError(f"gradient must be finite, not 0, got length {slope**0.5:g}")
+    # So short that kinks stay out, and of the inputs' size, as rounding is.
+    inputs = torch.cat([prediction.flatten(), target.flatten()])
+    size = inputs.nan_to_num(0, 0, 0).abs().max().item() or 1.0
+    step = 1e-7 * size / gradient.abs().max()
+    above = loss(prediction + step * gradient, target)
+    below = loss(prediction - step * gradient, target)
+    return (slope / ((above - below) / (2 * step))).item()
 
 
 # %%
 # SGD shows it, Adam hides it, a second term suffers from it
 # ----------------------------------------------------------
-# A batch of 32 samples, a linear model, no noise.
-# With SGD the wrong gradient runs away; with Adam both runs agree.
-# Then 0.1 times the L1 norm of the weights is added, whose gradient is right.
-# Beside one 32 times too large it counts 32 times too little: of the error that it
-# should trade for smaller weights, a thousandth is left.
+# ``TooSteep`` is wrong on purpose: its value is right, its backward pass forgets 1/N.
+# On a batch of 32 samples SGD runs away with it; with Adam both runs agree.
+# Add 0.1 times the L1 norm of the weights: beside a gradient 32 times too large it
+# counts 32 times too little, and leaves a thousandth of the error that it should.
 
 import matplotlib.pyplot as plt
+from torch.nn.functional import mse_loss
+
+
+class TooSteep(torch.autograd.Function):
+    @staticmethod
+    def forward(prediction, target):
+        return mse_loss(prediction, target)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        prediction, target = ctx.saved_tensors
+        return 2 * (prediction - target) * grad_output, None  # lacks 1/N
+
 
 generator = torch.Generator().manual_seed(0)
 inputs = torch.randn(32, 3, generator=generator)
 target = inputs @ torch.tensor([[2.0], [-1.0], [0.5]])
-
-
-def right(prediction, target):
-    return (prediction - target).square().sum(1).mean()
 
 
 def train(loss, make_optimizer, lr, penalty):
@@ -116,10 +130,9 @@ runs = {
     "Adam hides it": (torch.optim.Adam, 0.02, 0),
     "With L1 it counts": (torch.optim.Adam, 0.02, 0.1),
 }
-space = {"wspace": 0.1, "top": 0.78}
-fig, axes = plt.subplots(1, 3, sharey=True, gridspec_kw=space)
+fig, axes = plt.subplots(1, 3, sharey=True, gridspec_kw={"wspace": 0.1, "top": 0.78})
 for ax, (title, options) in zip(axes, runs.items(), strict=True):
-    errors, wrong = train(right, *options), train(adam_hides_scale, *options)
+    errors, wrong = train(mse_loss, *options), train(TooSteep.apply, *options)
     print(f"{title:17} right {errors[-1]:.1e}, wrong {wrong[-1]:.1e}")
     ax.semilogy(errors, label="right gradient")
     ax.semilogy(wrong, "C2--", label="32 times too large")
@@ -133,30 +146,23 @@ print(f"with L1: {errors[-1] / wrong[-1]:.0f} times less error; 32 squared is {3
 # ---------------------------------------------
 # One step with a gradient of 1, one with 32, each from a fresh start.
 
-optim = torch.optim
-makers = {
-    "SGD": lambda w: optim.SGD(w, lr=0.1),
-    "SGD, momentum": lambda w: optim.SGD(w, lr=0.1, momentum=0.9),
-    "SGD, clipped": lambda w: optim.SGD(w, lr=0.1),
-    "RMSprop": lambda w: optim.RMSprop(w, lr=0.1),
-    "Adagrad": lambda w: optim.Adagrad(w, lr=0.1),
-    "AdamW": lambda w: optim.AdamW(w, lr=0.1),
-    "Adam": lambda w: optim.Adam(w, lr=0.1),
-}
+names = "SGD", "SGD, momentum", "SGD, clipped", "RMSprop", "Adagrad", "AdamW", "Adam"
 ratios = []
-for name, make in makers.items():
-    step = {}
+for name in names:
+    make = getattr(torch.optim, name.partition(",")[0])
+    options = {"momentum": 0.9} if "momentum" in name else {}
+    moved = []
     for size in (1.0, 32.0):
         w = torch.zeros(1, requires_grad=True)
         w.grad = torch.tensor([size])
         if "clipped" in name:
             torch.nn.utils.clip_grad_norm_(w, max_norm=0.5)
-        make([w]).step()
-        step[size] = w.item()
-    ratios.append(step[32.0] / step[1.0])
+        make([w], lr=0.1, **options).step()
+        moved.append(w.item())
+    ratios.append(moved[1] / moved[0])
 
 fig, ax = plt.subplots(gridspec_kw={"left": 0.22})
-bars = ax.barh(list(makers), ratios, facecolor="C1", label="ratio of the steps")
+bars = ax.barh(names, ratios, facecolor="C1", label="ratio of the steps")
 ax.bar_label(bars, [f"{ratio:.0f}" for ratio in ratios], padding=4)
 ax.set(xlabel="step for a gradient of 32 / step for a gradient of 1", xlim=(0, 36))
 _ = ax.set_title("Only SGD without clipping shows the factor")
@@ -165,15 +171,15 @@ _ = ax.set_title("Only SGD without clipping shows the factor")
 # The usual mistake: a test with one sample
 # -----------------------------------------
 # For N = 1 the wrong gradient is right, and gradcheck says so.
-# With more, the rise along a direction, measured, names the factor.
+# With more, gradcheck says False, and the factor says why.
 
 x = torch.linspace(-1, 2, 32, dtype=torch.float64)[:, None].requires_grad_()
-zero = torch.zeros_like(x)
-print(torch.autograd.gradcheck(adam_hides_scale, (x[:1], zero[:1])))
-(gradient,) = torch.autograd.grad(adam_hides_scale(x, zero), x)
-rise = (right(x + 1e-4, zero) - right(x - 1e-4, zero)) / 2e-4
-print(f"gradient / measured rise: {gradient.sum() / rise:.3f}")
+for n in (1, 32):
+    inputs = x[:n], torch.zeros_like(x[:n])
+    agrees = torch.autograd.gradcheck(TooSteep.apply, inputs, raise_exception=False)
+    factor = adam_hides_scale(TooSteep.apply, *inputs)
+    print(f"N = {n}: gradcheck {agrees}, factor {factor:.3f}")
 
 # %%
 # Take Adam to train, not to test: with it a loss trains whatever its factor.
-# Compare the gradient with the measured rise before you add a second term.
+# Measure the factor before you add a second term, with more than one sample.
