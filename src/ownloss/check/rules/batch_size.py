@@ -136,13 +136,17 @@ def _divides_by_constant(seen: Observation) -> Finding | None:
         if not strange or divisor != int(divisor):
             continue
         if divisor in _divisors(seen, [*range(seen.batch)] * 2):
-            return _constant(seen, divisor, "a constant")
+            sure = divisor == seen.batch
+            return _constant(seen, divisor, "a constant", sure=sure)
     return None
 
 
-def _constant(seen: Observation, divisor: float, what: str) -> Finding:
+def _constant(
+    seen: Observation, divisor: float, what: str, *, sure: bool = True
+) -> Finding:
     factor = number(seen.batch / divisor)
-    return KIND.error(
+    say = KIND.error if sure else KIND.warning
+    return say(
         f"The loss is a sum divided by {number(divisor)}, {what}, whatever the batch: "
         f"for {seen.batch} samples it is {factor}x the mean.",
         evidence={"divisor": divisor, "batch": seen.batch},

@@ -166,7 +166,9 @@ def _leaks(
     bad = torch.where(kept, value, torch.full_like(value, torch.nan))
     poisoned = seen.run(seen.with_values({leaf: bad}))
     if poisoned.error is None and not poisoned.finite:
-        return KIND.warning(
+        # The usual way to apply a mask: worth a warning only to whoever asks.
+        say = KIND.warning if sure else KIND.note
+        return say(
             f"`{name}` leaves out {count} entries of `{leaf.name}`, but a NaN there "
             "makes the loss NaN: 0 times NaN is NaN.",
             cure="Select with torch.where or `x[mask]` before computing, instead of "
