@@ -71,9 +71,7 @@ def supcon(embedding, target, temperature=0.1):
     rows = unit(embedding)
     logits = rows @ rows.T / temperature
     itself = torch.eye(len(rows), dtype=torch.bool, device=rows.device)
-    # Not minus infinity: a row that has nothing but itself would be NaN.
-    lowest = torch.finfo(logits.dtype).min
-    log_p = logits.masked_fill(itself, lowest).log_softmax(1)
+    log_p = logits.masked_fill(itself, -torch.inf).log_softmax(1)
     positive = (target.unsqueeze(1) == target) & ~itself
     count = positive.sum(1)
     loss = -torch.where(positive, log_p, 0).sum(1) / count.clamp(min=1)
