@@ -69,7 +69,7 @@ def general_robust(prediction, target, alpha, scale, reduction="mean"):
 
     >>> x = torch.tensor([0.5, -3.0], dtype=torch.float64, requires_grad=True)
     >>> alpha = torch.tensor([0.0, 1.0], dtype=torch.float64, requires_grad=True)
-    >>> scale = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
+    >>> scale = torch.tensor(1.5, dtype=torch.float64, requires_grad=True)
     >>> torch.autograd.gradcheck(general_robust, (x, torch.ones_like(x), alpha, scale))
     True
     """
