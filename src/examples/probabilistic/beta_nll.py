@@ -58,7 +58,7 @@ def beta_nll(mean, target, var, beta=0.5, reduction="mean"):
     >>> var.grad  # both variances are the squared residual already
     tensor([0., 0.])
 
-    >>> x, y, v = torch.tensor([[0.5], [1.0], [0.2]], dtype=torch.float64)
+    >>> x, y, v = torch.tensor([[0.5], [1.0], [2.0]], dtype=torch.float64)
     >>> torch.autograd.gradcheck(beta_nll, (x.requires_grad_(), y, v))
     True
     >>> inputs = (x, y, v.requires_grad_())
