@@ -56,7 +56,7 @@ def student_t_nll(mean, target, scale, df, reduction="mean"):
     >>> mean.grad  # 2 * 1 / (1 + 1), 2 * 3 / (1 + 9)
     tensor([1.0000, 0.6000])
 
-    >>> inputs = torch.tensor([[0.5], [1.0], [0.2], [3.0]], dtype=torch.float64)
+    >>> inputs = torch.tensor([[0.5], [1.0], [2.0], [3.0]], dtype=torch.float64)
     >>> torch.autograd.gradcheck(student_t_nll, inputs.requires_grad_().unbind())
     True
     """
