@@ -62,7 +62,7 @@ def crps_normal(mean, target, scale, reduction="mean"):
     >>> scale.grad
     tensor([ 0.2337, -0.5642])
 
-    >>> x, y, scale = torch.tensor([[0.5, 3.0], [1.0, 1.0], [0.2, 0.9]]).double()
+    >>> x, y, scale = torch.tensor([[0.5, 3.0], [1.0, 1.0], [0.2, 2.0]]).double()
     >>> inputs = (x.requires_grad_(), y, scale.requires_grad_())
     >>> torch.autograd.gradcheck(crps_normal, inputs)
     True
