@@ -1,0 +1,190 @@
+r"""
+CTC
+===
+
+Every alignment of the labels to the frames pulls, each as hard as it is likely.
+
+A path :math:`\pi` names a class or a blank in each frame, and spells what is left once
+repeats are merged and blanks are dropped:
+
+.. math::
+
+   \ell = -\log \sum_{\pi \text{ spells the target}} \prod_t p_t(\pi_t)
+   \qquad
+   \frac{\partial \ell}{\partial \text{logits}_{tc}} = p_t(c) - q_t(c)
+
+with :math:`p` the softmax and :math:`q_t(c)` the share of these paths that is at
+:math:`c` in frame :math:`t`: the paths to there times the paths from there.
+
+Source: A. Graves, S. Fernandez, F. Gomez and J. Schmidhuber, *Connectionist Temporal
+Classification*, ICML 2006, equations 5 to 16, here in log space.
+"""
+
+import math
+
+import torch
+from torch.nn.functional import pad
+
+
+def walk(paths, states, emitted, inside):
+    """Log-probability of the paths to each state, before each frame and after all."""
+    # A path may stay, come one state on, or skip the blank between unequal labels.
+    skip = (states[:, 2:] != states[:, :-2]) & (states[:, 2:] != states[:, :1])
+    skip = pad(skip, (2, 0))[:, : states.shape[1]]
+    before = []
+    for t in range(len(emitted) + 1):
+        one = pad(paths, (1, 0), value=-math.inf)[:, :-1]
+        two = pad(paths, (2, 0), value=-math.inf)[:, :-2].masked_fill(~skip, -math.inf)
+        before.append(paths.logaddexp(one).logaddexp(two))
+        if t < len(emitted):
+            paths = torch.where(inside[t], before[t] + emitted[t], paths)
+    return torch.stack(before)
+
+
+class CTC(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(logits, states, end, inside):
+        log_p = logits.log_softmax(2)
+        index = states.unsqueeze(1).expand(-1, log_p.shape[1], -1)
+        emitted = log_p.gather(2, index).transpose(0, 1)
+        start = torch.arange(states.shape[1], device=end.device).expand_as(end) == 0
+        # Seen from the end, backward variables are forward variables: one batch.
+        before = walk(
+            torch.where(torch.cat([start, end.flip(1)]), 0.0, -math.inf).to(log_p),
+            torch.cat([states, states.flip(1)]),
+            torch.cat([emitted, emitted.flip(0, 2)], 1),
+            torch.cat([inside, inside.flip(0)], 1),
+        )
+        before, after = before.chunk(2, 1)
+        loss = -before[-1].masked_fill(~end, -math.inf).amax(1)
+        q = (before[:-1] + emitted + after[:-1].flip(0, 2) + loss.unsqueeze(1)).exp()
+        gradient = log_p.exp().scatter_add(2, index, -q.transpose(0, 1))
+        pulled = inside.transpose(0, 1) & ~loss.isinf()[:, None, None]
+        return loss, gradient.masked_fill(~pulled, 0.0)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.mark_non_differentiable(output[1])
+        ctx.save_for_backward(output[1])
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad_output, _):
+        return grad_output[:, None, None] * ctx.saved_tensors[0], None, None, None
+
+
+def ctc(logits, target, input_lengths, target_lengths, blank=0, reduction="sum"):
+    """Connectionist temporal classification, log-softmax included.
+
+    Args:
+        logits: Tensor of shape (N, T, C), with T frames of C classes.
+        target: Labels without blanks, int64 in [0, C), padded to shape (N, S).
+        input_lengths: Frames that count, int64 in [0, T], of shape (N,).
+        target_lengths: Labels that count, int64 in [0, S], of shape (N,).
+        blank: The class that means "no label".
+        reduction: ``"sum"``, ``"none"``, or torch's ``"mean"`` of loss / labels.
+
+    Returns:
+        A scalar, or shape (N,) with ``"none"``, differentiable once. A target that does
+        not fit into its frames costs inf, as in torch, but has a gradient of zero.
+
+    Raises:
+        ValueError: A shape, a length, a label or an option does not fit.
+
+    >>> logits, one = torch.zeros(1, 2, 2, requires_grad=True), torch.tensor([1])
+    >>> loss = ctc(logits, torch.tensor([[1]]), 2 * one, one)
+    >>> print(f"{loss.item():.4f}")  # of four paths 1-, -1 and 11 spell 1: log 4/3
+    0.2877
+    >>> loss.backward()
+    >>> logits.grad[0, 0]  # two of the three start with the label: 1/2 - 2/3
+    tensor([ 0.1667, -0.1667])
+
+    >>> x = torch.linspace(-2, 2, 8).cos().double().reshape(1, 4, 2).requires_grad_()
+    >>> torch.autograd.gradcheck(ctc, (x, torch.tensor([[1, 1]]), 4 * one, 2 * one))
+    True
+    """
+    shapes = [tuple(x.shape) for x in (logits, target, input_lengths, target_lengths)]
+    if [*map(len, shapes)] != [3, 2, 1, 1] or len({shape[0] for shape in shapes}) > 1:
+        raise ValueError(f"shapes must be (N, T, C), (N, S), (N,), (N,), got {shapes}")
+    (_, T, C), (_, S) = shapes[:2]
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(
+            f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
+        )
+    for lengths, longest in ((input_lengths, T), (target_lengths, S)):
+        if ((lengths < 0) | (lengths > longest)).any():
+            raise ValueError(f"lengths must be 0 to {longest}, got {lengths.tolist()}")
+    counts = torch.arange(S, device=target.device) < target_lengths.unsqueeze(1)
+    no_label = (target < 0) | (target >= C) | (target == blank)
+    if not 0 <= blank < C or (counts & no_label).any():
+        raise ValueError(f"labels must be 0 to {C - 1}, never {blank}, got {target}")
+    label = target.masked_fill(~counts, blank)
+    states = torch.stack([torch.full_like(label, blank), label], 2).flatten(1)
+    states = pad(states, (0, 1), value=blank)
+    end = torch.arange(2 * S + 1, device=target.device) == 2 * target_lengths[:, None]
+    inside = torch.arange(T, device=end.device)[:, None, None] < input_lengths[:, None]
+    loss = CTC.apply(logits, states, end, inside)[0]
+    if reduction == "mean":
+        loss = loss / target_lengths.clamp(min=1)
+    return loss if reduction == "none" else getattr(loss, reduction)()
+
+
+# %%
+# A label is pulled up where its paths pass
+# -----------------------------------------
+# All logits are zero. CTC pulls the second of three labels up where most alignments
+# have it. Cross entropy on even thirds is as sure as if it had heard the borders.
+
+import matplotlib.pyplot as plt
+from torch.nn.functional import cross_entropy, ctc_loss
+
+logits, target = torch.zeros(1, 24, 4, requires_grad=True), torch.tensor([[1, 2, 3]])
+lengths = torch.tensor([24]), torch.tensor([3])
+(pull,) = torch.autograd.grad(ctc(logits, target, *lengths), logits)
+even = cross_entropy(logits[0], target[0].repeat_interleave(8), reduction="sum")
+(even_pull,) = torch.autograd.grad(even, logits)
+
+fig, ax = plt.subplots()
+ax.plot(pull[0, :, 1:], label=["CTC, label 1", "CTC, label 2", "CTC, label 3"])
+ax.plot(even_pull[0, :, 2], "C1--", label="cross entropy on thirds, label 2")
+ax.set(xlabel="frame", ylabel="gradient of the logit", ylim=(-0.9, 0.9))
+ax.set_title("CTC pulls each label up where its alignments pass")
+ax.legend(loc="upper center", ncols=2)
+
+# %%
+# What the backward by hand pays
+# ------------------------------
+# In the first frames the late states are out of reach, with log-probability -inf.
+# There autograd's derivative of ``logaddexp`` is NaN; ours is not made from it.
+
+start, states = torch.eye(1, 7).log(), torch.tensor([[0, 1, 0, 2, 0, 3, 0]])
+emitted = logits.log_softmax(2)[..., states[0]].transpose(0, 1)
+loss = -walk(start, states, emitted, torch.ones(24, 1, 1) > 0)[-1, 0, -1]
+(gradient,) = torch.autograd.grad(loss, logits)
+print(f"NaN in the gradient: {gradient.isnan().any()}, {pull.isnan().any()}")
+
+# %%
+# The order of the labels is enough
+# ---------------------------------
+# Three sounds last 5, 11 and 8 frames. The loss is told their order, never a border.
+
+_ = torch.manual_seed(0)
+order = torch.stack([torch.randperm(3) for _ in range(32)]) + 1
+heard = order.repeat_interleave(torch.tensor([5, 11, 8]), dim=1)
+sound = torch.eye(4)[heard] + 0.2 * torch.randn(32, 24, 4)
+many, weight = [x.expand(32) for x in lengths], torch.zeros(4, 4)
+for _ in range(60):
+    weight -= torch.func.grad(lambda w: ctc(sound @ w, order, *many) / 32)(weight)
+right = (sound @ weight)[..., 1:].argmax(2) + 1 == heard
+print(f"{right.float().mean():.0%} of the frames are named right")
+
+# %%
+# The usual mistake is to give torch's loss the logits: it wants log-probabilities.
+# Take CTC where labels come in order and their times are unknown, not where an order
+# may change. It is sure in few frames and blank between: do not read times off it.
+
+for x in (logits.log_softmax(2), logits + 3):  # a softmax sees no difference
+    theirs = ctc_loss(x.transpose(0, 1), target, *lengths, reduction="sum")
+    print(f"torch's {theirs:.2f}, ours {ctc(x, target, *lengths):.2f}")
