@@ -1,0 +1,103 @@
+"""Center loss against a NumPy loop, in the value and in both gradients."""
+
+import numpy as np
+import pytest
+import torch
+
+DOUBLE = torch.float64
+TARGET = torch.tensor([2, 0, 2, 2, 3])
+
+
+def inputs(dtype=DOUBLE):
+    generator = torch.Generator().manual_seed(5)
+    rows = torch.randn(5, 3, dtype=DOUBLE, generator=generator)
+    centers = torch.randn(4, 3, dtype=DOUBLE, generator=generator)
+    return rows.to(dtype).requires_grad_(), centers.to(dtype).requires_grad_()
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_value_and_gradients_are_those_of_a_loop(example, reduction):
+    rows, centers = inputs()
+    loss = example.center(rows, centers, TARGET, reduction)
+    upstream = torch.linspace(-1, 3, loss.numel(), dtype=DOUBLE).reshape(loss.shape)
+    ours = torch.autograd.grad(loss, (rows, centers), upstream)
+
+    x, c = rows.detach().numpy(), centers.detach().numpy()
+    share = {"mean": 1 / 5, "sum": 1.0, "none": 1.0}[reduction]
+    force = np.broadcast_to(upstream.numpy() * share, 5)
+    values, by_row, by_center = [], np.zeros_like(x), np.zeros_like(c)
+    for i, label in enumerate(TARGET.tolist()):
+        values.append(0.5 * np.linalg.norm(x[i] - c[label]) ** 2)
+        by_row[i] = force[i] * (x[i] - c[label])
+        by_center[label] -= force[i] * (x[i] - c[label])
+    value = values if reduction == "none" else share * sum(values)
+    np.testing.assert_allclose(loss.detach().numpy(), value, rtol=1e-12)
+    np.testing.assert_allclose(ours[0].numpy(), by_row, rtol=1e-12)
+    np.testing.assert_allclose(ours[1].numpy(), by_center, rtol=1e-12)
+
+
+def test_a_class_that_is_not_in_the_batch_keeps_its_centre(example):
+    rows, centers = inputs()
+    example.center(rows, centers, TARGET).backward()
+    assert not centers.grad[1].any()
+
+
+def test_a_row_on_its_centre_is_left_alone(example):
+    rows, centers = inputs(torch.float32)
+    rows = centers.detach()[TARGET].requires_grad_()
+    loss = example.center(rows, centers, TARGET)
+    loss.backward()
+    assert loss.dtype == torch.float32
+    assert loss.item() == 0.0
+    assert not rows.grad.any()
+    assert not centers.grad.any()
+
+
+def test_second_derivatives_are_right(example):
+    def loss(rows, centers):
+        return example.center(rows, centers, TARGET)
+
+    assert torch.autograd.gradgradcheck(loss, inputs())
+
+
+def test_an_empty_batch_is_that_of_mse_loss(example):
+    empty = torch.zeros(0, 3), torch.zeros(4, 3), torch.zeros(0, dtype=torch.int64)
+    assert example.center(*empty).isnan()
+    assert example.center(*empty, reduction="sum").item() == 0.0
+    assert example.center(*empty, reduction="none").shape == (0,)
+
+
+def test_memory_layout_and_vmap_do_not_matter(example):
+    rows, centers = (tensor.detach() for tensor in inputs())
+    expected = example.center(rows, centers, TARGET, "none")
+    turned = rows.T.contiguous().T, centers.T.contiguous().T
+    torch.testing.assert_close(example.center(*turned, TARGET, "none"), expected)
+    one_by_one = torch.vmap(example.center, (0, None, 0))
+    losses = one_by_one(rows.unsqueeze(1), centers, TARGET.unsqueeze(1))
+    torch.testing.assert_close(losses, expected)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [
+        (((4, 2), (3, 1), (4,)), r"\(4, 2\), \(3, 1\) and \(4,\)"),
+        (((4,), (3, 4), (4,)), r"\(4,\), \(3, 4\) and \(4,\)"),
+        (((4, 2), (3, 2), (4, 1)), r"\(4, 2\), \(3, 2\) and \(4, 1\)"),
+        (((4, 2), (3, 2), (1,)), r"\(4, 2\), \(3, 2\) and \(1,\)"),
+    ],
+)
+def test_shapes_that_would_broadcast_are_refused(example, shapes, message):
+    rows, centers, target = map(torch.zeros, shapes)
+    with pytest.raises(ValueError, match=message):
+        example.center(rows, centers, target.long())
+
+
+@pytest.mark.parametrize("label", [-1, 4])
+def test_a_class_out_of_range_is_refused(example, label):
+    with pytest.raises(IndexError, match="out of range"):
+        example.center(*inputs(), torch.full((5,), label))
+
+
+def test_a_reduction_that_makes_no_sense_is_refused(example):
+    with pytest.raises(ValueError, match=r"reduction .* 'avg'"):
+        example.center(*inputs(), TARGET, "avg")
