@@ -136,7 +136,7 @@ def _divides_by_constant(seen: Observation) -> Finding | None:
         if not strange or divisor != int(divisor):
             continue
         if divisor in _divisors(seen, [*range(seen.batch)] * 2):
-            sure = divisor == seen.batch
+            sure = divisor == seen.batch or seen.value_differs
             return _constant(seen, divisor, "a constant", sure=sure)
     return None
 
