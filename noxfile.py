@@ -83,7 +83,8 @@ def tests(session: nox.Session) -> None:
     """Build the site and run all tests; `-- -k huber` runs some, and builds nothing."""
     if not session.posargs:
         build_site(session, "-q")
-    run(session, "pytest", "-n", "auto", "--dist", "loadgroup", *session.posargs)
+    # By file: the snippets of a page share their names, so one process runs them all.
+    run(session, "pytest", "-n", "auto", "--dist", "loadfile", *session.posargs)
 
 
 @command

@@ -12,7 +12,6 @@ from bs4 import BeautifulSoup
 
 SITE = Path(__file__).parents[2] / "build" / "html"
 WITHOUT_WORDS = {"genindex.html", "py-modindex.html", "search.html"}
-pytestmark = pytest.mark.xdist_group("site")  # one worker parses the pages once
 
 
 @pytest.fixture(scope="module")

@@ -87,7 +87,6 @@ def run(environment, *arguments):
     return ran.stdout
 
 
-@pytest.mark.xdist_group("wheel")
 def test_every_copied_loss_proves_itself_in_an_empty_environment(environment):
     _, _, site_packages = environment
     assert "site-packages" in run(
@@ -130,7 +129,6 @@ def test_every_copied_loss_proves_itself_in_an_empty_environment(environment):
         prove(sorted(needing))
 
 
-@pytest.mark.xdist_group("wheel")
 def test_the_wheel_holds_the_examples_and_no_cache(environment):
     _, _, site_packages = environment
     examples = site_packages / "ownloss" / "examples"
