@@ -127,6 +127,9 @@ def domain_of(value: Tensor) -> Domain:
     return Domain.REAL
 
 
+_SPREADS = ("sigma", "gamma", "var", "scale", "std", "width", "temperature", "spread")
+
+
 @dataclass(eq=False)
 class Leaf:
     """One tensor that a loss depends on: an argument, a part of one, a parameter.
@@ -154,6 +157,8 @@ class Leaf:
         found = domain_of(self.value)
         if self.differentiable and found in (Domain.BINARY, Domain.SIGNS):
             return Domain.REAL  # numbers typed by hand
+        if found is Domain.UNIT and self.named_like(*_SPREADS):
+            return Domain.POSITIVE  # a small width is no probability
         return found
 
     @property

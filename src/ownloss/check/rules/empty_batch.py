@@ -1,5 +1,6 @@
 """0/0, or an error, when nothing is selected."""
 
+import traceback
 from collections.abc import Iterator
 
 from ownloss.check.explaining import Finding, Kind, Symptom
@@ -45,6 +46,12 @@ _TORCH_MEANS = ("nll_loss", "cross_entropy", "mean")
 _REFUSALS = ("index", "out of range", "out of bounds", "assert", "num_classes")
 
 
+def _raised_on_purpose(error: Exception) -> bool:
+    """Whether a `raise` of the loss's own refuses the inputs, and says so."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and (frames[-1].line or "").startswith("raise")
+
+
 def explain(seen: Observation) -> Iterator[Finding]:
     """Try masks, labels and targets that select nothing."""
     if not seen.given.finite:
@@ -58,7 +65,8 @@ def explain(seen: Observation) -> Iterator[Finding]:
         if run.error is not None:
             said = str(run.error).splitlines()[0] if str(run.error) else ""
             said = said or type(run.error).__name__
-            if probe.boundary or any(word in said.lower() for word in _REFUSALS):
+            refused = any(word in said.lower() for word in _REFUSALS)
+            if probe.boundary or refused or _raised_on_purpose(run.error):
                 continue
             trouble, where, call = f"the loss raises: {said}", "", None
         elif not run.finite:

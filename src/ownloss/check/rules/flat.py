@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
 
 from ownloss.check.explaining import Finding, Kind, Symptom
@@ -92,6 +93,8 @@ def _flat(seen: Observation, leaf: Leaf) -> bool:
     here = [c for c in seen.checks if c.leaf is leaf]
     if not here or here[0].matters or not here[0].vanishes or here[0].elsewhere_wrong:
         return False
+    if _entries_move(seen, leaf):
+        return False
     points = [*seen.other_points, ("at the opposite inputs", seen.scaled(-1.0))]
     for at, point in points:
         found = seen.check_gradient(leaf, point, at)
@@ -101,6 +104,20 @@ def _flat(seen: Observation, leaf: Leaf) -> bool:
         if not found.vanishes or (sloped and not _stands_still(seen, leaf, point)):
             return False
     return True
+
+
+def _entries_move(seen: Observation, leaf: Leaf) -> bool:
+    """Whether a tiny step moves the outputs although it leaves their sum alone."""
+    if seen.scalar or len(seen.base.outputs) != 1:
+        return False
+    index = seen.index(leaf)
+    there = list(seen.point)
+    tiny = 1e-6 * leaf.size * seen.random_like(there[index], 8)
+    there[index] = there[index].to(tiny.dtype) + tiny
+    moved, base = seen.run(there), seen.base
+    if not moved.outputs or moved.outputs[0].shape != base.outputs[0].shape:
+        return False
+    return not torch.equal(moved.outputs[0].detach(), base.outputs[0].detach())
 
 
 def _stands_still(seen: Observation, leaf: Leaf, point: Point) -> bool:

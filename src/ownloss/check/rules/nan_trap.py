@@ -66,6 +66,8 @@ def explain(seen: Observation) -> Iterator[Finding]:
             continue
         if "infinite" in trouble and probe.boundary:
             continue
+        if trouble == "the loss is infinite" and not seen.scalar:
+            continue  # a pole of an elementwise function, such as the logarithm
         details = {"rests_on": (Symptom.SPECIAL,), "weight": 70}
         certain = not probe.boundary or trouble == "the loss is NaN"
         certain = certain and not probe.guess
