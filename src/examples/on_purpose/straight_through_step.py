@@ -117,8 +117,8 @@ except RuntimeError as error:
 # A gate that is open or closed can be counted
 # --------------------------------------------
 # 4 of 12 inputs matter. Each input has a weight and a gate, and each open gate costs
-# 0.05. Behind the step, that price buys the right 4. The sigmoid lets a gate stand half
-# open and makes its weight larger: it pays less, and uses every input.
+# 0.05. Behind the step, that price buys the right 4. The sigmoid leaves each gate half
+# open behind a larger weight: all 12 inputs are used, and fewer are paid for.
 
 _ = torch.manual_seed(0)
 true = torch.tensor([0.0, 1.0, 0.0, 0.0, -1.0, 0.0, 0.0, 2.0, 0.0, 0.0, -2.0, 0.0])

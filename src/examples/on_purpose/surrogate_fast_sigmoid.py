@@ -1,0 +1,190 @@
+r"""
+Surrogate gradient
+==================
+
+The value is a step, and the gradient is a peak that tells how near a decision was.
+
+A spiking neuron fires where its potential, less its threshold, is positive: a step,
+with the derivative zero. With :math:`\bar{y}`, the gradient that arrives from what
+follows, backward puts that of a fast sigmoid of slope :math:`\beta` in its place:
+
+.. math::
+
+   y = \begin{cases} 1 & x > 0 \\ 0 & x \le 0 \end{cases}
+   \qquad
+   \bar{x} = \frac{\bar{y}}{(1 + \beta |x|)^2}
+   = \bar{y} \, \frac{d}{dx} \frac{x}{1 + \beta |x|}
+
+This is not the derivative of the value, on purpose: ``gradcheck`` must fail.
+
+Source: F. Zenke and S. Ganguli, *SuperSpike: Supervised Learning in Multilayer Spiking
+Neural Networks*, Neural Computation 30 (2018), 1514-1541, arXiv:1705.11146.
+"""
+
+import torch
+
+
+class SurrogateFastSigmoid(torch.autograd.Function):
+    """The rule. Call :func:`surrogate_fast_sigmoid`, which checks."""
+
+    generate_vmap_rule = True  # forward and backward are made of torch functions
+
+    @staticmethod
+    def forward(x, slope):
+        return (x > 0).to(x.dtype)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, ctx.slope = inputs
+        ctx.save_for_backward(x)
+        ctx.save_for_forward(x)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        (x,) = ctx.saved_tensors
+        return grad_output / (1 + ctx.slope * x.abs()) ** 2, None
+
+    @staticmethod
+    def jvp(ctx, tangent, _):
+        (x,) = ctx.saved_tensors
+        return tangent / (1 + ctx.slope * x.abs()) ** 2
+
+
+def surrogate_fast_sigmoid(x, slope=25.0):
+    """1 where ``x`` is positive, else 0, at 0 too; the gradient of a fast sigmoid.
+
+    Second derivatives are those of the fast sigmoid, too.
+
+    Args:
+        x: Floating tensor of any shape: potentials, less their threshold.
+        slope: How fast the gradient falls off beside 0; a positive number, in one over
+            the unit of ``x``. At a distance of 1 / ``slope`` a quarter is left.
+
+    Returns:
+        Tensor of zeros and ones, of the shape and dtype of ``x``.
+
+    Raises:
+        ValueError: ``x`` is not floating, or ``slope`` is not positive and finite.
+
+    >>> x = torch.tensor([-0.04, 0.0, 0.04, 0.12], requires_grad=True)
+    >>> y = surrogate_fast_sigmoid(x)
+    >>> y.detach()
+    tensor([0., 0., 1., 1.])
+    >>> y.sum().backward()
+    >>> x.grad  # 1 / (1 + 1)^2, 1, 1 / (1 + 1)^2, 1 / (1 + 3)^2
+    tensor([0.2500, 1.0000, 0.2500, 0.0625])
+
+    The derivative of the value is 0, the rule says 1 / 4, and ``gradcheck`` sees it:
+
+    >>> x = torch.tensor([0.04], dtype=torch.float64, requires_grad=True)
+    >>> torch.autograd.gradcheck(surrogate_fast_sigmoid, (x,), raise_exception=False)
+    False
+    """
+    if not x.is_floating_point():
+        raise ValueError(f"x must be floating, got {x.dtype}")
+    if not 0 < slope < float("inf"):
+        raise ValueError(f"slope must be positive and finite, got {slope}")
+    return SurrogateFastSigmoid.apply(x, slope)
+
+
+# %%
+# The gradient is largest where a little would change the decision
+# ----------------------------------------------------------------
+# A straight-through step has the gradient 1 near and far.
+# The surrogate has it at the threshold only; a larger slope makes the peak narrower,
+# never higher.
+
+import matplotlib.pyplot as plt
+
+x = torch.linspace(-0.5, 0.5, 501, requires_grad=True)
+step = surrogate_fast_sigmoid(x)
+(gradient,) = torch.autograd.grad(step.sum(), x)
+(wide,) = torch.autograd.grad(surrogate_fast_sigmoid(x, slope=5.0).sum(), x)
+
+fig, ax = plt.subplots()
+ax.plot(x.detach(), step.detach(), label="step")
+ax.plot(x.detach(), gradient, label="its gradient, slope 25")
+ax.plot(x.detach(), torch.ones(501), "--", label="gradient of straight-through")
+ax.plot(x.detach(), wide, ":", label="its gradient, slope 5")
+ax.set(xlabel="potential less threshold", ylabel="value and gradient", ylim=(-0.1, 1.7))
+ax.set_title("The gradient peaks at the threshold, at 1")
+ax.legend(loc="upper left", ncols=2)
+
+# %%
+# gradcheck must fail on the step, and pass on what the gradient is taken from
+# ----------------------------------------------------------------------------
+# Both have the same gradient; it is the derivative of the fast sigmoid only.
+
+
+def fast_sigmoid(x, slope=25.0):
+    return x / (1 + slope * x.abs())
+
+
+x = torch.tensor([-0.3, 0.04], dtype=torch.float64, requires_grad=True)
+for function in (surrogate_fast_sigmoid, fast_sigmoid):
+    passes = torch.autograd.gradcheck(function, (x,), raise_exception=False)
+    (gradient,) = torch.autograd.grad(function(x).sum(), x)
+    print(f"{function.__name__}: {gradient}, {passes = }")
+
+# %%
+# Two layers of spikes learn a ring
+# ---------------------------------
+# Which points lie in a ring? Two layers of 32 neurons send zeros and ones alone.
+# With the true gradient only the last layer learns. Straight-through changes all
+# neurons alike; the surrogate changes those that are near a decision.
+
+_ = torch.manual_seed(0)
+points = 4 * torch.rand(300, 2) - 2
+inside = ((points.norm(dim=1) - 1.4).abs() < 0.4).float()
+initial = [torch.randn(3, 32), torch.randn(33, 32) / 6, torch.randn(33, 1) / 6]
+
+
+def fit(spike):
+    layers = [layer.clone().requires_grad_() for layer in initial]
+    optimizer, losses = torch.optim.Adam(layers, lr=0.02), []
+    for _ in range(150):
+        optimizer.zero_grad()
+        first = spike(points @ layers[0][1:] + layers[0][0])
+        second = spike(first @ layers[1][1:] + layers[1][0])
+        logits = (second @ layers[2][1:] + layers[2][0])[:, 0]
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, inside)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses, ((logits > 0) == inside.bool()).float().mean()
+
+
+fig, ax = plt.subplots()
+for name, spike in {
+    "surrogate": surrogate_fast_sigmoid,
+    "straight-through": lambda x: x + ((x > 0).float() - x).detach(),
+    "true gradient": lambda x: (x > 0).float(),
+}.items():
+    losses, right = fit(spike)
+    ax.plot(losses, label=name)
+    print(f"{name}: {right:.0%} right")
+ax.set(xlabel="step of the fit", ylabel="cross entropy", ylim=(0, 1))
+ax.set_title("Spiking layers learn with the surrogate gradient")
+ax.legend(loc="upper right", ncols=3)
+
+# %%
+# The usual mistake: the slope as a factor of the gradient
+# --------------------------------------------------------
+# The sigmoid between plus and minus 1 is ``slope`` times the one above, and so is its
+# derivative. Through layers and time steps that factor is raised to a power.
+
+x = torch.tensor(0.0, requires_grad=True)
+rules = {"without": surrogate_fast_sigmoid, "with": lambda x: 25 * fast_sigmoid(x)}
+for name, rule in rules.items():
+    (gradient,) = torch.autograd.grad(rule(rule(rule(x))), x)
+    print(f"three neurons at their threshold, {name} the factor: {gradient:.0f}")
+
+# %%
+# Take it where decisions follow each other: spiking networks, binary layers.
+# For a single gate take a straight-through step. Choose the slope by the spread of the
+# potentials: too large a slope silences all neurons but those at their threshold.
+
+x = torch.tensor([-1.0], requires_grad=True)
+for slope in (1, 25, 100):
+    (gradient,) = torch.autograd.grad(surrogate_fast_sigmoid(x, slope), x)
+    print(f"slope {slope}: gradient {gradient.item():.4f} at a distance of 1")
