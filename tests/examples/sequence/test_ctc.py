@@ -97,9 +97,9 @@ def test_vmap_and_grad_compose(example):
 
 def test_a_second_derivative_is_refused(example):
     x = logits()
-    loss = example.ctc(x, TARGET, FRAMES, LABELS)
+    loss = example.ctc(x.square(), TARGET, FRAMES, LABELS)
     (gradient,) = torch.autograd.grad(loss, x, create_graph=True)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(NotImplementedError):
         gradient.sum().backward()
 
 
