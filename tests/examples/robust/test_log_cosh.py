@@ -44,6 +44,15 @@ def test_nothing_overflows_up_to_ten_thousand(example, dtype):
     assert prediction.grad.tolist() == [-1.0, 1.0]
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_loss_and_gradient_of_a_perfect_prediction_are_zero(example, dtype):
+    prediction = torch.ones(3, dtype=dtype, requires_grad=True)
+    loss = example.log_cosh(prediction, torch.ones(3, dtype=dtype))
+    loss.backward()
+    assert loss.item() == 0
+    assert prediction.grad.tolist() == [0.0, 0.0, 0.0]
+
+
 def test_gradient_near_zero_is_exact_in_float32(example):
     prediction = torch.tensor([1e-7, -1e-5, 1e-3], requires_grad=True)
     example.log_cosh(prediction, torch.zeros(3), "sum").backward()
