@@ -1,0 +1,171 @@
+r"""
+Lovász-Softmax
+==============
+
+A pixel pulls by what its error costs the intersection over union, the worst ones first.
+
+For one class of one image, the error of a pixel is :math:`1 - p` where the class is
+true and :math:`p` elsewhere. The errors are sorted, the largest first, and each gets
+the weight by which the Jaccard loss grows when that pixel goes wrong, too:
+
+.. math::
+
+   \ell = \sum_i w_i \, e_{(i)}
+   \qquad
+   w_i = \begin{cases}
+   1 / U_i & \text{the class is true} \\
+   I_i / \left( U_i \, (U_i - 1) \right) & \text{it is not}
+   \end{cases}
+
+:math:`I_i` and :math:`U_i` are intersection and union once the first :math:`i` pixels
+are wrong. Where all probabilities are 0 or 1, the loss is one minus the intersection
+over union. In between it is the Lovász extension: convex in the errors.
+
+Source: M. Berman, A. R. Triki and M. B. Blaschko, *The Lovász-Softmax Loss: A Tractable
+Surrogate for the Optimization of the Intersection-over-Union Measure in Neural
+Networks*, CVPR 2018, algorithm 1.
+"""
+
+import torch
+
+
+def lovasz_softmax(logits, target):
+    """Lovász extension of the Jaccard loss, over the classes present in each image.
+
+    Args:
+        logits: Tensor of shape (N, C, H, W), not normalised.
+        target: The true classes, int64 in [0, C), of shape (N, H, W).
+
+    Returns:
+        A scalar in [0, 1]: the mean over the images of the mean over their classes;
+        NaN where N is 0. Where errors tie, the gradient is that of one order of them.
+
+    Raises:
+        ValueError: The shapes do not fit.
+        RuntimeError: A class is out of range.
+
+    >>> p = torch.tensor([[0.75, 0.25], [0.5, 0.5]])  # two pixels, two classes
+    >>> logits = p.log().T.reshape(1, 2, 1, 2).requires_grad_()
+    >>> target = torch.tensor([[[0, 1]]])
+    >>> loss = lovasz_softmax(logits, target)
+    >>> print(f"{loss.item():.4f}")  # (1/2 * 1/2 + 1/2 * 1/4) / 2 + (1 * 1/2 + 0) / 2
+    0.4375
+
+    >>> x = torch.tensor([[0.5, -1.0, 2.0], [0.0, 1.0, 0.3]], dtype=torch.float64)
+    >>> x = x.reshape(1, 2, 1, 3).requires_grad_()
+    >>> torch.autograd.gradcheck(lovasz_softmax, (x, torch.tensor([[[0, 1, 1]]])))
+    True
+    """
+    if logits.ndim != 4 or target.shape != logits.shape[:1] + logits.shape[2:]:
+        raise ValueError(
+            f"logits and target must have shapes (N, C, H, W) and (N, H, W), got "
+            f"{tuple(logits.shape)} and {tuple(target.shape)}"
+        )
+    p = logits.softmax(1).flatten(2)
+    true = torch.zeros_like(p).scatter(1, target.flatten(1).unsqueeze(1), 1.0)
+    errors, order = torch.where(true == 1, 1 - p, p).sort(2, descending=True)
+    wrong = true.gather(2, order)
+    size = true.sum(2, keepdim=True)
+    intersection = size - wrong.cumsum(2)
+    union = size + (1 - wrong).cumsum(2)
+    # A class that is absent has no intersection: its weights and its loss are 0.
+    missed, alarmed = 1 / union, intersection / (union * (union - 1)).clamp(min=1)
+    weight = torch.where(wrong == 1, missed, alarmed)
+    present = (size > 0).sum((1, 2))
+    return ((weight * errors).sum((1, 2)) / present).mean()
+
+
+# %%
+# One of eight pixels pulls harder than one of 256, unless it is sure and wrong
+# -----------------------------------------------------------------------------
+# In an image of 256 pixels seven pixels of an object are right and the eighth moves.
+# To cross entropy it is one of 256, to the overlap one of eight.
+# Its gradient steps where it passes the others in the order of errors. The softmax
+# lets it fade where the pixel is sure and wrong.
+
+import matplotlib.pyplot as plt
+
+margin = torch.linspace(-6, 6, 241, requires_grad=True)
+target = (torch.arange(256) < 8).long().reshape(1, 16, 16)
+sure = (3.0 * (2 * target - 1)).flatten().expand(241, 256)
+second = torch.cat([margin.unsqueeze(1), sure[:, 1:]], dim=1).reshape(241, 1, 1, 16, 16)
+logits = torch.cat([torch.zeros_like(second), second], dim=2)
+
+
+def loss_and_gradient(function):
+    each = torch.vmap(function, (0, None))(logits, target)
+    return each.detach(), torch.autograd.grad(each.sum(), margin, retain_graph=True)[0]
+
+
+loss, gradient = loss_and_gradient(lovasz_softmax)
+_, rival = loss_and_gradient(torch.nn.functional.cross_entropy)
+fig, ax = plt.subplots()
+ax.plot(margin.detach(), loss, label="Lovász-Softmax")
+ax.plot(margin.detach(), gradient, label="its gradient")
+ax.plot(margin.detach(), rival, "--", label="gradient of cross entropy")
+ax.set(xlabel="margin of the eighth pixel", ylabel="loss and gradient")
+ax.set_title("One of eight pixels pulls harder, unless sure and wrong")
+ax.legend()
+print(
+    f"largest pull: {gradient.abs().max():.4f}, cross entropy {rival.abs().max():.4f}"
+)
+
+# %%
+# The usual mistake: to start with it
+# -----------------------------------
+# Four noisy images hold a disc in a disc. A model that knows nothing yet is sure of the
+# background, and no pull is left for the smallest class. Cross entropy goes on pulling.
+# The sum of both starts and ends well.
+
+_ = torch.manual_seed(1)
+cross_entropy = torch.nn.functional.cross_entropy
+row, column = torch.arange(24.0).reshape(24, 1), torch.arange(24.0)
+middle = torch.randint(6, 18, (2, 4, 1, 1))
+distance = (row - middle[0]) ** 2 + (column - middle[1]) ** 2
+classes = (distance <= 36).long() + (distance <= 6).long()
+image = (classes + 0.5 * torch.randn(classes.shape)).unsqueeze(1)
+
+
+def overlaps(loss):
+    model = torch.nn.Conv2d(1, 3, 5, padding=2)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+    for _ in range(80):
+        optimizer.zero_grad()
+        loss(model(image), classes).backward()
+        optimizer.step()
+    marked = model(image).argmax(1)
+    pairs = [(marked == c, classes == c) for c in range(3)]
+    return ", ".join(f"{(a & b).sum() / (a | b).sum():.2f}" for a, b in pairs)
+
+
+print(f"cross entropy:  {overlaps(cross_entropy)}")
+print(f"Lovász-Softmax: {overlaps(lovasz_softmax)}")
+both = overlaps(lambda z, t: cross_entropy(z, t) + lovasz_softmax(z, t))
+print(f"their sum:      {both}")
+
+# %%
+# Another mistake: to count the classes that are not there
+# --------------------------------------------------------
+# The extension charges an absent class with its largest probability, so one pixel gets
+# the whole gradient of that class. Here the third class is in no pixel.
+
+p = torch.tensor([0.9, 0.05, 0.05]).repeat(16, 1)
+p[8:] = torch.tensor([0.05, 0.9, 0.05])
+p[3] = torch.tensor([0.5, 0.1, 0.4])
+logits = p.log().T.reshape(1, 3, 4, 4)
+target = (torch.arange(16) >= 8).long().reshape(1, 4, 4)
+present = lovasz_softmax(logits, target)
+every = (2 * present + p[:, 2].max()) / 3
+print(f"classes present: {present:.3f}, every class: {every:.3f}")
+
+# %%
+# Take it, beside cross entropy, where you are judged by the mean intersection over
+# union. Take Dice for one class against the rest. Sorting costs time: all pixels of
+# each class, at every step. Autograd does the work.
+#
+# With sure logits it is the measure itself:
+
+marked = torch.tensor([[[0, 0, 1, 1], [0, 1, 1, 2]]])
+target = torch.tensor([[[0, 0, 0, 1], [0, 1, 1, 1]]])  # overlaps 3/4 and 3/5
+hard = 1e4 * torch.nn.functional.one_hot(marked).movedim(3, 1).float()
+print(f"{lovasz_softmax(hard, target):.4f} = 1 - (3/4 + 3/5) / 2")
