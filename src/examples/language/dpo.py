@@ -2,7 +2,7 @@ r"""
 DPO
 ===
 
-A pair pulls its two answers apart, and fades once the preferred one is far enough ahead.
+A pair pulls its two answers apart, and fades once the preferred is far enough ahead.
 
 A model rates an answer by how much more likely it makes it than the reference model
 does. With the log-probabilities :math:`\pi` of whole answers under the model and
