@@ -1,0 +1,168 @@
+r"""
+GIoU
+====
+
+Pulls a box towards its target even where they do not overlap and IoU has no gradient.
+
+With the areas of the intersection :math:`I`, of the union :math:`U`, and of the hull
+:math:`C`, the smallest box around both:
+
+.. math::
+
+   \ell = 1 - \text{GIoU}
+   \qquad
+   \text{GIoU} = \frac{I}{U} - \frac{C - U}{C}
+
+The loss is 0 for equal boxes, 1 for boxes side by side that fill their hull, and nears
+2 as boxes move apart.
+
+Source: H. Rezatofighi et al., *Generalized Intersection over Union: A Metric and a Loss
+for Bounding Box Regression*, CVPR 2019, algorithm 2.
+"""
+
+import torch
+
+
+def area(corner, opposite):
+    """Compute the area from x1, y1 to x2, y2; 0 where one of them is the wrong way."""
+    width, height = (opposite - corner).unbind(-1)
+    # One wrong side is enough: the product of two would be positive.
+    return torch.where((width < 0) | (height < 0), 0, width * height)
+
+
+def ratio(part, whole):
+    """Divide, with 0 / 0 = 0."""
+    return part / torch.where(whole > 0, whole, 1)
+
+
+def giou(boxes, target, reduction="mean"):
+    """Generalized IoU loss of boxes, row by row.
+
+    Args:
+        boxes: Tensor of shape (N, 4), or (..., 4): the edges x1, y1, x2, y2 with x1
+            below x2 and y1 below y2, in any unit. A box whose edges are in the wrong
+            order is empty.
+        target: Tensor of the same shape, in the same unit.
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+
+    Returns:
+        A scalar, or a tensor of shape (N,) or (...) with ``"none"``. Without boxes the
+        mean is 0, so that a picture with nothing in it does no harm.
+
+    Raises:
+        ValueError: The shapes differ or do not end in 4, or ``reduction`` is not one of
+            these.
+
+    Where both boxes are empty the IoU is 0, and where their hull is, nothing of it is
+    missing: so two equal points have the loss 1.
+
+    >>> boxes = torch.tensor([[0.0, 0.0, 1.0, 1.0]], requires_grad=True)
+    >>> loss = giou(boxes, torch.tensor([[3.0, 0.0, 4.0, 1.0]]))
+    >>> loss.item()  # no intersection; half of the hull is empty: 1 - 0 / 2 + 2 / 4
+    1.5
+    >>> loss.backward()
+    >>> boxes.grad  # of 2 - U / C: x2 changes U alone, x1 both U and C
+    tensor([[ 0.1250,  0.0000, -0.2500,  0.0000]])
+
+    >>> x = torch.tensor([[0.0, 0.1, 2.0, 3.0]], dtype=torch.float64)
+    >>> y = torch.tensor([[1.0, 1.0, 3.0, 2.5]], dtype=torch.float64)
+    >>> torch.autograd.gradcheck(giou, (x.requires_grad_(), y.requires_grad_()))
+    True
+    """
+    if boxes.shape[-1:] != (4,) or boxes.shape != target.shape:
+        raise ValueError(
+            f"boxes and target must have one shape (N, 4), got "
+            f"{tuple(boxes.shape)} and {tuple(target.shape)}"
+        )
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(
+            f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
+        )
+    larger, smaller = torch.maximum(boxes, target), torch.minimum(boxes, target)
+    intersection = area(larger[..., :2], smaller[..., 2:])
+    hull = area(smaller[..., :2], larger[..., 2:])
+    sizes = [area(box[..., :2], box[..., 2:]) for box in (boxes, target)]
+    union = sum(sizes) - intersection
+    loss = 1 - ratio(intersection, union) + ratio(hull - union, hull)
+    if reduction == "none":
+        return loss
+    return loss.sum() / (max(loss.numel(), 1) if reduction == "mean" else 1)
+
+
+# %%
+# IoU goes silent where boxes part
+# --------------------------------
+# A box of the target's size, 2 by 2, slides away from it.
+# As soon as they part, IoU is 0 wherever the box is; the hull still grows.
+
+import matplotlib.pyplot as plt
+
+
+def iou_loss(boxes, target, overlap=area):
+    larger, smaller = torch.maximum(boxes, target), torch.minimum(boxes, target)
+    intersection = overlap(larger[..., :2], smaller[..., 2:])
+    sizes = [area(box[..., :2], box[..., 2:]) for box in (boxes, target)]
+    return 1 - intersection / (sum(sizes) - intersection)
+
+
+offset = torch.linspace(0, 8, 321, requires_grad=True)
+target = torch.tensor([0.0, 0.0, 2.0, 2.0]).expand(321, 4)
+boxes = target + offset.unsqueeze(1) * torch.tensor([1.0, 0.0, 1.0, 0.0])
+
+loss = giou(boxes, target, reduction="none")
+(gradient,) = torch.autograd.grad(loss.sum(), offset, retain_graph=True)
+(rival,) = torch.autograd.grad(iou_loss(boxes, target).sum(), offset)
+
+fig, ax = plt.subplots()
+ax.plot(offset.detach(), loss.detach(), label="GIoU loss")
+ax.plot(offset.detach(), gradient, label="its gradient")
+ax.plot(offset.detach(), rival, "--", label="gradient of 1 - IoU")
+ax.set(xlabel="offset of the box", ylabel="loss and gradient")
+ax.set_title("Past an offset of 2 only the hull pulls")
+ax.legend(loc="center right")
+
+print(f"at offset 4: GIoU pulls with {gradient[160]:.3f}, IoU with {rival[160]:.3f}")
+
+# %%
+# A box finds its target from afar
+# --------------------------------
+# It first stretches, since that fills the hull, and once they overlap it shrinks.
+
+target = torch.tensor([[6.0, 3.0, 8.0, 5.0]])
+for name, function in {"1 - IoU": iou_loss, "GIoU": giou}.items():
+    box = torch.tensor([[0.0, 0.0, 2.0, 2.0]], requires_grad=True)
+    optimizer = torch.optim.Adam([box], lr=0.05)
+    for step in range(401):
+        if step % 100 == 0:
+            size = area(box[:, :2], box[:, 2:]).item()
+            overlap = 1 - iou_loss(box, target).item()
+            print(f"{name:7} step {step:3}: area {size:5.2f}, IoU {overlap:.2f}")
+        optimizer.zero_grad()
+        function(box, target).mean().backward()
+        optimizer.step()
+
+# %%
+# The usual mistake: two negative sides
+# -------------------------------------
+# The intersection of boxes that are apart in x and in y has two negative sides, and
+# their product is an overlap that is not there.
+
+
+def unchecked(corner, opposite):
+    return (opposite - corner).prod(-1)
+
+
+box, far = torch.tensor([0.0, 0.0, 2.0, 2.0]), torch.tensor([3.0, 3.0, 5.0, 5.0])
+print(f"IoU of boxes apart, unchecked: {1 - iou_loss(box, far, unchecked):.3f}")
+print(f"IoU of boxes apart, here:      {1 - iou_loss(box, far):.3f}")
+
+# %%
+# Take it to regress boxes that may start anywhere.
+# Where one box lies inside the other, the hull is the larger one and GIoU is IoU: it
+# does not matter where inside, and a loss on the distance of centres does better.
+# Mind the format: boxes given as x, y, width, height are taken for edges, silently.
+# Autograd does the work here.
+
+outer = torch.tensor([0.0, 0.0, 4.0, 4.0])
+for inner in ([0.0, 0.0, 1.0, 1.0], [1.5, 1.5, 2.5, 2.5]):
+    print(f"{inner} in {outer.tolist()}: {giou(torch.tensor(inner), outer):.4f}")
