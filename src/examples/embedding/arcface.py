@@ -102,16 +102,16 @@ def arcface(embedding, weight, target, margin=0.5, scale=16.0):
 # %%
 # It pulls where plain softmax has let go, and turns back past pi - margin
 # ------------------------------------------------------------------------
-# Two classes at right angles; a row walks from its own, over the other, far off.
-# Without the margin hardly anything pulls within 30 degrees. With it, a row too far off
-# is pushed the wrong way: its cosine with the margin rises again.
+# A row turns away from its class; the other class stays at right angles to it.
+# Without the margin hardly anything pulls within 60 degrees. With it, a row past
+# 151 degrees is pushed the wrong way: its cosine with the margin rises again.
 
 import matplotlib.pyplot as plt
 
 degrees = torch.linspace(0, 180, 361, dtype=torch.float64, requires_grad=True)
 angle = torch.deg2rad(degrees)
-rows = torch.stack([angle.cos(), angle.sin()], dim=1).unsqueeze(1)
-classes, first = torch.eye(2, dtype=torch.float64), torch.tensor([0])
+rows = torch.stack([angle.cos(), angle.sin(), 0 * angle], dim=1).unsqueeze(1)
+classes, first = torch.eye(3, dtype=torch.float64)[::2], torch.tensor([0])
 over_angles = torch.vmap(arcface, (0, None, None, None))
 
 loss = over_angles(rows, classes, first, 0.5)
@@ -127,9 +127,9 @@ ax.set(xlabel="angle to the true class in degrees", ylabel="loss and gradient")
 ax.set_title("The margin moves the pull half a radian nearer")
 ax.legend()
 
-more = gradient[60] / plain_gradient[60]
-print(f"pull at 30 degrees: {more:.0f} times that without a margin")
-print(f"at 170 degrees: {gradient[340].rad2deg():.1f}")
+for at in (60, 170):
+    pull, without = gradient.rad2deg()[2 * at], plain_gradient.rad2deg()[2 * at]
+    print(f"at {at:3} degrees: pull {pull:5.2f}, without a margin {without:.2f}")
 
 # %%
 # The classes get narrower

@@ -143,12 +143,13 @@ for ax, weight in zip(axes, (0.0, 0.3), strict=True):
     rows = fit(weight)
     within, between = spreads(rows)
     for c in range(5):
-        ax.scatter(*rows[target == c].T, s=6, label=f"class {c}", rasterized=True)
+        ax.scatter(*rows[target == c].T, s=6, label=f"class {c}")
     ax.set(xlabel="first component", ylabel="second component")
     ax.set_title(f"weight {weight}")
     print(f"weight {weight}: within {within:.2f}, between {between:.2f}, ", end="")
     print(f"ratio {within / between:.2f}")
-_ = fig.suptitle("With the center loss each class is a spot")
+fig.subplots_adjust(top=0.83)
+_ = fig.suptitle("The center loss makes classes tight for their distance")
 
 # %%
 # The usual mistake: the center loss alone

@@ -114,6 +114,7 @@ ax.semilogx(scale, losses["two swapped"][0], label="loss, two texts swapped")
 ax.semilogx(scale, losses["two swapped"][1], label="its gradient in the scale's log")
 ax.semilogx(scale, losses["all right"][1], "--", label="that, all pairs right")
 ax.set(xlabel="logit scale", ylabel="loss and gradient")
+ax.set_xticks([1, 3, 10, 30], ["1", "3", "10", "30"])
 ax.set_title("With a wrong pair the gradient turns: be less sure")
 ax.legend()
 

@@ -128,7 +128,7 @@ ax.plot(spread.detach(), gradient, label="its gradient")
 ax.plot(spread.detach(), rival, "--", label="gradient of a hinge on the variance")
 ax.set(xlabel="spread of the batch", ylabel="loss and gradient")
 ax.set_title("Up to a spread of 1 the push is 1, near 0 as well")
-ax.legend(loc="lower right")
+ax.legend(loc="upper right")
 
 print(f"push at a spread of 0.05: {gradient[10]:.3f}, on the variance {rival[10]:.3f}")
 
