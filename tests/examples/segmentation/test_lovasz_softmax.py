@@ -113,8 +113,8 @@ def test_higher_derivatives_and_transforms_work(example):
         logits.unsqueeze(1), target.unsqueeze(1)
     )
     torch.testing.assert_close(per_image.squeeze(1), slope)
-    logits.requires_grad_()
-    assert torch.autograd.gradgradcheck(example.lovasz_softmax, (logits, target))
+    few = logits[:1, :2, :2, :2].clone().requires_grad_(), target[:1, :2, :2] % 2
+    assert torch.autograd.gradgradcheck(example.lovasz_softmax, few)
 
 
 def test_a_large_image_keeps_its_weights_in_float32(example):
