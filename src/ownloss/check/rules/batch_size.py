@@ -128,11 +128,15 @@ def _divides_by_constant(seen: Observation) -> Finding | None:
     rows = {
         math.prod(leaf.value.shape[1:]) for leaf in seen.leaves if leaf in seen.batched
     }
+    numbers = [
+        n for n in (*seen.args, *seen.kwargs.values()) if type(n) in (int, float)
+    ]
+    options = {round(n**power, 9) for n in numbers if n for power in (1, -1)}
     configured = _configured(seen)
     for divisor in _divisors(seen):
         if divisor in configured:
             return _constant(seen, divisor, f"`{configured[divisor]}`")
-        strange = divisor >= 3 and divisor not in sizes | rows
+        strange = divisor >= 3 and divisor not in sizes | rows | options
         if not strange or divisor != int(divisor):
             continue
         if divisor in _divisors(seen, [*range(seen.batch)] * 2):
