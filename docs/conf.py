@@ -23,6 +23,7 @@ html_baseurl = (
 )
 
 extensions = [
+    "benchmarks_table",
     "gallery",
     "kinds",
     "mathml",
@@ -39,6 +40,8 @@ extensions = [
 ]
 exclude_patterns = ["examples/**/*.ipynb", "examples/**/*.py", "examples/**/*.md5"]
 nitpicky = True
+# Types inside the checker, which have no page of their own.
+nitpick_ignore_regex = [("py:class", r"ownloss\.check\..+\.\w+|Figure")]
 suppress_warnings = ["config.cache"]
 
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath"]

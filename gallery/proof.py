@@ -66,6 +66,7 @@ def proofs(example: Example) -> list[Proof]:
     ):
         runner = doctest.DocTestRunner(verbose=False)
         for test in doctest.DocTestFinder().find(module):
-            # A loss may use names of its doctest when it is called again.
+            # A loss may use names of its doctest when it is called again or compiled.
+            test.globs = module.__dict__
             runner.run(test, clear_globs=False)
     return noted

@@ -26,6 +26,7 @@ NOT_PYTHON = {"bibtex", "console", "text", "toml", "yaml"}
 DIRECTIVES = {
     "admonition",
     "autoclass",
+    "benchmarks",
     "autofunction",
     "automodule",
     "example-figure",

@@ -1,0 +1,56 @@
+"""The figures of the last ``nox -s bench``, with the name of the machine.
+
+The figures are no part of the repository: where nobody has measured on the machine
+that builds the site, the page says so.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+FIGURES = Path(__file__).parents[2] / "build" / "benchmarks.json"
+
+
+class Benchmarks(SphinxDirective):
+    """Write the table of time and memory, or say that nothing was measured."""
+
+    def run(self) -> list[nodes.Node]:
+        """Build the table."""
+        self.env.note_dependency(str(FIGURES))
+        self.env.note_reread()
+        if not FIGURES.exists():
+            return self.parse_text_to_nodes(
+                "Nothing was measured on the machine that built this page: "
+                "`nox -s bench docs` measures, and fills a table in here."
+            )
+        measured = json.loads(FIGURES.read_text(encoding="utf-8"))
+        machine = ", ".join(f"{k} {v}" for k, v in measured["machine"].items())
+        titles = ["loss", "beside", "time, small", "time, large", "memory, large"]
+        group = nodes.tgroup("", cols=len(titles))
+        group += [nodes.colspec(colwidth=1) for _ in titles]
+        group += nodes.thead("", _row(titles))
+        body = nodes.tbody()
+        for row in measured["rows"]:
+            memory = f"{row['memory']:.1f} times less" if "memory" in row else ""
+            times = [f"{row[size]:.2f}" for size in ("small", "large")]
+            body += _row([row["name"], row["rival"], *times, memory])
+        group += body
+        table = nodes.table("", group, classes=["support-matrix"])
+        return [nodes.paragraph("", f"Measured on: {machine}."), table]
+
+
+def _row(cells: list[str]) -> nodes.row:
+    row = nodes.row()
+    for cell in cells:
+        row += nodes.entry("", nodes.paragraph("", cell))
+    return row
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the directive with Sphinx."""
+    app.add_directive("benchmarks", Benchmarks)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
