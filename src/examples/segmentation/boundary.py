@@ -50,10 +50,6 @@ class SignedDistance(torch.autograd.Function):
         ctx.mark_non_differentiable(output)
 
     @staticmethod
-    def backward(ctx, grad_output):
-        return None
-
-    @staticmethod
     def vmap(info, in_dims, target):
         return SignedDistance.apply(target.movedim(in_dims[0], 0)), 0
 

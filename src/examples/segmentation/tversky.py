@@ -16,6 +16,8 @@ false alarms and :math:`FN = \sum (1 - p) \, t` what is missed:
    \qquad
    D = TP + \alpha \, FP + \beta \, FN + s
 
+.. math::
+
    \frac{\partial \ell}{\partial p_i} = \begin{cases}
    -\left(1 - (1 - \beta) \, T\right) / D & t_i = 1 \\
    \alpha \, T / D & t_i = 0

@@ -10,13 +10,13 @@ one is :math:`\Phi(s)`. With the margin :math:`m`, the score towards the true an
 .. math::
 
    m = (2 t - 1) s \qquad \ell = -\log \Phi(m) \qquad
-   \frac{\partial \ell}{\partial m} = -\lambda(m)
-   = -\frac{\varphi(m)}{\Phi(m)}
-   = -\frac{\sqrt{2 / \pi}}{\operatorname{erfcx}(-m / \sqrt{2})} \qquad
-   \frac{\partial^2 \ell}{\partial m^2} = \lambda (m + \lambda)
+   \frac{\partial \ell}{\partial m} = -\lambda \qquad
+   \frac{\partial^2 \ell}{\partial m^2} = \lambda (m + \lambda) \qquad
+   \lambda = \frac{\varphi(m)}{\Phi(m)}
 
-:math:`\lambda` is the inverse Mills ratio. Its backward is written by hand: torch's own
-derivative of :func:`torch.special.log_ndtr` subtracts two large numbers in the tail.
+:math:`\lambda` is the inverse Mills ratio, and ``erfcx`` gives it without a quotient
+of two tiny numbers. Its backward is written by hand: torch's own derivative of
+:func:`torch.special.log_ndtr` subtracts two large numbers in the tail.
 
 Source: C. I. Bliss, *The Calculation of the Dosage-Mortality Curve*, Annals of Applied
 Biology 22 (1935), 134-167.
@@ -125,7 +125,6 @@ fig, ax = plt.subplots()
 ax.plot(margin.detach(), loss.detach(), label="probit")
 ax.plot(margin.detach(), gradient, label="its gradient")
 ax.plot(margin.detach(), rival, "--", label="gradient of the logistic loss")
-ax.set_ylim(-7, 7)
 ax.set(xlabel="margin in standard deviations", ylabel="loss and gradient", ylim=(-7, 7))
 ax.set_title("The wronger the answer, the harder the probit pulls")
 ax.legend(loc="lower right")
