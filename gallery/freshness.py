@@ -2,7 +2,8 @@
 
 Sphinx-Gallery runs an example again when the example's own text changes. The style,
 this package, ``ownloss`` and the pinned versions change what an example shows, too:
-when one of them does, the pages written last time are thrown away.
+when one of them does, the pages written last time are thrown away. So is the page of
+an example that was removed or renamed.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ logger = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[1]
 DEPENDED_ON = ("gallery/*.py", "gallery/*.mplstyle", "constraints.txt")
 FINGERPRINT = ".depended-on"
+WRITTEN_BESIDE = {"index", "sg_execution_times"}
 
 
 def fingerprint(root: Path = ROOT) -> str:
@@ -37,12 +39,17 @@ def fingerprint(root: Path = ROOT) -> str:
 
 
 def forget_stale_pages(app: Sphinx) -> None:
-    """Throw the written pages away where they show an older style or version.
+    """Throw away the pages of examples that are gone, or of an older style.
 
     Args:
         app: The Sphinx application, before Sphinx-Gallery has run.
     """
     written = Path(app.srcdir) / app.config.sphinx_gallery_conf["gallery_dirs"]
+    scripts = Path(app.srcdir, app.config.sphinx_gallery_conf["examples_dirs"])
+    for page in written.glob("*/*.rst"):
+        gone = not (scripts / page.parent.name / f"{page.stem}.py").exists()
+        if gone and page.stem not in WRITTEN_BESIDE:
+            page.unlink()
     mark = written / FINGERPRINT
     now = fingerprint()
     if mark.exists() and mark.read_text() == now:

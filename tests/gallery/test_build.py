@@ -93,6 +93,13 @@ def test_a_change_of_the_style_runs_every_example_again(site):
     assert "#005ea7" in svg.read_text()
 
 
+def test_the_page_of_a_removed_example_goes_with_it(site):
+    (site.topic / "other.py").write_text(SCRIPT.replace("Square", "Others"))
+    assert "exit 0" in site.build()
+    (site.topic / "other.py").unlink()
+    assert "exit 0" in site.build()
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [

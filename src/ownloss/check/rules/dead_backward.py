@@ -130,7 +130,9 @@ def _called_directly(seen: Observation) -> str:
             first = frame.f_code.co_varnames[:1]
             ctx = frame.f_locals.get(first[0]) if first else None
             new_style = cls.setup_context is not Function.setup_context
-            if (not isinstance(ctx, BackwardCFunction) and not new_style) or new_style:
+            caller = frame.f_back.f_globals.get("__name__", "") if frame.f_back else ""
+            by_apply = caller.startswith("torch.")
+            if not (by_apply if new_style else isinstance(ctx, BackwardCFunction)):
                 direct.append(cls)
 
     before = sys.getprofile()
