@@ -29,8 +29,7 @@ def gradient_penalty(critic, real, fake, eps):
     """Mean squared distance between the critic's gradient norm and 1.
 
     Where the critic is flat the norm has a corner; its gradient there is taken as 0.
-    ``torch.func.grad`` works, and ``vmap`` of it; ``vmap`` alone and ``torch.compile``
-    raise.
+    ``vmap`` of ``torch.func.grad`` works, ``vmap`` alone and ``torch.compile`` raise.
 
     Args:
         critic: Callable from samples of shape (N, ...) to one score a sample, of shape
