@@ -1,0 +1,190 @@
+r"""
+Entropic transport
+==================
+
+The gradient with respect to the cost is the transport plan itself, without unrolling.
+
+The plan :math:`P` moves weights :math:`a` to weights :math:`b`, cheaply and blurred:
+
+.. math::
+
+   \ell = \min_{P 1 = a, \, P^\top 1 = b} \;
+   \sum_{ij} P_{ij} \left( C_{ij} + \epsilon \log \frac{P_{ij}}{a_i b_j} \right)
+   = \sum_i a_i f_i + \sum_j b_j g_j
+
+.. math::
+
+   \frac{\partial \ell}{\partial C_{ij}} = P_{ij}
+   = a_i b_j \, e^{(f_i + g_j - C_{ij}) / \epsilon}
+   \qquad \frac{\partial \ell}{\partial (a_i, b_j)} = (f_i, g_j)
+
+Sinkhorn's iteration finds :math:`f` and :math:`g`. At the minimum a change of the plan
+does not count, so backward needs the end of the iteration and none of its steps.
+
+Source: M. Cuturi, *Sinkhorn Distances*, NeurIPS 2013; with this entropy, J. Feydy et
+al., *Interpolating between Optimal Transport and MMD*, AISTATS 2019, section 3.
+"""
+
+import torch
+
+
+class EntropicOT(torch.autograd.Function):
+    """Value, plan and potentials. Call :func:`entropic_ot`, which checks."""
+
+    @staticmethod
+    def forward(cost, a, b, reg):
+        if min(a.min(), b.min()) < 0:
+            raise ValueError(f"a and b must not be negative, got {a} and {b}")
+        kernel = -cost / reg
+        log_a, log_b = a.log().unsqueeze(-1), b.log().unsqueeze(-2)
+        tolerance = 2 * torch.finfo(cost.dtype).eps * (1 + kernel.abs().max())
+        v = torch.zeros_like(log_b)
+        for _ in range(10_000):
+            u = -(kernel + (v + log_b)).logsumexp(-1, keepdim=True)
+            before, v = v, -(kernel + (u + log_a)).logsumexp(-2, keepdim=True)
+            off = (b * (v - before).squeeze(-2).abs()).sum(-1).max()
+            if not off > tolerance:
+                break
+        else:
+            raise RuntimeError(f"after 10000 steps {off:.0e} off; raise reg from {reg}")
+        plan = (kernel + (u + log_a) + (v + log_b)).exp()
+        f, g = reg * u.squeeze(-1), reg * v.squeeze(-2)
+        return (a * f).sum(-1) + (b * g).sum(-1), plan, f, g
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*output[1:])
+
+    @staticmethod
+    def backward(ctx, grad_output, *second):
+        if any(gradient is not None for gradient in second):
+            raise NotImplementedError("entropic_ot has no second derivative")
+        if grad_output is None:
+            return (None,) * 4
+        plan, f, g = ctx.saved_tensors
+        upstream = grad_output.unsqueeze(-1)
+        return upstream.unsqueeze(-1) * plan, upstream * f, upstream * g, None
+
+    @staticmethod
+    def vmap(info, in_dims, cost, a, b, reg):
+        mapped = [
+            x.expand(info.batch_size, *x.shape) if d is None else x.movedim(d, 0)
+            for x, d in zip((cost, a, b), in_dims, strict=False)
+        ]
+        return EntropicOT.apply(*mapped, reg), (0, 0, 0, 0)
+
+
+def entropic_ot(cost, a, b, reg):
+    """Cost of the best plan, plus ``reg`` times its divergence from a times b.
+
+    Args:
+        cost: Tensor of shape (..., N, M), what a unit of weight pays from i to j.
+        a: Weights of the sources, (..., N), not negative; divided by their sum.
+        b: Weights of the targets, (..., M), likewise.
+        reg: How blurred the plan is; positive, in the unit of the cost.
+
+    Returns:
+        A tensor of shape (...), a scalar for one problem; differentiable once.
+
+    Raises:
+        ValueError: Shapes do not fit, a weight is negative or ``reg`` not positive.
+        RuntimeError: 10 000 steps do not converge to the precision of the dtype.
+
+    >>> cost = torch.tensor([[0.0, 1.0], [1.0, 0.0]], dtype=torch.float64)
+    >>> half = torch.tensor([0.5, 0.5], dtype=torch.float64)
+    >>> reg = 1 / torch.tensor(3.0).log().item()  # exp(-1 / reg) is 1/3
+    >>> loss = entropic_ot(cost.requires_grad_(), half, half, reg)
+    >>> print(f"{loss.item():.4f}")  # reg * log(3/2)
+    0.3691
+    >>> loss.backward()
+    >>> cost.grad  # three times as much stays as moves
+    tensor([[0.3750, 0.1250],
+            [0.1250, 0.3750]], dtype=torch.float64)
+
+    >>> a, b = (torch.tensor(w).double().requires_grad_() for w in ([0.3, 0.7], [2, 1]))
+    >>> torch.autograd.gradcheck(entropic_ot, (cost, a, b, 0.5))
+    True
+    """
+    fits = a.shape == cost.shape[:-1] and b.shape == cost.shape[:-2] + cost.shape[-1:]
+    if cost.ndim < 2 or not fits or 0 in cost.shape:
+        got = ", ".join(str(tuple(x.shape)) for x in (cost, a, b))
+        raise ValueError(
+            f"expected cost (..., N, M), a (..., N), b (..., M), got {got}"
+        )
+    if not reg > 0:
+        raise ValueError(f"reg must be positive, got {reg}")
+    a, b = (weight / weight.sum(-1, keepdim=True) for weight in (a, b))
+    return EntropicOT.apply(cost, a, b, reg)[0]
+
+
+# %%
+# The gradient is a row of shares, the sharper the smaller reg
+# ------------------------------------------------------------
+# Where the weight in the middle of 41 places goes. Without the entropy it would stay,
+# and the costs beside it would have no gradient.
+
+import matplotlib.pyplot as plt
+
+place = torch.linspace(0, 1, 41, dtype=torch.float64)
+cost = (place.unsqueeze(1) - place).square().requires_grad_()
+even = torch.full_like(place, 1 / 41)
+
+fig, ax = plt.subplots()
+for reg, style in ((0.1, "-"), (0.01, "--"), (0.001, ":")):
+    (plan,) = torch.autograd.grad(entropic_ot(cost, even, even, reg), cost)
+    torch.testing.assert_close(plan.sum(1), even)
+    ax.plot(place, plan[20] / even[20], "C1" + style, label=f"reg = {reg}")
+ax.set(xlabel="place that the weight goes to", ylabel="gradient, share of the weight")
+ax.set_title("The smaller reg is, the fewer places share the weight")
+ax.legend()
+
+# %%
+# Nothing is kept of the steps
+# ----------------------------
+# Autograd through 100 steps keeps tensors of each, and finds the same gradient.
+
+
+def unrolled(cost, a, b, reg):
+    g = torch.zeros_like(b)
+    for _ in range(100):
+        f = -reg * ((g - cost) / reg + b.log()).logsumexp(1)
+        g = -reg * ((f - cost.T) / reg + a.log()).logsumexp(1)
+    return a @ f + b @ g
+
+
+def kept_and_gradient(loss):
+    sizes, hooks = [], torch.autograd.graph.saved_tensors_hooks
+    with hooks(lambda x: sizes.append(x.nbytes) or x, lambda x: x):
+        value = loss(cost, even, even, 0.1)
+    return sum(sizes), *torch.autograd.grad(value, cost)
+
+
+(little, ours), (much, right) = map(kept_and_gradient, (entropic_ot, unrolled))
+torch.testing.assert_close(ours, right)
+print(f"unrolled keeps {much / little:.0f} times as much")
+
+# %%
+# The usual mistake: a fit that shrinks
+# -------------------------------------
+# The plan is blurred, so points that are moved to others end up too close together.
+# Taking off half the loss of the moved points to themselves undoes that.
+
+
+def fit(loss):
+    x = 0.5 + 0.1 * (place - 0.5)
+    for _ in range(30):
+        x = x - 20 * torch.func.grad(loss)(x, place)
+    return x.std() / place.std()
+
+
+def blurred(x, y):
+    return entropic_ot((x.unsqueeze(1) - y).square(), even, even, 0.1)
+
+
+print(f"blurred:    {fit(blurred):.2f} of the spread of the target")
+print(f"divergence: {fit(lambda x, y: blurred(x, y) - blurred(x, x) / 2):.2f}")
+
+# %%
+# Take it to compare clouds of points or histograms. A smaller reg takes more steps and
+# asks for float64. Take ``assignment`` where each thing is matched with one other.
