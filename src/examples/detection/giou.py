@@ -23,11 +23,9 @@ for Bounding Box Regression*, CVPR 2019, algorithm 2.
 import torch
 
 
-def area(corner, opposite):
-    """Compute the area from x1, y1 to x2, y2; 0 where one of them is the wrong way."""
-    width, height = (opposite - corner).unbind(-1)
-    # One wrong side is enough: the product of two would be positive.
-    return torch.where((width < 0) | (height < 0), 0, width * height)
+def area(x1, y1, x2, y2):
+    """Compute the area of boxes; 0 where edges are in the wrong order."""
+    return torch.relu(x2 - x1) * torch.relu(y2 - y1)
 
 
 def ratio(part, whole):
@@ -54,7 +52,8 @@ def giou(boxes, target, reduction="mean"):
             these.
 
     Where both boxes are empty the IoU is 0, and where their hull is, nothing of it is
-    missing: so two equal points have the loss 1.
+    missing: so two equal points have the loss 1. An empty box inside its target gets no
+    gradient.
 
     >>> boxes = torch.tensor([[0.0, 0.0, 1.0, 1.0]], requires_grad=True)
     >>> loss = giou(boxes, torch.tensor([[3.0, 0.0, 4.0, 1.0]]))
@@ -78,11 +77,13 @@ def giou(boxes, target, reduction="mean"):
         raise ValueError(
             f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
         )
-    larger, smaller = torch.maximum(boxes, target), torch.minimum(boxes, target)
-    intersection = area(larger[..., :2], smaller[..., 2:])
-    hull = area(smaller[..., :2], larger[..., 2:])
-    sizes = [area(box[..., :2], box[..., 2:]) for box in (boxes, target)]
-    union = sum(sizes) - intersection
+    ours, theirs = boxes.unbind(-1), target.unbind(-1)
+    larger, smaller = (
+        list(map(pick, ours, theirs)) for pick in (torch.maximum, torch.minimum)
+    )
+    intersection = area(*larger[:2], *smaller[2:])
+    hull = area(*smaller[:2], *larger[2:])
+    union = area(*ours) + area(*theirs) - intersection
     loss = 1 - ratio(intersection, union) + ratio(hull - union, hull)
     if reduction == "none":
         return loss
@@ -99,10 +100,10 @@ import matplotlib.pyplot as plt
 
 
 def iou_loss(boxes, target, overlap=area):
-    larger, smaller = torch.maximum(boxes, target), torch.minimum(boxes, target)
-    intersection = overlap(larger[..., :2], smaller[..., 2:])
-    sizes = [area(box[..., :2], box[..., 2:]) for box in (boxes, target)]
-    return 1 - intersection / (sum(sizes) - intersection)
+    ours, theirs = boxes.unbind(-1), target.unbind(-1)
+    corner = map(torch.maximum, ours[:2], theirs[:2])
+    intersection = overlap(*corner, *map(torch.minimum, ours[2:], theirs[2:]))
+    return 1 - intersection / (area(*ours) + area(*theirs) - intersection)
 
 
 offset = torch.linspace(0, 8, 321, requires_grad=True)
@@ -134,7 +135,7 @@ for name, function in {"1 - IoU": iou_loss, "GIoU": giou}.items():
     optimizer = torch.optim.Adam([box], lr=0.05)
     for step in range(401):
         if step % 100 == 0:
-            size = area(box[:, :2], box[:, 2:]).item()
+            size = area(*box[0]).item()
             overlap = 1 - iou_loss(box, target).item()
             print(f"{name:7} step {step:3}: area {size:5.2f}, IoU {overlap:.2f}")
         optimizer.zero_grad()
@@ -148,8 +149,8 @@ for name, function in {"1 - IoU": iou_loss, "GIoU": giou}.items():
 # their product is an overlap that is not there.
 
 
-def unchecked(corner, opposite):
-    return (opposite - corner).prod(-1)
+def unchecked(x1, y1, x2, y2):
+    return (x2 - x1) * (y2 - y1)
 
 
 box, far = torch.tensor([0.0, 0.0, 2.0, 2.0]), torch.tensor([3.0, 3.0, 5.0, 5.0])

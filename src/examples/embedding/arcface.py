@@ -15,7 +15,8 @@ With the angle :math:`\theta_j` between a row and the vector of class j, the mar
    = s \left( \cos \theta_y \cos m - \sin \theta_y \sin m \right)
 
 The sine is the length of what is left of the unit row without its part along the class,
-so that no arc cosine is needed, whose slope is infinite at 1 and -1.
+so that no arc cosine is needed, whose slope is infinite at 1 and -1. Where nothing is
+left, torch takes 0 for the slope of the length.
 
 Source: J. Deng, J. Guo, N. Xue and S. Zafeiriou, *ArcFace: Additive Angular Margin Loss
 for Deep Face Recognition*, CVPR 2019, equation 3.
@@ -26,18 +27,10 @@ import math
 import torch
 
 
-def length(rows):
-    """Compute the length of each row, with the gradient 0 for a row of zeros."""
-    square = (rows**2).sum(1, keepdim=True)
-    # The slope of the root is infinite at 0, and infinity times 0 is NaN.
-    some = square > 0
-    return torch.where(some, torch.where(some, square, 1).sqrt(), 0)
-
-
 def unit(rows):
     """Divide each row by its length; a row of zeros stays as it is."""
-    norm = length(rows)
-    return rows / torch.where(norm > 0, norm, 1)
+    length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
+    return rows / torch.where(length > 0, length, 1)
 
 
 def arcface(embedding, weight, target, margin=0.5, scale=16.0):
@@ -93,7 +86,8 @@ def arcface(embedding, weight, target, margin=0.5, scale=16.0):
     cosine = rows @ classes.T
     own = target.unsqueeze(1)
     own_cosine = cosine.gather(1, own)
-    own_sine = length(rows - own_cosine * classes.index_select(0, target))
+    across = rows - own_cosine * classes.index_select(0, target)
+    own_sine = torch.linalg.vector_norm(across, dim=1, keepdim=True)
     with_margin = own_cosine * math.cos(margin) - own_sine * math.sin(margin)
     logits = scale * cosine.scatter(1, own, with_margin)
     return torch.nn.functional.cross_entropy(logits, target)

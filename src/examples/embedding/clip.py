@@ -9,13 +9,16 @@ scale :math:`\lambda` and the softmax of rows :math:`R` and of columns :math:`C`
 
 .. math::
 
-   \ell = -\frac{1}{2N} \sum_i \left( \log R_{ii} + \log C_{ii} \right)
+   R = \text{softmax}_j(\lambda s_{ij})
    \qquad
-   R = \text{softmax}_j(\lambda s_{ij}), \;
    C = \text{softmax}_i(\lambda s_{ij})
    \qquad
+   \ell = -\frac{1}{2N} \sum_i \left( \log R_{ii} + \log C_{ii} \right)
+
+.. math::
+
    \frac{\partial \ell}{\partial \lambda} =
-   \sum_{ij} s_{ij} \frac{R_{ij} + C_{ij} - 2 [i = j]}{2N}
+   \frac{1}{2N} \sum_{ij} s_{ij} \left( R_{ij} + C_{ij} - 2 [i = j] \right)
 
 Source: A. Radford et al., *Learning Transferable Visual Models From Natural Language
 Supervision*, ICML 2021, figure 3 and section 2.5.
@@ -26,8 +29,8 @@ import torch
 
 def unit(rows):
     """Divide each row by its length; a row of zeros stays as it is."""
-    square = (rows**2).sum(1, keepdim=True)
-    return rows / torch.where(square > 0, square, 1).sqrt()
+    length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
+    return rows / torch.where(length > 0, length, 1)
 
 
 def clip(image, text, logit_scale):

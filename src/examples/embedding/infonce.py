@@ -25,8 +25,8 @@ import torch
 
 def unit(rows):
     """Divide each row by its length; a row of zeros stays as it is."""
-    square = (rows**2).sum(1, keepdim=True)
-    return rows / torch.where(square > 0, square, 1).sqrt()
+    length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
+    return rows / torch.where(length > 0, length, 1)
 
 
 def infonce(query, positive, temperature=0.1):

@@ -13,7 +13,8 @@ With the Euclidean distance :math:`d` of two rows:
    \frac{\partial \ell}{\partial n} = \frac{a - n}{d(a, n)}
    \quad \text{where } \ell > 0
 
-A distance has no slope where two rows coincide: its gradient there is 0 here.
+A distance has no slope where two rows coincide: its gradient there is 0 here, and a
+second derivative does not exist.
 torch's own adds 1e-6 to each component of the difference instead, so that its
 distance is never exact and two equal rows are 1e-6 times the root of D apart.
 
@@ -24,14 +25,6 @@ Re-Identification*, 2017.
 """
 
 import torch
-
-
-def distance(first, second):
-    """Compute the Euclidean distance of rows, with the gradient 0 where they meet."""
-    square = ((first - second) ** 2).sum(-1)
-    # The slope of the root is infinite at 0, and infinity times 0 is NaN.
-    apart = square > 0
-    return torch.where(apart, torch.where(apart, square, 1).sqrt(), 0)
 
 
 def triplet(anchor, positive, negative, margin=1.0, reduction="mean"):
@@ -81,8 +74,10 @@ def triplet(anchor, positive, negative, margin=1.0, reduction="mean"):
         raise ValueError(
             f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
         )
-    gap = distance(anchor, positive) - distance(anchor, negative)
-    loss = torch.relu(gap + margin)
+    # The norm's gradient at 0 is 0; that of a root of squares would be NaN.
+    near = torch.linalg.vector_norm(anchor - positive, dim=-1)
+    far = torch.linalg.vector_norm(anchor - negative, dim=-1)
+    loss = torch.relu(near - far + margin)
     return loss if reduction == "none" else getattr(loss, reduction)()
 
 

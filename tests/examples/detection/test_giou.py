@@ -113,10 +113,12 @@ def test_empty_boxes_are_finite(example, empty, other, order):
         assert all(gradient.isfinite().all() for gradient in gradients)
 
 
-def test_a_box_without_a_width_grows_into_its_target(example):
-    boxes = torch.tensor([[1.0, 1.0, 1.0, 3.0]], requires_grad=True)
-    example.giou(boxes, torch.tensor([[0.0, 0.0, 4.0, 4.0]])).backward()
-    assert boxes.grad[0, 0] > 0 > boxes.grad[0, 2]
+def test_an_empty_box_is_drawn_to_its_target_from_outside_alone(example):
+    boxes = torch.tensor([[1.0, 1.0, 1.0, 3.0], [-1.0, 1.0, -1.0, 3.0]])
+    boxes.requires_grad_()
+    example.giou(boxes, torch.tensor([[0.0, 0.0, 4.0, 4.0]]).expand(2, 4)).backward()
+    assert not boxes.grad[0].any()
+    assert boxes.grad[1, 0] < 0
 
 
 def test_no_boxes_are_0_on_the_graph(example):

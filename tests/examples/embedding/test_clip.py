@@ -48,16 +48,13 @@ def test_second_derivatives_are_right(example):
     assert torch.autograd.gradgradcheck(example.clip, (*pairs(3), scale))
 
 
-@pytest.mark.parametrize("order", [1, 2])
-def test_a_row_of_zeros_gets_a_modest_gradient(example, order):
+def test_a_row_of_zeros_gets_a_modest_gradient(example):
     image, text = pairs()
     with torch.no_grad():
         text[2] = 0
-    gradient = example.clip(image, text, 10.0)
-    for _ in range(order):
-        (gradient,) = torch.autograd.grad(gradient.sum(), text, create_graph=True)
-        assert gradient.isfinite().all()
-    assert gradient[2].abs().max() < 1e3
+    example.clip(image, text, 10.0).backward()
+    assert text.grad.isfinite().all()
+    assert 0 < text.grad[2].abs().max() < 1e3
 
 
 def test_one_pair_alone_costs_nothing(example):

@@ -50,16 +50,13 @@ def test_derivatives_are_right(example):
     assert torch.autograd.gradgradcheck(example.infonce, pairs(3))
 
 
-@pytest.mark.parametrize("order", [1, 2])
-def test_a_row_of_zeros_gets_a_modest_gradient(example, order):
+def test_a_row_of_zeros_gets_a_modest_gradient(example):
     query, positive = pairs()
     with torch.no_grad():
         query[2] = 0
-    gradient = example.infonce(query, positive)
-    for _ in range(order):
-        (gradient,) = torch.autograd.grad(gradient.sum(), query, create_graph=True)
-        assert gradient.isfinite().all()
-    assert gradient[2].abs().max() < 1e3
+    example.infonce(query, positive).backward()
+    assert query.grad.isfinite().all()
+    assert 0 < query.grad[2].abs().max() < 1e3
 
 
 def test_one_pair_alone_costs_nothing(example):

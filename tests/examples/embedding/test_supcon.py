@@ -80,16 +80,13 @@ def test_without_any_positive_it_is_0_on_the_graph(example, n):
     assert not gradient.any()
 
 
-@pytest.mark.parametrize("order", [1, 2])
-def test_a_row_of_zeros_gets_a_modest_gradient(example, order):
+def test_a_row_of_zeros_gets_a_modest_gradient(example):
     embedding = rows()
     with torch.no_grad():
         embedding[2] = 0
-    gradient = example.supcon(embedding, TARGET)
-    for _ in range(order):
-        (gradient,) = torch.autograd.grad(gradient.sum(), embedding, create_graph=True)
-        assert gradient.isfinite().all()
-    assert gradient[2].abs().max() < 1e3
+    example.supcon(embedding, TARGET).backward()
+    assert embedding.grad.isfinite().all()
+    assert 0 < embedding.grad[2].abs().max() < 1e3
 
 
 def test_float32_stays_float32_and_finite_at_a_low_temperature(example):

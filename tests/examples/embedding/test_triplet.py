@@ -48,16 +48,15 @@ def test_gradient_is_torchs_without_its_eps(example, reduction, dtype):
     )
 
 
-@pytest.mark.parametrize("order", [1, 2])
-def test_rows_that_coincide_have_no_nan(example, order):
+def test_rows_that_coincide_have_no_nan(example):
     anchor = torch.zeros(2, 3, dtype=DOUBLE, requires_grad=True)
+    positive = torch.zeros(2, 3, dtype=DOUBLE, requires_grad=True)
     negative = torch.tensor([[0.0, 0.0, 0.0], [0.5, 0.0, 0.0]], dtype=DOUBLE)
-    gradient = example.triplet(anchor, anchor.clone(), negative)
-    assert gradient.item() == (1.0 + 0.5) / 2
-    for _ in range(order):
-        (gradient,) = torch.autograd.grad(gradient.sum(), anchor, create_graph=True)
-        assert gradient.isfinite().all()
-        assert gradient[0].tolist() == [0.0, 0.0, 0.0]
+    loss = example.triplet(anchor, positive, negative)
+    loss.backward()
+    assert loss.item() == (1.0 + 0.5) / 2
+    assert not positive.grad.any()
+    assert anchor.grad.tolist() == [[0.0, 0.0, 0.0], [0.5, 0.0, 0.0]]
 
 
 def test_beyond_the_margin_nothing_pulls(example):
