@@ -51,7 +51,7 @@ def arcface(embedding, weight, target, margin=0.5, scale=16.0):
     Raises:
         ValueError: The shapes do not fit, or ``margin`` or ``scale`` is not one of
             these.
-        RuntimeError: A class is out of range.
+        IndexError: A class is out of range.
 
     The formula is taken as it is: where the angle and the margin together exceed pi,
     their cosine rises again. There is no "easy margin", which leaves it out there.
@@ -83,12 +83,12 @@ def arcface(embedding, weight, target, margin=0.5, scale=16.0):
     if not scale > 0:
         raise ValueError(f"scale must be positive, got {scale}")
     rows, classes = unit(embedding), unit(weight)
-    cosine = rows @ classes.T
-    own = target.unsqueeze(1)
-    own_cosine = cosine.gather(1, own)
-    across = rows - own_cosine * classes.index_select(0, target)
+    own, own_class = target.unsqueeze(1), classes.index_select(0, target)
+    own_cosine = (rows * own_class).sum(1, keepdim=True)
+    across = rows - own_cosine * own_class
     own_sine = torch.linalg.vector_norm(across, dim=1, keepdim=True)
     with_margin = own_cosine * math.cos(margin) - own_sine * math.sin(margin)
+    cosine = (rows @ classes.T).to(rows.dtype)  # autocast multiplies in half precision
     logits = scale * cosine.scatter(1, own, with_margin)
     return torch.nn.functional.cross_entropy(logits, target)
 

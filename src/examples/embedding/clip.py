@@ -21,7 +21,7 @@ scale :math:`\lambda` and the softmax of rows :math:`R` and of columns :math:`C`
    \frac{1}{2N} \sum_{ij} s_{ij} \left( R_{ij} + C_{ij} - 2 [i = j] \right)
 
 Source: A. Radford et al., *Learning Transferable Visual Models From Natural Language
-Supervision*, ICML 2021, figure 3 and section 2.5.
+Supervision*, ICML 2021, figure 3.
 """
 
 import torch

@@ -69,7 +69,8 @@ def supcon(embedding, target, temperature=0.1):
     if not temperature > 0:
         raise ValueError(f"temperature must be positive, got {temperature}")
     rows = unit(embedding)
-    logits = rows @ rows.T / temperature
+    # autocast multiplies in half precision
+    logits = (rows @ rows.T).to(rows.dtype) / temperature
     itself = torch.eye(len(rows), dtype=torch.bool, device=rows.device)
     log_p = logits.masked_fill(itself, -torch.inf).log_softmax(1)
     positive = (target.unsqueeze(1) == target) & ~itself

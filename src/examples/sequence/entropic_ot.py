@@ -47,7 +47,7 @@ class EntropicOT(torch.autograd.Function):
                 break
         else:
             raise RuntimeError(f"after 10000 steps {off:.0e} off; raise reg from {reg}")
-        plan = (kernel + (u + log_a) + (v + log_b)).exp()
+        plan = kernel.add_(u + log_a).add_(v + log_b).exp_()
         f, g = reg * u.squeeze(-1), reg * v.squeeze(-2)
         return (a * f).sum(-1) + (b * g).sum(-1), plan, f, g
 

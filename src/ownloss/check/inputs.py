@@ -102,9 +102,9 @@ def domain_of(value: Tensor) -> Domain:
     if (v.abs() == 1).all() and v.numel() > 1:
         return Domain.SIGNS
     full = value.detach().double()
-    if full.dim() == 1 and full.numel() > 1 and (full >= 0).all():
-        if (full.sum() - 1).abs() < 1e-6:
-            return Domain.SIMPLEX  # the weights of one distribution
+    weights = full.dim() == 1 and full.numel() > 1 and (full >= 0).all()
+    if weights and (full.sum() - 1).abs() < 1e-6:
+        return Domain.SIMPLEX  # of one distribution
     if full.dim() > 1 and torch.isfinite(full).all():
         dims = {_class_dim(full), -1}
         for dim in dims:

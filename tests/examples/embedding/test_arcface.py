@@ -108,6 +108,15 @@ def test_memory_layout_and_vmap_do_not_matter(example):
     torch.testing.assert_close(losses.mean(), expected)
 
 
+def test_under_autocast_the_margin_stays_exact(example):
+    rows, weight = inputs(torch.float32)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = example.arcface(3 * weight, weight, torch.arange(4), scale=1.0)
+    expected = example.arcface(3 * weight, weight, torch.arange(4), scale=1.0)
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(loss, expected, rtol=1e-2, atol=0)
+
+
 @pytest.mark.parametrize(
     ("shapes", "message"),
     [
@@ -127,7 +136,7 @@ def test_shapes_that_do_not_fit_are_refused(example, shapes, message):
 @pytest.mark.parametrize("label", [-1, -100, 4])
 def test_a_class_out_of_range_is_refused(example, label):
     rows, weight = inputs()
-    with pytest.raises(RuntimeError, match="out of bounds"):
+    with pytest.raises(IndexError, match="out of range"):
         example.arcface(rows, weight, torch.full((5,), label))
 
 

@@ -98,6 +98,16 @@ def test_float32_stays_float32_and_finite_at_a_low_temperature(example):
     assert embedding.grad.isfinite().all()
 
 
+def test_under_autocast_it_is_still_float32(example):
+    embedding = rows(torch.float32)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = example.supcon(embedding, TARGET, 1.0)
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(
+        loss, example.supcon(embedding, TARGET, 1.0), rtol=1e-2, atol=0
+    )
+
+
 def test_memory_layout_and_vmap_do_not_matter(example):
     embedding = rows().detach()
     expected = example.supcon(embedding, TARGET)

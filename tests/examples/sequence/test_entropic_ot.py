@@ -96,7 +96,8 @@ def test_batches_loops_and_vmap_agree(example, problem):
     torch.testing.assert_close(batched, looped)
 
     gradient = torch.func.grad(example.entropic_ot)
-    mapped = torch.vmap(gradient, (0, None, None, None))(cost, a, b, 0.2)
+    last = cost.movedim(0, 2)
+    mapped = torch.vmap(gradient, (2, None, None, None))(last, a, b, 0.2)
     looped = torch.stack([gradient(c, a, b, 0.2) for c in cost])
     torch.testing.assert_close(mapped, looped)
 
