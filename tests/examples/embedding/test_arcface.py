@@ -109,7 +109,7 @@ def test_memory_layout_and_vmap_do_not_matter(example):
 
 
 def test_under_autocast_the_margin_stays_exact(example):
-    rows, weight = inputs(torch.float32)
+    _, weight = inputs(torch.float32)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         loss = example.arcface(3 * weight, weight, torch.arange(4), scale=1.0)
     expected = example.arcface(3 * weight, weight, torch.arange(4), scale=1.0)

@@ -103,9 +103,8 @@ def test_under_autocast_it_is_still_float32(example):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         loss = example.supcon(embedding, TARGET, 1.0)
     assert loss.dtype == torch.float32
-    torch.testing.assert_close(
-        loss, example.supcon(embedding, TARGET, 1.0), rtol=1e-2, atol=0
-    )
+    expected = example.supcon(embedding, TARGET, 1.0)
+    torch.testing.assert_close(loss, expected, rtol=1e-2, atol=0)
 
 
 def test_memory_layout_and_vmap_do_not_matter(example):
