@@ -653,22 +653,22 @@ def soft_dtw(example: ModuleType, size: int) -> tuple[Work, Work]:
     return side_by_side(example.soft_dtw, plain, normal(8, size, 2), normal(8, size, 2))
 
 
-@case("plain autograd, unrolled Sinkhorn", 20, 300, memory=True)
+@case("plain autograd, unrolled Sinkhorn", 20, 1_000, memory=True)
 def entropic_ot(example: ModuleType, size: int) -> tuple[Work, Work]:
     """Two clouds in the plane, in float64, to the same accuracy."""
 
     def ours(cost: Tensor) -> Tensor:
-        return example.entropic_ot(cost, weight, weight, 0.05)
+        return example.entropic_ot(cost, weight, weight, 0.03)
 
     def plain(cost: Tensor) -> Tensor:
-        kernel, log_weight = -cost / 0.05, weight.log()
+        kernel, log_weight = -cost / 0.03, weight.log()
         tolerance = 2 * torch.finfo(cost.dtype).eps * (1 + kernel.abs().max())
         v, off = torch.zeros_like(weight), math.inf
         while off > tolerance:
             u = -(kernel + (v + log_weight)).logsumexp(1)
             before, v = v, -(kernel + (u + log_weight)[:, None]).logsumexp(0)
             off = (weight * (v - before).abs()).sum()
-        return 0.05 * (weight * (u + v)).sum()
+        return 0.03 * (weight * (u + v)).sum()
 
     weight = torch.full((size,), 1 / size, dtype=torch.float64)
     clouds = torch.rand(2, size, 2, dtype=torch.float64)
@@ -736,6 +736,29 @@ def chunked_cross_entropy(example: ModuleType, size: int) -> tuple[Work, Work]:
 
     def torchs(hidden: Tensor, weight: Tensor, target: Tensor) -> Tensor:
         return F.cross_entropy(F.linear(hidden, weight), target)
+
+    return side_by_side(example.chunked_cross_entropy, torchs, *tokens(size))
+
+
+@case("F.linear_cross_entropy", *TOKENS, name="chunked_cross_entropy", memory=True)
+def linear_cross_entropy(example: ModuleType, size: int) -> tuple[Work, Work]:
+    """Beside torch's own with its default, which is not chunked."""
+    ours, torchs = example.chunked_cross_entropy, F.linear_cross_entropy
+    return side_by_side(ours, torchs, *tokens(size))
+
+
+@case(
+    "F.linear_cross_entropy, chunked",
+    *TOKENS,
+    name="chunked_cross_entropy",
+    memory=True,
+)
+def linear_cross_entropy_chunked(example: ModuleType, size: int) -> tuple[Work, Work]:
+    """Beside torch's own in chunks that torch chooses."""
+    options = torch.nn.LinearCrossEntropyOptions()
+
+    def torchs(*inputs: Tensor) -> Tensor:
+        return F.linear_cross_entropy(*inputs, options=options)
 
     return side_by_side(example.chunked_cross_entropy, torchs, *tokens(size))
 
