@@ -43,6 +43,7 @@ class Case:
 
 CASES: list[Case] = []
 
+# Small and large: the numbers of a vector, the rows of a batch, and tokens.
 VECTOR = 1_000, 100_000
 ROWS = 32, 4_096
 TOKENS = 256, 4_096
