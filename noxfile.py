@@ -110,7 +110,10 @@ def confusion(session: nox.Session) -> None:
 
 @command
 def bench(session: nox.Session) -> None:
-    """Measure speed and memory of the examples against torch's own, as ratios."""
+    """Measure the losses against torch's own, as ratios; `-- check` the checker."""
+    if session.posargs == ["check"]:
+        run(session, "benchmarks.check_cost")
+        return
     run(session, "benchmarks", *session.posargs)
 
 

@@ -1,6 +1,6 @@
 """What a check costs, from ten elements to a million.
 
-    python benchmarks/check_cost.py
+    nox -s bench -- check
 
 prints, for a plain loss and for one with a hand-written backward, the seconds that a
 check takes, what one forward and backward of the loss takes, and how many such pairs

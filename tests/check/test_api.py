@@ -194,6 +194,11 @@ def test_bad_losses_are_refused_in_one_sentence(inputs, loss, error, says):
         check(loss, *inputs)
 
 
+def test_inputs_without_numbers_are_refused():
+    with pytest.raises(ValueError, match=r"\(4, 3\) is on the meta device"):
+        ownloss.check(torch.nn.MSELoss(), *torch.ones(2, 4, 3, device="meta"))
+
+
 def test_inputs_without_floating_tensors_are_refused():
     with pytest.raises(ValueError, match="no floating tensor"):
         check(lambda labels: labels.sum(), torch.arange(3))

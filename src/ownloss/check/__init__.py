@@ -102,6 +102,12 @@ def refuse(
             f"the loss is a {type(loss).__name__}; expected something to call, "
             "such as a function or a Module"
         )
+    for _, tensor in tensors_in((inputs, named)):
+        if tensor.is_meta:
+            raise ValueError(
+                f"an input of shape {tuple(tensor.shape)} is on the meta device, "
+                "which holds no numbers; expected a device such as 'cpu'"
+            )
 
     try:
         function = loss.forward if isinstance(loss, torch.nn.Module) else loss
