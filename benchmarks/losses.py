@@ -842,6 +842,27 @@ def gradient_penalty(example: ModuleType, size: int) -> tuple[Work, Work]:
     return side_by_side(ours, plain, normal(64, 128), normal(128, 1))
 
 
+@case("plain autograd", 32, 4_096)
+def pinn_residual(example: ModuleType, size: int) -> tuple[Work, Work]:
+    """A network of one hidden layer."""
+    x = torch.rand(size, 1)
+
+    def network(inner: Tensor, outer: Tensor) -> Callable[[Tensor], Tensor]:
+        return lambda x: (x @ inner).tanh() @ outer
+
+    def ours(*weights: Tensor) -> Tensor:
+        return example.pinn_residual(network(*weights), x, 2.0)
+
+    def plain(*weights: Tensor) -> Tensor:
+        place = x.clone().requires_grad_()
+        value = network(*weights)(place)
+        (first,) = torch.autograd.grad(value.sum(), place, create_graph=True)
+        (second,) = torch.autograd.grad(first.sum(), place, create_graph=True)
+        return ((second + 4 * value) ** 2).mean()
+
+    return side_by_side(ours, plain, normal(1, 64), normal(64, 1))
+
+
 # Stability
 
 
