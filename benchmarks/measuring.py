@@ -33,7 +33,8 @@ def times_longer(ours: Work, theirs: Work, seconds: float = 1.0) -> float:
         The ratio of the medians.
     """
     ours(), theirs()  # the first call of a function imports and allocates
-    repeats = max(1, round(0.002 / max(_seconds(theirs), 1e-9)))
+    # Short turns: both sides of a ratio meet the same load.
+    repeats = max(1, round(0.0005 / max(_seconds(theirs), 1e-9)))
     taken: tuple[list[float], list[float]] = ([], [])
     end = time.perf_counter() + seconds
     gc.collect()
