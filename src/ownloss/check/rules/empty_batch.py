@@ -85,6 +85,7 @@ def explain(seen: Observation) -> Iterator[Finding]:
             continue
         own = call is not None and call.name in _TORCH_MEANS
         say = KIND.warning if probe.boundary or own else KIND.error
+        say = KIND.note if own and call.name != "mean" else say
         yield say(
             f"{when} {trouble}.",
             where=where,

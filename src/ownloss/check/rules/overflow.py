@@ -73,7 +73,8 @@ def _at_large_inputs(seen: Observation) -> Finding | None:
         own = call is None or call.name.endswith("_loss")
         # Logarithms of probabilities do not come in hundreds.
         logs = leaf.named_like("log_p", "logp", "lp")
-        say = KIND.warning if own or logs or size > 100 else KIND.error
+        say = KIND.warning if own or size > 100 else KIND.error
+        say = KIND.note if logs else say
         return say(
             message + ".",
             where=call.where if call else leaf.name,

@@ -146,6 +146,9 @@ def _halves(seen: Observation) -> Finding | None:
     return None
 
 
+_ORDER_STATISTICS = ("quantile", "nanquantile", "kthvalue", "median", "topk", "sort")
+
+
 def _mixture(seen: Observation) -> Finding | None:
     """One term is a mean over the samples, another a sum."""
     if len(seen.inputs) == 0 or not seen.scalar or seen.batch < 2:
@@ -161,6 +164,8 @@ def _mixture(seen: Observation) -> Finding | None:
         return None
     if not _averaged_part_moves(seen):
         return None
+    if any(call.name in _ORDER_STATISTICS for call in seen.trace.calls):
+        return None  # interpolated between samples, they grow by themselves
     return KIND.warning(
         f"With every sample twice the loss grows from {values[0]:.4g} to "
         f"{values[1]:.4g}: one part is a sum over the samples, another a mean, so "
