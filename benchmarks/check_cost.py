@@ -61,6 +61,7 @@ def main() -> None:
             target = torch.randn(size // 10, 10, generator=generator)
             prediction.requires_grad_()
 
+            # Both are called before the loop goes on: no name is bound too late.
             def pair() -> None:
                 torch.autograd.grad(loss(prediction, target), prediction)  # noqa: B023
 

@@ -65,6 +65,7 @@ def load(name: str) -> ModuleType:
     """Run what stands above the line of an example."""
     example = catalogue.find(name)
     module = ModuleType(name)
+    # The project's own example, as its reader would run it.
     exec(compile(example.loss, str(example.path), "exec"), module.__dict__)  # noqa: S102
     return module
 

@@ -42,7 +42,6 @@ exclude_patterns = ["examples/**/*.ipynb", "examples/**/*.py", "examples/**/*.md
 nitpicky = True
 # Types inside the checker, which have no page of their own.
 nitpick_ignore_regex = [("py:class", r"ownloss\.check\..+\.\w+|Figure")]
-suppress_warnings = ["config.cache"]
 
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3

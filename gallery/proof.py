@@ -59,6 +59,7 @@ def proofs(example: Example) -> list[Proof]:
 
     module = ModuleType(f"{__name__}.{example.name}")
     sys.modules[module.__name__] = module  # torch.compile looks a function's module up
+    # The project's own example, as its reader would run it.
     exec(compile(example.loss, str(example.path), "exec"), module.__dict__)  # noqa: S102
     with (
         mock.patch.object(torch.autograd, "gradcheck", noting),

@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 def run(source: str) -> Report:
     """Run the source of a loss with its inputs, and check it."""
     namespace: dict[str, Any] = {"__name__": "a_loss"}
+    # The rule's own source, shown on the page: what is shown is what is run.
     exec(compile(source, "a_loss.py", "exec"), namespace)  # noqa: S102
     return ownloss.check(namespace["loss"], *namespace["inputs"])
 
