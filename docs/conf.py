@@ -24,11 +24,13 @@ html_baseurl = (
 
 extensions = [
     "benchmarks_table",
+    "bundle",
     "gallery",
     "kinds",
     "mathml",
     "myst_parser",
     "notfound.extension",
+    "policy",
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
     "sphinx.ext.napoleon",
@@ -64,7 +66,27 @@ intersphinx_mapping = {
 html_theme = "furo"
 html_title = "ownloss"
 html_static_path = ["_static"]
+templates_path = ["_templates"]
 html_css_files = ["ownloss.css"]
+html_js_files = ["ownloss.js"]
+# In this order; what a page loads beside them, it keeps.
+bundle_styles = [
+    "_static/pygments.css",
+    "_static/styles/furo.css",
+    "_static/copybutton.css",
+    "_static/styles/furo-extensions.css",
+    "_static/ownloss.css",
+]
+bundle_scripts = [
+    "_static/documentation_options.js",
+    "_static/doctools.js",
+    "_static/sphinx_highlight.js",
+    "_static/scripts/furo.js",
+    "_static/clipboard.min.js",
+    "_static/copybutton.js",
+    "_static/ownloss.js",
+]
+bundle_without = ["_static/sg-tags.js"]  # filters tags, and the gallery has none
 html_scaled_image_link = False
 html_domain_indices = False
 html_math_renderer = "mathml"

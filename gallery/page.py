@@ -3,6 +3,7 @@
 - the order of the topics (:func:`place_of_topic`);
 - the description of an example's page and the command that copies it
   (:func:`complete_page`);
+- pictures of cards that load late (:func:`show_thumbnails_late`);
 - figures of examples on other pages (:class:`ExampleFigure`).
 """
 
@@ -69,6 +70,18 @@ def complete_page(app: Sphinx, doctree: nodes.document) -> None:
     command = f"$ ownloss copy {name}"
     block = nodes.literal_block(command, command, language="console")
     loss.parent.insert(loss.parent.index(loss), block)
+
+
+def show_thumbnails_late(_app: Sphinx, doctree: nodes.document) -> None:
+    """Let the pictures of cards load when they come into view.
+
+    Args:
+        _app: The Sphinx application, not used.
+        doctree: The page that has just been read.
+    """
+    for image in doctree.findall(nodes.image):
+        if image["uri"].endswith("_thumb.svg"):
+            image["loading"] = "lazy"
 
 
 class ExampleFigure(SphinxDirective):
@@ -139,3 +152,4 @@ def setup(app: Sphinx) -> None:
     """
     app.add_directive("example-figure", ExampleFigure)
     app.connect("doctree-read", complete_page)
+    app.connect("doctree-read", show_thumbnails_late)

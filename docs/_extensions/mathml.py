@@ -40,7 +40,7 @@ def visit_inline(self: HTML5Translator, node: nodes.math) -> None:
 def visit_block(self: HTML5Translator, node: nodes.math_block) -> None:
     """Write a formula on a line of its own, scrollable where it is wider."""
     formula = _mathml(node, displaystyle=True)
-    self.body.append(self.starttag(node, "div", CLASS="math", tabindex="0"))
+    self.body.append(self.starttag(node, "div", CLASS="math"))
     self.body.append(f"{formula}</div>\n")
     raise nodes.SkipNode
 

@@ -1,0 +1,54 @@
+"""A content security policy on every page: the site alone, and nothing from elsewhere.
+
+The theme has one script within the page. It sets light or dark before anything is
+drawn, so it cannot come from a file; the policy names it by its hash.
+"""
+
+import base64
+import functools
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+import furo
+from sphinx.application import Sphinx
+
+INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+TEMPLATE = Path(furo.THEME_PATH, "base.html")
+
+
+@functools.cache
+def hashes() -> list[str]:
+    """Name the scripts within the theme's pages as a policy does."""
+    scripts = INLINE_SCRIPT.findall(TEMPLATE.read_text(encoding="utf-8"))
+    digests = [hashlib.sha256(script.encode()).digest() for script in scripts]
+    return [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
+
+
+def add_policy(
+    app: Sphinx, page: str, _template: str, context: dict[str, Any], _doctree: Any
+) -> None:
+    """Put the policy before everything that it speaks of."""
+    allowed = {
+        "default-src": ["'none'"],
+        "script-src": ["'self'", *hashes(), *app.config.policy_scripts.get(page, [])],
+        # The theme sets colours within the page; a style cannot send anything.
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+    }
+    policy = "; ".join(" ".join([name, *sources]) for name, sources in allowed.items())
+    tag = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+    context["metatags"] = tag + context.get("metatags", "")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the setting, and come after all that add meta tags to a page."""
+    # What a page may do beside, by its name: {"search": ["'wasm-unsafe-eval'"]}.
+    app.add_config_value("policy_scripts", {}, "html", types=[dict])
+    app.connect("html-page-context", add_policy, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,14 @@
+// What is wider than its place scrolls, and whoever has no mouse must be able to.
+function letTheKeyboardScroll() {
+  for (const box of document.querySelectorAll("pre, div.math, .table-wrapper")) {
+    if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight + 1) {
+      box.tabIndex = 0;
+    } else {
+      box.removeAttribute("tabindex");
+    }
+  }
+}
+
+letTheKeyboardScroll();
+window.addEventListener("load", letTheKeyboardScroll);
+window.addEventListener("resize", letTheKeyboardScroll);

@@ -1,0 +1,107 @@
+"""A real browser, and the built site served to it.
+
+`nox -s tests` builds the site before these tests; elsewhere build it first.
+"""
+
+import functools
+import gzip
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
+
+SITE = Path(__file__).parents[2] / "build" / "html"
+QUIET = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run"
+    " --disable-background-networking --disable-component-update --disable-sync"
+)
+NO_BROWSER = (
+    "no browser: install Chromium from your system's packages, "
+    "or run `python -m playwright install chromium`"
+)
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files, 404.html where there is none, and tells nobody."""
+
+    def log_message(self, *_said: object) -> None:
+        """Say nothing."""
+
+    def send_error(self, code: int, *_said: object) -> None:
+        """Answer as a host of static pages does."""
+        body = (SITE / "404.html").read_bytes()
+        self.send_response(code)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[str]:
+    """The address of the site, with a slash at its end."""
+    assert (SITE / "index.html").exists(), "build the site first: nox -s docs"
+    handler = functools.partial(Quiet, directory=str(SITE))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium: the system's, else the one that Playwright has installed."""
+    installed = shutil.which("chromium") or shutil.which("chromium-browser")
+    with sync_playwright() as playwright:
+        try:
+            running = playwright.chromium.launch(
+                executable_path=installed, args=QUIET.split()
+            )
+        except Error as error:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(f"{NO_BROWSER} ({str(error).splitlines()[0]})")
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def page(browser: Browser, served: str) -> Iterator[Page]:
+    """An empty page, on a laptop, whose links begin at the root of the site."""
+    context = browser.new_context(
+        base_url=served, viewport={"width": 1440, "height": 900}
+    )
+    yield context.new_page()
+    context.close()
+
+
+class Watched:
+    """What a browser's pages said and asked for."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.said: list[str] = []
+        self.elsewhere: list[str] = []
+        self.asked: dict[str, int] = {}
+        """From the address of each file that came to its size, gzipped."""
+        context.on("console", lambda message: self.said.append(message.text))
+        context.on("weberror", lambda error: self.said.append(str(error.error)))
+        context.on("request", lambda request: self._note(request.url))
+
+    def _note(self, address: str) -> None:
+        parts = urlsplit(address)
+        if parts.scheme in ("data", "blob"):
+            return
+        if parts.hostname != "127.0.0.1":
+            self.elsewhere.append(address)
+            return
+        path = SITE / parts.path.lstrip("/")
+        file = path / "index.html" if path.is_dir() else path
+        packed = file.suffix in (".woff2", ".png")
+        content = file.read_bytes() if file.is_file() else b""
+        self.asked[address] = len(content if packed else gzip.compress(content))
