@@ -30,6 +30,8 @@ LIGHT = Path(__file__).with_name("ownloss.mplstyle")
 DARK = Path(__file__).with_name("ownloss-dark.mplstyle")
 EXAMPLES = Path(__file__).parents[1] / "src" / "examples"
 CSS_PIXELS_PER_INCH = 96
+PATH = re.compile(r'\bd="[^"]*"')
+LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
 FONTS = "system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif"
 
 _figures_of: dict[str, int] = {}
@@ -130,7 +132,7 @@ def themed_svg(figure: Figure, alternative: str) -> str:
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :]
+    svg = PATH.sub(_to_hundredths, svg[svg.index("<svg") :])
     used = {c: d for c, d in dark_partners().items() if c in svg}
     names = {color: f"--c{number}" for number, color in enumerate(used)}
     for color, name in names.items():
@@ -145,6 +147,11 @@ def themed_svg(figure: Figure, alternative: str) -> str:
     )
     opening = svg.index(">") + 1
     return svg[:opening] + head + svg[opening:]
+
+
+def _to_hundredths(path: re.Match[str]) -> str:
+    """Round the numbers of a path: a millionth of a point is bytes and no picture."""
+    return LONG_NUMBER.sub(lambda number: f"{float(number[0]):.2f}", path[0])
 
 
 @functools.cache

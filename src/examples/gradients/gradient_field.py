@@ -79,14 +79,14 @@ def gradient_field(function, *variables):
 
 import matplotlib.pyplot as plt
 
-axis = torch.linspace(-4, 4, 49)
+axis = torch.linspace(-4, 4, 25)
 r, h = torch.meshgrid(axis, axis, indexing="xy")
 
 
 def draw_height(ax, lam):
     height = g(r, h, torch.tensor(lam))
-    levels = lam + torch.arange(-8.5, 9) ** 3  # g is cubic: so the lines lie evenly
-    shades = [("C0", alpha) for alpha in torch.linspace(0.04, 0.7, 17).tolist()]
+    levels = lam + torch.linspace(-8.5, 8.5, 12) ** 3  # g is cubic: evenly spaced lines
+    shades = [("C0", alpha) for alpha in torch.linspace(0.04, 0.7, 11).tolist()]
     ax.contourf(r, h, height, levels, colors=shades)
     ax.contour(r, h, height, levels, colors="C0", linewidths=0.7, linestyles="solid")
     ax.set(aspect="equal", xlabel="r", xticks=[-2, 0, 2], yticks=[-2, 0, 2])
@@ -95,7 +95,7 @@ def draw_height(ax, lam):
 
 space = {"wspace": 0.08, "bottom": 0.24}
 fig, axes = plt.subplots(1, 3, sharey=True, figsize=(6.4, 3.2), gridspec_kw=space)
-at = [coordinate[4::8, 4::8] for coordinate in (r, h)]
+at = [coordinate[2::4, 2::4] for coordinate in (r, h)]
 for ax, lam in zip(axes, (-1.0, 0.0, 5.0), strict=True):
     draw_height(ax, lam)
     arrows = gradient_field(g, *at, torch.full_like(at[0], lam))[..., :2]
