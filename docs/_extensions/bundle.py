@@ -50,7 +50,7 @@ def name_bundles(
     ):
         add(bundle.removeprefix("_static/"), priority=0)
         dropped = {*bundled, *app.config.bundle_without}
-        context[key][:] = [file for file in context[key] if file.filename not in dropped]
+        context[key][:] = [f for f in context[key] if f.filename not in dropped]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

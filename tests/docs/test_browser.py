@@ -1,21 +1,230 @@
-"""Every page in a real browser: light and dark, silent, light in weight."""
+"""The site in a real browser: silent, light in weight, and usable by everyone."""
 
+import io
+import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-SITE = Path(__file__).parents[2] / "build" / "html"
+from tests.docs.conftest import SITE, Watched
+
 PAGES = sorted(
     path.relative_to(SITE).as_posix()
     for path in SITE.rglob("*.html")
     if "_static" not in path.parts
 )
-KINDS_OF_PAGE = [
-    "index.html",
+EXAMPLE, GUIDE, GALLERY = (
+    "examples/robust/huber.html",
     "guide/backward.html",
     "examples/index.html",
-    "examples/robust/huber.html",
-    "reference/checker.html",
-    "reference/support.html",
-    "search.html",
-]
+)
+KILOBYTE = 1000
+WIDEST_LINE = 88
+
+
+def of_its_own_size(page):
+    """Whether nothing makes the page scroll sideways."""
+    return page.evaluate(
+        "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+    )
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_first_visit_is_light_silent_and_asks_nobody_else(browser, served, name):
+    context = browser.new_context(
+        base_url=served, viewport={"width": 412, "height": 823}
+    )
+    watched = Watched(context)
+    page = context.new_page()
+    page.goto(name)
+    page.wait_for_timeout(50)  # pictures that are in view already
+    context.close()
+    assert watched.said == []
+    assert watched.elsewhere == []
+    weight = sum(watched.asked.values()) / KILOBYTE
+    assert weight <= (130 if name == GALLERY else 90), watched.asked
+    pictures = sum("/_images/" in address for address in watched.asked)
+    assert len(watched.asked) <= 8 + max(pictures - 2, 0), watched.asked
+
+
+def test_on_a_dark_laptop_pages_are_silent_and_code_needs_no_scrolling(browser, served):
+    context = browser.new_context(
+        base_url=served,
+        color_scheme="dark",
+        viewport={"width": 1440, "height": 900},
+    )
+    watched = Watched(context)
+    page = context.new_page()
+    for name in PAGES:
+        page.goto(name)
+        lengths = page.evaluate(
+            """() => [...document.querySelectorAll("article pre")]
+              .filter(pre => pre.scrollWidth > pre.clientWidth)
+              .map(pre => Math.max(...pre.innerText.split("\\n").map(l => l.length)))"""
+        )
+        assert [length for length in lengths if length <= WIDEST_LINE] == [], name
+        assert of_its_own_size(page), name
+        assert watched.said == [], name
+        assert watched.elsewhere == [], name
+    context.close()
+
+
+def test_the_policy_stops_what_is_not_of_the_site(page):
+    page.goto("index.html")
+    page.evaluate(
+        """() => {
+          const script = document.createElement("script");
+          script.textContent = "window.ran = true";
+          document.body.append(script);
+        }"""
+    )
+    assert page.evaluate("window.ran") is None
+    refused = page.evaluate(
+        """() => fetch("https://example.org/").then(() => "came", e => e.name)"""
+    )
+    assert refused == "TypeError"
+
+
+def corner(page, image):
+    """The colour of the first pixel of a picture as it is shown."""
+    shown = Image.open(io.BytesIO(page.locator(image).first.screenshot()))
+    return shown.convert("RGB").getpixel((2, 2))
+
+
+@pytest.mark.parametrize("system", ["light", "dark"])
+@pytest.mark.parametrize("switch", [None, "light", "dark"])
+def test_a_figure_follows_the_switch_and_else_the_system(
+    browser, served, system, switch
+):
+    context = browser.new_context(base_url=served, color_scheme=system)
+    page = context.new_page()
+    page.goto(EXAMPLE)
+    # The switch goes from the system's scheme to the other one, and on.
+    for _ in range(3):
+        if page.evaluate("document.body.dataset.theme") == (switch or "auto"):
+            break
+        page.locator(".theme-toggle:visible").click()
+    assert page.evaluate("document.body.dataset.theme") == (switch or "auto")
+    page.locator(".sphx-glr-single-img").first.scroll_into_view_if_needed()
+    page.wait_for_timeout(100)
+    bright = sum(corner(page, ".sphx-glr-single-img")) > 3 * 128
+    context.close()
+    assert bright == ((switch or system) == "light")
+
+
+def test_on_paper_a_dark_page_is_light_and_has_no_drawers(browser, served):
+    context = browser.new_context(base_url=served, color_scheme="dark")
+    page = context.new_page()
+    page.goto(EXAMPLE)
+    figure = page.locator(".sphx-glr-single-img").first
+    figure.scroll_into_view_if_needed()
+    page.emulate_media(media="print")
+    assert sum(corner(page, ".sphx-glr-single-img")) > 3 * 240
+    assert not page.locator(".sidebar-drawer").is_visible()
+    assert page.evaluate("getComputedStyle(document.body).colorScheme") == "light"
+    context.close()
+
+
+def test_a_copy_button_copies_the_code_without_prompts_and_output(browser, served):
+    context = browser.new_context(
+        base_url=served, permissions=["clipboard-read", "clipboard-write"]
+    )
+    page = context.new_page()
+
+    def copied(block):
+        block.hover()
+        block.locator("button.copybtn").click()
+        return page.evaluate("navigator.clipboard.readText()")
+
+    page.goto("index.html")
+    session = page.locator(".highlight", has_text="3 * prediction.grad")
+    assert copied(session).splitlines() == [
+        "prediction = torch.tensor([0.5, 3.0, -400.0], requires_grad=True)",
+        "huber(prediction, torch.zeros(3)).backward()",
+        "3 * prediction.grad",
+    ]
+    page.goto(EXAMPLE)
+    assert copied(page.locator(".highlight").first) == "ownloss copy huber"
+    loss = copied(page.locator(".highlight", has_text="def huber").first)
+    above = (Path(__file__).parents[2] / "src/examples/robust/huber.py").read_text()
+    above = above.partition("# %%")[0].split('"""', 2)[2]
+    assert loss.strip() == above.strip()
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("width", "switch", "drawer"),
+    [(390, "navigation", "sidebar-drawer"), (1024, "toc", "toc-drawer")],
+)
+def test_a_drawer_opens_by_keyboard_and_a_closed_one_is_passed_over(
+    page, width, switch, drawer
+):
+    page.set_viewport_size({"width": width, "height": 700})
+    page.goto(GUIDE)
+    for _ in range(3):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == f"__{switch}":
+            break
+    assert page.evaluate("document.activeElement.id") == f"__{switch}"
+    link = page.locator(f".{drawer} a:not([href='#'])").first
+    assert not link.is_visible()
+    page.keyboard.press("Space")
+    link.wait_for(state="visible")
+    page.keyboard.press("Space")
+    link.wait_for(state="hidden")
+    inside = f"document.activeElement.closest('.{drawer}') !== null"
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        assert not page.evaluate(inside)
+
+
+@pytest.mark.parametrize("name", ["index.html", EXAMPLE, GUIDE, GALLERY])
+def test_a_page_is_whole_without_javascript(browser, served, name):
+    context = browser.new_context(base_url=served, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(name)
+    assert page.locator("h1").is_visible()
+    assert page.locator(".sidebar-tree a").first.is_visible()
+    for image in page.locator("article img").all():
+        image.scroll_into_view_if_needed()
+        assert image.bounding_box()["height"] > 50
+    context.close()
+
+
+def test_every_page_fits_into_320_pixels(page):
+    # As wide as a screen of 1280 pixels at 400 % zoom.
+    page.set_viewport_size({"width": 320, "height": 256})
+    for name in PAGES:
+        page.goto(name)
+        assert of_its_own_size(page), name
+        outside = page.evaluate(
+            """() => [...document.querySelectorAll("article *")]
+              .filter(e => e.getBoundingClientRect().right > 321
+                && !e.closest("pre, .table-wrapper, div.math, math, svg"))
+              .map(e => e.outerHTML.slice(0, 80))"""
+        )
+        assert outside == [], name
+
+
+def test_nothing_moves_for_a_reader_who_wants_less_motion(browser, served):
+    context = browser.new_context(base_url=served, reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(GUIDE)
+    moving = page.evaluate(
+        """() => [...document.querySelectorAll("*")].filter(e =>
+          parseFloat(getComputedStyle(e).transitionDuration) > 0
+          || getComputedStyle(e).scrollBehavior === "smooth").length"""
+    )
+    context.close()
+    assert moving == 0
+
+
+def test_the_404_page_is_whole_at_any_depth(page):
+    page.goto("no/such/page.html")
+    assert "404" in page.title() or re.search("not found", page.title(), re.IGNORECASE)
+    size = page.evaluate("getComputedStyle(document.querySelector('h1')).fontSize")
+    assert float(size.removesuffix("px")) > 20
+    assert page.evaluate("document.styleSheets.length") >= 1
+    page.locator(".sidebar-brand").click()
+    assert page.locator("h1").inner_text() == "Write your own loss"
