@@ -84,7 +84,7 @@ def entmax15_loss(logits, target, reduction="mean"):
         A scalar, or a tensor of the shape of ``target`` with ``"none"``.
 
     Raises:
-        ValueError: The shapes do not fit, or ``reduction`` is not one of these.
+        ValueError: A shape, a dtype or ``reduction`` does not fit.
         RuntimeError: A class is out of range.
 
     >>> logits = torch.zeros(1, 4, requires_grad=True)
@@ -104,6 +104,8 @@ def entmax15_loss(logits, target, reduction="mean"):
             f"logits and target must have shapes (N, C, ...) and (N, ...), got "
             f"{tuple(logits.shape)} and {tuple(target.shape)}"
         )
+    if target.dtype != torch.int64:
+        raise ValueError(f"target must be int64, got {target.dtype}")
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(
             f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
@@ -157,8 +159,7 @@ for loss, to_p in ((cross_entropy, torch.nn.Softmax(1)), (entmax15_loss, entmax1
         loss(scores.expand(100, 20), observed).backward()
         optimizer.step()
     p = to_p(scores.detach())[0]
-    shares = ", ".join(f"{share:.3f}" for share in p[:3])
-    print(f"{loss.__name__}: {shares}, {(p > 0).sum()} classes possible")
+    print(f"{loss.__name__}: {p[:3]}, {(p > 0).sum()} classes possible")
 
 # %%
 # The usual mistake: autograd goes through the sort
@@ -186,5 +187,4 @@ for loss in (through_the_sort, entmax15_loss):
 # cross entropy where someone will ask for the logarithm of a probability.
 
 trained = torch.tensor([[1.0, 0.5, -3.0]])
-print(f"entmax: {entmax15(trained)}, logarithm {entmax15(trained).log()}")
-print(f"softmax: {trained.softmax(1)}")
+print(f"entmax: {entmax15(trained).log()}, softmax: {trained.log_softmax(1)}")

@@ -36,8 +36,8 @@ def focal(logits, target, gamma=2.0, reduction="mean"):
         A scalar, or a tensor of the shape of ``target`` with ``"none"``.
 
     Raises:
-        ValueError: The shapes do not fit, or ``gamma`` or ``reduction`` is not one of
-            these.
+        ValueError: A shape or a dtype does not fit, or ``gamma`` or ``reduction`` is
+            not one of these.
         RuntimeError: A class is out of range.
 
     >>> logits = torch.zeros(1, 2, requires_grad=True)
@@ -57,8 +57,10 @@ def focal(logits, target, gamma=2.0, reduction="mean"):
             f"logits and target must have shapes (N, C, ...) and (N, ...), got "
             f"{tuple(logits.shape)} and {tuple(target.shape)}"
         )
-    if not gamma >= 0:
-        raise ValueError(f"gamma must be 0 or more, got {gamma}")
+    if target.dtype != torch.int64:
+        raise ValueError(f"target must be int64, got {target.dtype}")
+    if not 0 <= gamma < torch.inf:
+        raise ValueError(f"gamma must be finite and 0 or more, got {gamma}")
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(
             f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"

@@ -36,8 +36,8 @@ def generalized_cross_entropy(logits, target, q=0.7, reduction="mean"):
         A scalar, or a tensor of the shape of ``target`` with ``"none"``.
 
     Raises:
-        ValueError: The shapes do not fit, or ``q`` or ``reduction`` is not one of
-            these.
+        ValueError: A shape or a dtype does not fit, or ``q`` or ``reduction`` is not
+            one of these.
         RuntimeError: A class is out of range.
 
     >>> logits = torch.zeros(1, 4, requires_grad=True)
@@ -57,6 +57,8 @@ def generalized_cross_entropy(logits, target, q=0.7, reduction="mean"):
             f"logits and target must have shapes (N, C, ...) and (N, ...), got "
             f"{tuple(logits.shape)} and {tuple(target.shape)}"
         )
+    if target.dtype != torch.int64:
+        raise ValueError(f"target must be int64, got {target.dtype}")
     if not 0 < q <= 1:
         raise ValueError(f"q must be above 0 and at most 1, got {q}")
     if reduction not in ("mean", "sum", "none"):

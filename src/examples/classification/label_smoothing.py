@@ -35,8 +35,8 @@ def label_smoothing(logits, target, smoothing=0.1, reduction="mean"):
         A scalar, or a tensor of the shape of ``target`` with ``"none"``.
 
     Raises:
-        ValueError: The shapes do not fit, or ``smoothing`` or ``reduction`` is not one
-            of these.
+        ValueError: A shape or a dtype does not fit, or ``smoothing`` or ``reduction``
+            is not one of these.
         RuntimeError: A class is out of range.
 
     >>> logits = torch.tensor([[3.0, 3.0]], requires_grad=True)
@@ -56,6 +56,8 @@ def label_smoothing(logits, target, smoothing=0.1, reduction="mean"):
             f"logits and target must have shapes (N, C, ...) and (N, ...), got "
             f"{tuple(logits.shape)} and {tuple(target.shape)}"
         )
+    if target.dtype != torch.int64:
+        raise ValueError(f"target must be int64, got {target.dtype}")
     if not 0 <= smoothing <= 1:
         raise ValueError(f"smoothing must be from 0 to 1, got {smoothing}")
     if reduction not in ("mean", "sum", "none"):

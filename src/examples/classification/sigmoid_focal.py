@@ -56,8 +56,8 @@ def sigmoid_focal(logits, target, alpha=0.25, gamma=2.0, reduction="mean"):
         )
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha must be from 0 to 1, got {alpha}")
-    if not gamma >= 0:
-        raise ValueError(f"gamma must be 0 or more, got {gamma}")
+    if not 0 <= gamma < torch.inf:
+        raise ValueError(f"gamma must be finite and 0 or more, got {gamma}")
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(
             f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"

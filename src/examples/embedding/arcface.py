@@ -49,9 +49,9 @@ def arcface(embedding, weight, target, margin=0.5, scale=16.0):
         entropy is.
 
     Raises:
-        ValueError: The shapes do not fit, or ``margin`` or ``scale`` is not one of
-            these.
-        IndexError: A class is out of range.
+        ValueError: A shape or a dtype does not fit, or ``margin`` or ``scale`` is not
+            one of these.
+        RuntimeError: A class is out of range.
 
     The formula is taken as it is: where the angle and the margin together exceed pi,
     their cosine rises again. There is no "easy margin", which leaves it out there.
@@ -78,12 +78,15 @@ def arcface(embedding, weight, target, margin=0.5, scale=16.0):
             f"got {tuple(embedding.shape)}, {tuple(weight.shape)} and "
             f"{tuple(target.shape)}"
         )
+    if target.dtype != torch.int64:
+        raise ValueError(f"target must be int64, got {target.dtype}")
     if not 0 <= margin <= math.pi:
         raise ValueError(f"margin must be from 0 to pi, got {margin}")
-    if not scale > 0:
-        raise ValueError(f"scale must be positive, got {scale}")
+    if not 0 < scale < math.inf:
+        raise ValueError(f"scale must be positive and finite, got {scale}")
     rows, classes = unit(embedding), unit(weight)
-    own, own_class = target.unsqueeze(1), classes.index_select(0, target)
+    own = target.unsqueeze(1)
+    own_class = classes.gather(0, own.expand_as(rows))
     own_cosine = (rows * own_class).sum(1, keepdim=True)
     across = rows - own_cosine * own_class
     own_sine = torch.linalg.vector_norm(across, dim=1, keepdim=True)

@@ -37,8 +37,9 @@ def center(embedding, centers, target, reduction="mean"):
         A scalar, or a tensor of shape (N,) with ``"none"``.
 
     Raises:
-        ValueError: The shapes do not fit, or ``reduction`` is not one of these.
-        IndexError: A class is out of range.
+        ValueError: A shape or a dtype does not fit, or ``reduction`` is not one of
+            these.
+        RuntimeError: A class is out of range.
 
     >>> rows = torch.tensor([[3.0, 4.0], [1.0, 0.0]], requires_grad=True)
     >>> centers = torch.zeros(3, 2, requires_grad=True)
@@ -67,12 +68,14 @@ def center(embedding, centers, target, reduction="mean"):
             f"got {tuple(embedding.shape)}, {tuple(centers.shape)} and "
             f"{tuple(target.shape)}"
         )
+    if target.dtype != torch.int64:
+        raise ValueError(f"target must be int64, got {target.dtype}")
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(
             f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
         )
-    residual = embedding - centers.index_select(0, target)
-    loss = (residual**2).sum(1) / 2
+    own_center = centers.gather(0, target.unsqueeze(1).expand_as(embedding))
+    loss = ((embedding - own_center) ** 2).sum(1) / 2
     return loss if reduction == "none" else getattr(loss, reduction)()
 
 

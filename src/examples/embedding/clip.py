@@ -77,8 +77,8 @@ def clip(image, text, logit_scale):
             raise ValueError(
                 f"logit_scale must be one number, got {tuple(logit_scale.shape)}"
             )
-    elif not logit_scale > 0:
-        raise ValueError(f"logit_scale must be positive, got {logit_scale}")
+    elif not 0 < logit_scale < torch.inf:
+        raise ValueError(f"logit_scale must be positive and finite, got {logit_scale}")
     logits = logit_scale * (unit(image) @ unit(text).T)
     own = torch.arange(len(image), device=image.device)
     cross_entropy = torch.nn.functional.cross_entropy

@@ -68,8 +68,8 @@ def infonce(query, positive, temperature=0.1):
             f"query and positive must have one shape (N, D), got "
             f"{tuple(query.shape)} and {tuple(positive.shape)}"
         )
-    if not temperature > 0:
-        raise ValueError(f"temperature must be positive, got {temperature}")
+    if not 0 < temperature < torch.inf:
+        raise ValueError(f"temperature must be positive and finite, got {temperature}")
     logits = unit(query) @ unit(positive).T / temperature
     own = torch.arange(len(query), device=query.device)
     return torch.nn.functional.cross_entropy(logits, own)

@@ -66,8 +66,8 @@ def supcon(embedding, target, temperature=0.1):
             f"embedding and target must have shapes (N, D) and (N,), got "
             f"{tuple(embedding.shape)} and {tuple(target.shape)}"
         )
-    if not temperature > 0:
-        raise ValueError(f"temperature must be positive, got {temperature}")
+    if not 0 < temperature < torch.inf:
+        raise ValueError(f"temperature must be positive and finite, got {temperature}")
     rows = unit(embedding)
     # autocast multiplies in half precision
     logits = (rows @ rows.T).to(rows.dtype) / temperature

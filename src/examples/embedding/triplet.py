@@ -68,8 +68,8 @@ def triplet(anchor, positive, negative, margin=1.0, reduction="mean"):
             f"{tuple(anchor.shape)}, {tuple(positive.shape)} and "
             f"{tuple(negative.shape)}"
         )
-    if not margin > 0:
-        raise ValueError(f"margin must be positive, got {margin}")
+    if not 0 < margin < torch.inf:
+        raise ValueError(f"margin must be positive and finite, got {margin}")
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(
             f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"

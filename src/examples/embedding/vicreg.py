@@ -93,10 +93,10 @@ def vicreg(first, second, invariance=25.0, variance=25.0, covariance=1.0, eps=1e
         "variance": variance,
         "covariance": covariance,
     }.items():
-        if not weight >= 0:
-            raise ValueError(f"{name} must be 0 or more, got {weight}")
-    if not eps > 0:
-        raise ValueError(f"eps must be positive, got {eps}")
+        if not 0 <= weight < torch.inf:
+            raise ValueError(f"{name} must be finite and 0 or more, got {weight}")
+    if not 0 < eps < torch.inf:
+        raise ValueError(f"eps must be positive and finite, got {eps}")
     v_first, c_first = spread_and_covariance(first, eps)
     v_second, c_second = spread_and_covariance(second, eps)
     return (

@@ -27,16 +27,15 @@ import torch
 
 
 class ChunkedCrossEntropy(torch.autograd.Function):
-    """Loss and both gradients. Call :func:`chunked_cross_entropy`, which checks."""
-
     @staticmethod
     def forward(hidden, weight, target, chunk, with_gradient):
-        loss = weight.new_zeros(())
+        wide = torch.float64 if weight.dtype == torch.float64 else torch.float32
+        loss = weight.new_zeros((), dtype=wide)  # a sum in float16 would overflow
         to_hidden, to_weight = torch.zeros_like(hidden), torch.zeros_like(weight)
         for start in range(0, len(hidden), chunk):
             rows = slice(start, start + chunk)
             label = target[rows].unsqueeze(1)
-            logits = (hidden[rows] @ weight.T).to(weight)  # autocast makes them short
+            logits = (hidden[rows] @ weight.T).to(wide)  # autocast makes them short
             logits -= logits.amax(1, keepdim=True)
             loss -= logits.gather(1, label).sum()
             p = logits.exp_()  # in place: a chunk is the largest tensor there is
@@ -44,10 +43,10 @@ class ChunkedCrossEntropy(torch.autograd.Function):
             loss += total.log().sum()
             if with_gradient:
                 p /= total
-                p.scatter_add_(1, label, -torch.ones_like(total))
+                p = p.scatter_add_(1, label, -torch.ones_like(total)).to(weight)
                 to_hidden[rows] = p @ weight / len(hidden)
                 to_weight.addmm_(p.T, hidden[rows].to(weight) / len(hidden))
-        return loss / len(hidden), to_hidden, to_weight
+        return (loss / len(hidden)).to(weight), to_hidden, to_weight
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -79,7 +78,8 @@ def chunked_cross_entropy(hidden, weight, target, chunk=256):
         A scalar; NaN for no rows, as torch's. It is differentiated once, without vmap.
 
     Raises:
-        ValueError: The shapes do not fit, or ``chunk`` is not positive.
+        ValueError: A shape or a dtype does not fit, or ``chunk`` is no whole number of
+            1 or more.
         RuntimeError: A class is out of range.
 
     >>> hidden = torch.tensor([[2.0, 0.0], [0.0, 4.0]], requires_grad=True)
@@ -103,8 +103,10 @@ def chunked_cross_entropy(hidden, weight, target, chunk=256):
             f"hidden, weight and target must have shapes (N, D), (C, D) and (N,), got "
             f"{tuple(hidden.shape)}, {tuple(weight.shape)} and {tuple(target.shape)}"
         )
-    if not chunk >= 1:
-        raise ValueError(f"chunk must be 1 or more, got {chunk}")
+    if target.dtype != torch.int64:
+        raise ValueError(f"target must be int64, got {target.dtype}")
+    if not isinstance(chunk, int) or chunk < 1:
+        raise ValueError(f"chunk must be a whole number of 1 or more, got {chunk}")
     options = chunk, torch.is_grad_enabled()
     return ChunkedCrossEntropy.apply(hidden, weight, target, *options)[0]
 
@@ -168,11 +170,10 @@ def mean_of_means(hidden, weight, target, chunk):
     return torch.stack([plain(rows, weight, labels) for rows, labels in pairs]).mean()
 
 
-ten = hidden[:10].clone().requires_grad_()
-(right,) = torch.autograd.grad(plain(ten, weight, target[:10]), ten)
+ten = hidden[:10], weight.detach(), target[:10]
+right = torch.func.grad(plain)(*ten)
 for loss in (chunked_cross_entropy, mean_of_means):
-    (gradient,) = torch.autograd.grad(loss(ten, weight, target[:10], chunk=4), ten)
-    pull = gradient.norm(dim=1) / right.norm(dim=1)
+    pull = torch.func.grad(loss)(*ten, chunk=4).norm(dim=1) / right.norm(dim=1)
     print(f"{loss.__name__}: {pull[0]:.2f} in rows 1 to 8, {pull[-1]:.2f} in 9 and 10")
 
 # %%
@@ -182,9 +183,8 @@ for loss in (chunked_cross_entropy, mean_of_means):
 # :func:`torch.nn.functional.linear_cross_entropy`. A fit does not see a difference.
 
 for loss in (chunked_cross_entropy, plain):
-    fitted = torch.zeros(2000, 32, requires_grad=True)
+    fitted = torch.zeros(2000, 32)
     for _ in range(10):
-        value = loss(hidden, fitted, target)
-        (gradient,) = torch.autograd.grad(value, fitted)
-        fitted = (fitted - 100 * gradient).detach().requires_grad_()
+        gradient, value = torch.func.grad_and_value(loss, 1)(hidden, fitted, target)
+        fitted -= 100 * gradient
     print(f"{loss.__name__}: {value.item():.4f} after 9 steps")

@@ -66,8 +66,8 @@ def dpo(chosen, rejected, ref_chosen, ref_rejected, beta=0.1):
             "chosen, rejected, ref_chosen and ref_rejected must have one shape, got "
             f"{shapes[0]}, {shapes[1]}, {shapes[2]} and {shapes[3]}"
         )
-    if not beta > 0:
-        raise ValueError(f"beta must be positive, got {beta}")
+    if not 0 < beta < torch.inf:
+        raise ValueError(f"beta must be positive and finite, got {beta}")
     margin = (chosen - ref_chosen) - (rejected - ref_rejected)
     return -torch.nn.functional.logsigmoid(beta * margin).mean()
 

@@ -62,8 +62,8 @@ def kd(student, teacher, temperature=3.0, reduction="mean"):
             f"student and teacher must have one shape (N, C), got "
             f"{tuple(student.shape)} and {tuple(teacher.shape)}"
         )
-    if not temperature > 0:
-        raise ValueError(f"temperature must be positive, got {temperature}")
+    if not 0 < temperature < torch.inf:
+        raise ValueError(f"temperature must be positive and finite, got {temperature}")
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(
             f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"

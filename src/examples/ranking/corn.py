@@ -38,8 +38,8 @@ def corn(logits, target, num_classes):
         A scalar. A question that nobody was asked adds nothing to it.
 
     Raises:
-        ValueError: The shapes do not fit each other or ``num_classes``.
-        IndexError: A grade is out of range.
+        ValueError: A shape or a dtype does not fit, or ``num_classes`` is below 2.
+        RuntimeError: A grade is out of range.
 
     >>> logits = torch.zeros(2, 2, requires_grad=True)
     >>> loss = corn(logits, torch.tensor([0, 2]), num_classes=3)
@@ -59,6 +59,8 @@ def corn(logits, target, num_classes):
             f"logits and target must have shapes (N, num_classes - 1) and (N,), got "
             f"{tuple(logits.shape)} and {tuple(target.shape)} for {num_classes} classes"
         )
+    if target.dtype != torch.int64:
+        raise ValueError(f"target must be int64, got {target.dtype}")
     if num_classes < 2:
         raise ValueError(f"num_classes must be 2 or more, got {num_classes}")
     # Row t of the triangle says which grades a sample of grade t has reached.

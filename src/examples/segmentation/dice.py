@@ -55,8 +55,8 @@ def dice(logits, target, smooth=1e-5):
             f"logits and target must have one shape (N, 1, H, W), got "
             f"{tuple(logits.shape)} and {tuple(target.shape)}"
         )
-    if not smooth >= 0:
-        raise ValueError(f"smooth must be 0 or more, got {smooth}")
+    if not 0 <= smooth < torch.inf:
+        raise ValueError(f"smooth must be finite and 0 or more, got {smooth}")
     p = logits.sigmoid()
     overlap = (p * target).sum((1, 2, 3))
     size = p.sum((1, 2, 3)) + target.sum((1, 2, 3))

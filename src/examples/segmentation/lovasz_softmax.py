@@ -41,7 +41,7 @@ def lovasz_softmax(logits, target):
         NaN where N is 0. Where errors tie, the gradient is that of one order of them.
 
     Raises:
-        ValueError: The shapes do not fit.
+        ValueError: A shape or a dtype does not fit.
         RuntimeError: A class is out of range.
 
     >>> p = torch.tensor([[0.75, 0.25], [0.5, 0.5]])  # two pixels, two classes
@@ -61,6 +61,8 @@ def lovasz_softmax(logits, target):
             f"logits and target must have shapes (N, C, H, W) and (N, H, W), got "
             f"{tuple(logits.shape)} and {tuple(target.shape)}"
         )
+    if target.dtype != torch.int64:
+        raise ValueError(f"target must be int64, got {target.dtype}")
     p = logits.softmax(1).flatten(2)
     true = torch.zeros_like(p).scatter(1, target.flatten(1).unsqueeze(1), 1.0)
     errors, order = torch.where(true == 1, 1 - p, p).sort(2, descending=True)

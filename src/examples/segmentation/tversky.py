@@ -67,8 +67,8 @@ def tversky(logits, target, alpha=0.3, beta=0.7, smooth=1e-5):
             f"{tuple(logits.shape)} and {tuple(target.shape)}"
         )
     for name, option in {"alpha": alpha, "beta": beta, "smooth": smooth}.items():
-        if not option >= 0:
-            raise ValueError(f"{name} must be 0 or more, got {option}")
+        if not 0 <= option < torch.inf:
+            raise ValueError(f"{name} must be finite and 0 or more, got {option}")
     p = logits.sigmoid()
     true_positive = (p * target).sum((1, 2, 3))
     false_positive = (p * (1 - target)).sum((1, 2, 3))

@@ -32,9 +32,9 @@ class BestPlan(torch.autograd.Function):
     @staticmethod
     def forward(cost):
         plan = torch.zeros(cost.shape, dtype=torch.bool)
-        n, m = cost.shape[-2:]
-        matrices = cost.numpy(force=True).reshape(cost.shape[:-2].numel(), n, m)
-        for one, matrix in zip(plan.view(matrices.shape), matrices, strict=True):
+        shape = cost.shape[:-2].numel(), *cost.shape[-2:]
+        matrices = cost.double().numpy(force=True).reshape(shape)  # no bfloat16 there
+        for one, matrix in zip(plan.view(shape), matrices, strict=True):
             one[linear_sum_assignment(matrix)] = True
         return plan.to(cost.device)
 

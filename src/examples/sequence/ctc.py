@@ -119,9 +119,9 @@ def ctc(logits, target, input_lengths, target_lengths, blank=0, reduction="sum")
         if ((lengths < 0) | (lengths > longest)).any():
             raise ValueError(f"lengths must be 0 to {longest}, got {lengths.tolist()}")
     counts = torch.arange(S, device=target.device) < target_lengths.unsqueeze(1)
-    no_label = (target < 0) | (target >= C) | (target == blank)
-    if not 0 <= blank < C or (counts & no_label).any():
-        raise ValueError(f"labels must be 0 to {C - 1}, never {blank}, got {target}")
+    wrong = counts & ((target < 0) | (target >= C) | (target == blank))
+    if target.dtype != torch.int64 or blank not in range(C) or wrong.any():
+        raise ValueError(f"labels must be int64 in [0, {C}), not {blank}; got {target}")
     label = target.masked_fill(~counts, blank)
     states = torch.stack([torch.full_like(label, blank), label], 2).flatten(1)
     states = pad(states, (0, 1), value=blank)

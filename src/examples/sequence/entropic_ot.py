@@ -112,8 +112,8 @@ def entropic_ot(cost, a, b, reg):
         raise ValueError(
             f"expected cost (..., N, M), a (..., N), b (..., M), got {got}"
         )
-    if not reg > 0:
-        raise ValueError(f"reg must be positive, got {reg}")
+    if not 0 < reg < torch.inf:
+        raise ValueError(f"reg must be positive and finite, got {reg}")
     a, b = (weight / weight.sum(-1, keepdim=True) for weight in (a, b))
     return EntropicOT.apply(cost, a, b, reg)[0]
 

@@ -114,8 +114,8 @@ def soft_dtw(first, second, gamma=1.0, reduction="mean"):
             f"first and second must have shapes (B, N, D) and (B, M, D), not empty, "
             f"got {tuple(first.shape)} and {tuple(second.shape)}"
         )
-    if not gamma > 0:
-        raise ValueError(f"gamma must be positive, got {gamma}")
+    if not 0 < gamma < math.inf:
+        raise ValueError(f"gamma must be positive and finite, got {gamma}")
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(
             f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"

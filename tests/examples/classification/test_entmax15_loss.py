@@ -208,3 +208,9 @@ def test_a_class_out_of_range_is_refused(example, label):
 def test_an_unknown_reduction_is_refused(example):
     with pytest.raises(ValueError, match=r"reduction .* 'avg'"):
         example.entmax15_loss(torch.zeros(2, 3), torch.tensor([0, 1]), "avg")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int32, torch.bool])
+def test_a_target_that_is_no_int64_is_refused(example, dtype):
+    with pytest.raises(ValueError, match=f"target must be int64, got {dtype}"):
+        example.entmax15_loss(torch.zeros(2, 3), torch.zeros(2, dtype=dtype))

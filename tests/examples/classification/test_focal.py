@@ -125,3 +125,14 @@ def test_a_class_out_of_range_is_refused(example, label):
 def test_options_that_make_no_sense_are_refused(example, options, message):
     with pytest.raises(ValueError, match=message):
         example.focal(torch.zeros(2, 3), torch.tensor([0, 1]), **options)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int32, torch.bool])
+def test_a_target_that_is_no_int64_is_refused(example, dtype):
+    with pytest.raises(ValueError, match=f"target must be int64, got {dtype}"):
+        example.focal(torch.zeros(2, 3), torch.zeros(2, dtype=dtype))
+
+
+def test_an_infinite_gamma_is_refused(example):
+    with pytest.raises(ValueError, match=r"gamma must be .*finite.* got inf"):
+        example.focal(torch.zeros(1, 2), torch.tensor([0]), gamma=math.inf)

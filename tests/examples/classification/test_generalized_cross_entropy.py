@@ -124,3 +124,11 @@ def test_options_that_make_no_sense_are_refused(example, options, message):
         example.generalized_cross_entropy(
             torch.zeros(2, 3), torch.tensor([0, 1]), **options
         )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int32, torch.bool])
+def test_a_target_that_is_no_int64_is_refused(example, dtype):
+    with pytest.raises(ValueError, match=f"target must be int64, got {dtype}"):
+        example.generalized_cross_entropy(
+            torch.zeros(2, 3), torch.zeros(2, dtype=dtype)
+        )

@@ -1,5 +1,7 @@
 """Sigmoid focal against its formula in NumPy, cross entropy, and finite limits."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -126,3 +128,8 @@ def test_shapes_that_would_broadcast_are_refused(example):
 def test_options_that_make_no_sense_are_refused(example, options, message):
     with pytest.raises(ValueError, match=message):
         example.sigmoid_focal(torch.zeros(2), torch.zeros(2), **options)
+
+
+def test_an_infinite_gamma_is_refused(example):
+    with pytest.raises(ValueError, match=r"gamma must be .*finite.* got inf"):
+        example.sigmoid_focal(torch.zeros(2), torch.zeros(2), gamma=math.inf)

@@ -136,7 +136,7 @@ def test_shapes_that_do_not_fit_are_refused(example, shapes, message):
 @pytest.mark.parametrize("label", [-1, -100, 4])
 def test_a_class_out_of_range_is_refused(example, label):
     rows, weight = inputs()
-    with pytest.raises(IndexError, match="out of range"):
+    with pytest.raises(RuntimeError, match=f"index {label} is out of bounds"):
         example.arcface(rows, weight, torch.full((5,), label))
 
 
@@ -152,3 +152,16 @@ def test_options_that_make_no_sense_are_refused(example, options, message):
     rows, weight = inputs()
     with pytest.raises(ValueError, match=message):
         example.arcface(rows, weight, TARGET, **options)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int32, torch.bool])
+def test_a_target_that_is_no_int64_is_refused(example, dtype):
+    with pytest.raises(ValueError, match=f"target must be int64, got {dtype}"):
+        example.arcface(torch.ones(2, 3), torch.ones(4, 3), torch.zeros(2, dtype=dtype))
+
+
+def test_an_infinite_scale_is_refused(example):
+    with pytest.raises(ValueError, match=r"scale must be .*finite.* got inf"):
+        example.arcface(
+            torch.ones(1, 2), torch.ones(3, 2), torch.tensor([0]), scale=math.inf
+        )

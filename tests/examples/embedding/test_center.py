@@ -94,10 +94,16 @@ def test_shapes_that_would_broadcast_are_refused(example, shapes, message):
 
 @pytest.mark.parametrize("label", [-1, 4])
 def test_a_class_out_of_range_is_refused(example, label):
-    with pytest.raises(IndexError, match="out of range"):
+    with pytest.raises(RuntimeError, match=f"index {label} is out of bounds"):
         example.center(*inputs(), torch.full((5,), label))
 
 
 def test_a_reduction_that_makes_no_sense_is_refused(example):
     with pytest.raises(ValueError, match=r"reduction .* 'avg'"):
         example.center(*inputs(), TARGET, "avg")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int32, torch.bool])
+def test_a_target_that_is_no_int64_is_refused(example, dtype):
+    with pytest.raises(ValueError, match=f"target must be int64, got {dtype}"):
+        example.center(torch.ones(2, 3), torch.ones(4, 3), torch.zeros(2, dtype=dtype))

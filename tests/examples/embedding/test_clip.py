@@ -1,5 +1,7 @@
 """CLIP against SciPy's log-sum-exp over rows and columns."""
 
+import math
+
 import pytest
 import torch
 from scipy.special import log_softmax
@@ -90,8 +92,14 @@ def test_shapes_that_do_not_fit_are_refused(example, shapes):
 
 
 @pytest.mark.parametrize(
-    ("scale", "message"), [(0.0, r"positive, got 0\.0"), (torch.ones(2), r"\(2,\)")]
+    ("scale", "message"),
+    [(0.0, r"positive and finite, got 0\.0"), (torch.ones(2), r"\(2,\)")],
 )
 def test_scales_that_make_no_sense_are_refused(example, scale, message):
     with pytest.raises(ValueError, match=f"logit_scale must be .*{message}"):
         example.clip(torch.eye(2), torch.eye(2), scale)
+
+
+def test_an_infinite_logit_scale_is_refused(example):
+    with pytest.raises(ValueError, match=r"logit_scale must be .*finite.* got inf"):
+        example.clip(*2 * [torch.ones(2, 2)], math.inf)

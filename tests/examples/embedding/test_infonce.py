@@ -107,3 +107,8 @@ def test_shapes_that_do_not_fit_are_refused(example, shapes):
 def test_a_temperature_that_is_not_positive_is_refused(example):
     with pytest.raises(ValueError, match=r"temperature .* 0\.0"):
         example.infonce(torch.zeros(2, 2), torch.zeros(2, 2), 0.0)
+
+
+def test_an_infinite_temperature_is_refused(example):
+    with pytest.raises(ValueError, match=r"temperature must be .*finite.* got inf"):
+        example.infonce(*2 * [torch.ones(2, 2)], temperature=math.inf)

@@ -125,3 +125,8 @@ def test_shapes_that_do_not_fit_are_refused(example, shapes):
 def test_a_temperature_that_is_not_positive_is_refused(example):
     with pytest.raises(ValueError, match=r"temperature .* -1\.0"):
         example.supcon(torch.zeros(2, 2), torch.zeros(2).long(), -1.0)
+
+
+def test_an_infinite_temperature_is_refused(example):
+    with pytest.raises(ValueError, match=r"temperature must be .*finite.* got inf"):
+        example.supcon(torch.ones(2, 2), torch.tensor([0, 0]), temperature=math.inf)

@@ -1,5 +1,7 @@
 """Triplet against the textbook in NumPy, and against torch's own without its eps."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -100,3 +102,8 @@ def test_shapes_that_would_broadcast_are_refused(example):
 def test_options_that_make_no_sense_are_refused(example, options, message):
     with pytest.raises(ValueError, match=message):
         example.triplet(*torch.zeros(3, 2, 2), **options)
+
+
+def test_an_infinite_margin_is_refused(example):
+    with pytest.raises(ValueError, match=r"margin must be .*finite.* got inf"):
+        example.triplet(*3 * [torch.ones(2, 2)], margin=math.inf)

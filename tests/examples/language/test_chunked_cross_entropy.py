@@ -1,5 +1,7 @@
 """Chunked cross entropy against torch's cross entropy of a linear layer."""
 
+import math
+
 import pytest
 import torch
 from torch.nn.functional import cross_entropy, linear
@@ -144,3 +146,26 @@ def test_a_class_out_of_range_is_refused(example, inputs, label):
     inputs[2][3] = label
     with pytest.raises(RuntimeError, match="out of bounds"):
         example.chunked_cross_entropy(*inputs)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int32, torch.bool])
+def test_a_target_that_is_no_int64_is_refused(example, dtype):
+    with pytest.raises(ValueError, match=f"target must be int64, got {dtype}"):
+        example.chunked_cross_entropy(
+            torch.ones(2, 3), torch.ones(4, 3), torch.zeros(2, dtype=dtype)
+        )
+
+
+@pytest.mark.parametrize("chunk", [0.5, 1.5, "all"])
+def test_a_chunk_that_is_no_whole_number_is_refused(example, inputs, chunk):
+    with pytest.raises(ValueError, match=f"chunk must be a whole number.* {chunk}"):
+        example.chunked_cross_entropy(*inputs, chunk=chunk)
+
+
+def test_a_mean_in_half_precision_does_not_overflow(example):
+    # log(2 ** 4) in each of 40 000 rows: their sum is more than float16 can hold
+    hidden, weight = (torch.zeros(n, 1, dtype=torch.float16) for n in (40_000, 16))
+    target = torch.zeros(40_000, dtype=torch.int64)
+    loss = example.chunked_cross_entropy(hidden, weight, target)
+    assert loss.dtype == torch.float16
+    assert loss.item() == pytest.approx(4 * math.log(2), rel=1e-3)

@@ -1,5 +1,7 @@
 """DPO against NumPy's formula, and against values worked by hand."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -76,5 +78,12 @@ def test_shapes_that_would_broadcast_are_refused(example, odd):
 
 @pytest.mark.parametrize("beta", [0.0, -1.0])
 def test_a_beta_that_is_not_positive_is_refused(example, beta):
-    with pytest.raises(ValueError, match=f"beta must be positive, got {beta}"):
+    with pytest.raises(
+        ValueError, match=f"beta must be positive and finite, got {beta}"
+    ):
         example.dpo(*[torch.zeros(2)] * 4, beta=beta)
+
+
+def test_an_infinite_beta_is_refused(example):
+    with pytest.raises(ValueError, match=r"beta must be .*finite.* got inf"):
+        example.dpo(*4 * [torch.zeros(2)], beta=math.inf)

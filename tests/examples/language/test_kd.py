@@ -1,5 +1,7 @@
 """Distillation against NumPy's sums, torch's kl_div, and values worked by hand."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -107,3 +109,8 @@ def test_shapes_that_do_not_fit_are_refused(example, shapes):
 def test_options_that_make_no_sense_are_refused(example, options, message):
     with pytest.raises(ValueError, match=message):
         example.kd(torch.zeros(1, 2), torch.zeros(1, 2), **options)
+
+
+def test_an_infinite_temperature_is_refused(example):
+    with pytest.raises(ValueError, match=r"temperature must be .*finite.* got inf"):
+        example.kd(*2 * [torch.zeros(2, 2)], temperature=math.inf)

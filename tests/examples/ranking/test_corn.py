@@ -129,3 +129,9 @@ def test_one_class_is_refused(example):
 def test_a_grade_out_of_range_is_refused(example, grade):
     with pytest.raises(IndexError):
         example.corn(torch.zeros(1, 3), torch.tensor([grade]), 4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int32, torch.bool])
+def test_a_target_that_is_no_int64_is_refused(example, dtype):
+    with pytest.raises(ValueError, match=f"target must be int64, got {dtype}"):
+        example.corn(torch.zeros(2, 3), torch.zeros(2, dtype=dtype), 4)

@@ -122,5 +122,10 @@ def test_shapes_that_do_not_fit_are_refused(example, shape, other):
 
 
 def test_a_negative_smooth_is_refused(example):
-    with pytest.raises(ValueError, match="smooth must be 0 or more, got -1"):
+    with pytest.raises(ValueError, match="smooth must be finite and 0 or more, got -1"):
         example.dice(torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 2, 2), smooth=-1)
+
+
+def test_an_infinite_smooth_is_refused(example):
+    with pytest.raises(ValueError, match=r"smooth must be .*finite.* got inf"):
+        example.dice(*2 * [torch.zeros(1, 1, 2, 2)], smooth=math.inf)

@@ -162,3 +162,11 @@ def test_a_class_out_of_range_is_refused(example, label):
     target[0, 0, 0] = label
     with pytest.raises(RuntimeError, match=f"index {label} is out of bounds"):
         example.lovasz_softmax(logits, target)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int32, torch.bool])
+def test_a_target_that_is_no_int64_is_refused(example, dtype):
+    with pytest.raises(ValueError, match=f"target must be int64, got {dtype}"):
+        example.lovasz_softmax(
+            torch.zeros(1, 3, 2, 2), torch.zeros(1, 2, 2, dtype=dtype)
+        )

@@ -131,5 +131,12 @@ def test_shapes_that_do_not_fit_are_refused(example, shape, other):
 @pytest.mark.parametrize("option", ["alpha", "beta", "smooth"])
 def test_negative_options_are_refused(example, option):
     zeros = torch.zeros(1, 1, 2, 2)
-    with pytest.raises(ValueError, match=rf"{option} must be 0 or more, got -1"):
+    with pytest.raises(
+        ValueError, match=rf"{option} must be finite and 0 or more, got -1"
+    ):
         example.tversky(zeros, zeros, **{option: -1})
+
+
+def test_an_infinite_smooth_is_refused(example):
+    with pytest.raises(ValueError, match=r"smooth must be .*finite.* got inf"):
+        example.tversky(*2 * [torch.zeros(1, 1, 2, 2)], smooth=math.inf)

@@ -81,3 +81,13 @@ def test_what_is_no_matrix_is_refused(example):
         example.assignment(torch.zeros(3))
     with pytest.raises(ValueError, match="invalid numeric"):
         example.assignment(torch.full((2, 2), math.nan))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_will_do(example, dtype):
+    cost = torch.tensor([[1, 2], [3, 9]], dtype=dtype, requires_grad=True)
+    total = example.assignment(cost)
+    total.backward()
+    assert total.dtype == dtype
+    assert total.item() == 5
+    assert cost.grad.tolist() == [[0, 1], [1, 0]]

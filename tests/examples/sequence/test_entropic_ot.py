@@ -1,5 +1,7 @@
 """Entropic transport against SciPy's minimiser, the scaling form, and limits."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -153,7 +155,12 @@ def test_shapes_that_do_not_fit_are_refused(example, shapes):
 
 def test_negative_weights_and_a_reg_of_zero_are_refused(example, problem):
     cost, a, b = problem
-    with pytest.raises(ValueError, match=r"reg must be positive, got 0\.0"):
+    with pytest.raises(ValueError, match=r"reg must be positive and finite, got 0\.0"):
         example.entropic_ot(*problem, 0.0)
     with pytest.raises(ValueError, match="must not be negative"):
         example.entropic_ot(cost, a - 0.15, b, 1.0)
+
+
+def test_an_infinite_reg_is_refused(example):
+    with pytest.raises(ValueError, match=r"reg must be .*finite.* got inf"):
+        example.entropic_ot(torch.ones(2, 2), torch.ones(2), torch.ones(2), math.inf)

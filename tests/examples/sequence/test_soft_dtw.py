@@ -114,3 +114,8 @@ def test_a_second_derivative_is_refused(example):
 def test_what_does_not_fit_is_refused(example, shapes, options, message):
     with pytest.raises(ValueError, match=message):
         example.soft_dtw(*map(torch.zeros, shapes), **options)
+
+
+def test_an_infinite_gamma_is_refused(example):
+    with pytest.raises(ValueError, match=r"gamma must be .*finite.* got inf"):
+        example.soft_dtw(*2 * [torch.ones(1, 2, 2)], gamma=math.inf)
