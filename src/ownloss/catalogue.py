@@ -126,7 +126,8 @@ def find(name: str) -> Example:
     by_name = {example.name: example for example in examples()}
     if name in by_name:
         return by_name[name]
-    nearest = difflib.get_close_matches(name, by_name, n=3) or sorted(by_name)
+    like = functools.partial(difflib.get_close_matches, name, by_name, n=3)
+    nearest = like() or like(cutoff=0)
     raise LookupError(
         f"no example is named {name!r}; the nearest: {', '.join(nearest)}"
     )
@@ -171,6 +172,7 @@ def copy(
     Raises:
         LookupError: An example does not exist; the nearest names are given.
         FileExistsError: A file exists, and ``force`` is not set.
+        IsADirectoryError: A folder has the name of the file.
         OSError: The folder cannot be written. Nothing is left half-written.
     """
     chosen = [find(name) for name in dict.fromkeys(names)]
@@ -179,6 +181,8 @@ def copy(
     taken = [str(path) for path in paths if os.path.lexists(path)]
     if taken and not force:
         raise FileExistsError(f"{', '.join(taken)} exists; --force writes over it")
+    if folders := [str(path) for path in paths if path.is_dir()]:
+        raise IsADirectoryError(f"{', '.join(folders)} is a folder")
 
     # Written beside its place first, then moved: a full disk leaves nothing half done.
     folder.mkdir(parents=True, exist_ok=True)

@@ -78,7 +78,8 @@ def copy(names: tuple[str, ...], to: str, force: bool) -> None:
     try:
         paths = catalogue.copy(names, to, force=force)
     except OSError as error:
-        where = f"{error.filename or to}: {error.strerror}" if error.strerror else error
+        # Not its filename, which may be that of a draft.
+        where = f"{to}: {error.strerror}" if error.strerror else error
         raise click.ClickException(f"nothing was written: {where}") from error
     for path in paths:
         click.echo(f"wrote {path}; its proof: python -m doctest {path}")

@@ -37,6 +37,14 @@ def test_an_unknown_name_gives_the_nearest():
         catalogue.find("hubr")
 
 
+def test_a_name_like_no_other_gives_three_and_not_all():
+    with pytest.raises(LookupError) as error:
+        catalogue.find("xyzzy")
+    nearest = str(error.value).partition("nearest: ")[2].split(", ")
+    assert len(nearest) == 3
+    assert {catalogue.find(name).name for name in nearest} == set(nearest)
+
+
 def test_search_looks_in_the_summary_too():
     assert "huber" in [e.name for e in catalogue.search("AN OUTLIER PULLS")]
     assert catalogue.search("no such words") == ()
@@ -70,6 +78,15 @@ def test_copy_does_not_write_through_a_dangling_link(tmp_path):
     with pytest.raises(FileExistsError):
         catalogue.copy(["huber"], tmp_path)
     assert not (tmp_path / "elsewhere.py").exists()
+
+
+def test_a_folder_in_the_way_of_one_file_leaves_the_others_alone(tmp_path):
+    (tmp_path / "focal.py").write_text("mine")
+    (tmp_path / "huber.py").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"huber\.py is a folder"):
+        catalogue.copy(["focal", "huber"], tmp_path, force=True)
+    assert (tmp_path / "focal.py").read_text() == "mine"
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_failure_while_writing_leaves_nothing(tmp_path, monkeypatch):

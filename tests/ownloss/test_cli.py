@@ -117,6 +117,16 @@ def test_copy_into_a_file_is_a_clear_error(ownloss, tmp_path):
     assert "Traceback" not in result.output
 
 
+def test_copy_into_a_folder_that_cannot_be_written_names_it(ownloss, monkeypatch):
+    def refuse(*, dir, prefix):
+        raise PermissionError(13, "Permission denied", f"{dir}/{prefix}draft")
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory", refuse)
+    result = ownloss("copy", "huber", "--to", "losses")
+    assert result.exit_code == 1
+    assert "nothing was written: losses: Permission denied" in result.stderr
+
+
 def test_copy_of_an_unknown_name_writes_nothing(ownloss, tmp_path):
     result = ownloss("copy", "huber", "hubr", "--to", "losses")
     assert result.exit_code == 1
