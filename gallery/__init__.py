@@ -11,7 +11,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from gallery import freshness, page
+from gallery import draggable, freshness, page
 
 __all__ = ["setup", "sphinx_gallery_conf"]
 
@@ -52,4 +52,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension with Sphinx."""
     freshness.setup(app)
     page.setup(app)
+    draggable.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -35,6 +35,22 @@ class Proof:
     passed: bool
 
 
+def load(example: Example) -> ModuleType:
+    """Run what stands above the line of an example, and only that.
+
+    Args:
+        example: An example of the catalogue.
+
+    Returns:
+        A module with the loss.
+    """
+    module = ModuleType(f"{__name__}.{example.name}")
+    sys.modules[module.__name__] = module  # torch.compile looks a function's module up
+    # The project's own example, as its reader would run it.
+    exec(compile(example.loss, str(example.path), "exec"), module.__dict__)  # noqa: S102
+    return module
+
+
 def proofs(example: Example) -> list[Proof]:
     """Run the doctests of an example, and note each gradcheck.
 
@@ -57,10 +73,7 @@ def proofs(example: Example) -> list[Proof]:
             noted.append(Proof(loss, arguments, passed))
         return passed
 
-    module = ModuleType(f"{__name__}.{example.name}")
-    sys.modules[module.__name__] = module  # torch.compile looks a function's module up
-    # The project's own example, as its reader would run it.
-    exec(compile(example.loss, str(example.path), "exec"), module.__dict__)  # noqa: S102
+    module = load(example)
     with (
         mock.patch.object(torch.autograd, "gradcheck", noting),
         redirect_stdout(io.StringIO()),

@@ -28,6 +28,7 @@ DIRECTIVES = {
     "autoclass",
     "benchmarks",
     "autofunction",
+    "draggable-figure",
     "automodule",
     "example-figure",
     "eval-rst",

@@ -73,6 +73,10 @@ def huber(prediction, target, delta=1.0, reduction="mean"):
 # ----------------------
 # Squared error pulls a point harder the farther away it is.
 # Huber's loss stops at delta.
+#
+# .. draggable-figure:: huber(along(-4, 4, 2), 0.0, delta=slider(0.2, 2, 1))
+#
+#    Drag the point: within delta the tangent turns, beyond delta it stays as it is.
 
 import matplotlib.pyplot as plt
 
