@@ -29,6 +29,7 @@ DIRECTIVES = {
     "benchmarks",
     "autofunction",
     "draggable-figure",
+    "draggable-matrix",
     "automodule",
     "example-figure",
     "eval-rst",

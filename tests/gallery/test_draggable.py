@@ -4,14 +4,19 @@ import dataclasses
 import gzip
 import itertools
 import json
+import pickle
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from bs4 import BeautifulSoup
+from docutils import nodes
 
-from gallery import draggable
+from gallery.draggable import matrix
+from gallery.draggable.line import POINTS, parse, quantity
+from gallery.draggable.values import evaluate, payload, sentence
 from ownloss import catalogue
 from tests.conftest import load
 from tests.gallery.test_build import Site
@@ -32,9 +37,9 @@ def declared():
             yield path.stem, re.sub(r"\n# +", " ", lines)
 
 
-def read_back(payload):
+def read_back(written):
     """The values of a payload as the script of the page reads them."""
-    figure = json.loads(payload)
+    figure = json.loads(written)
     rows = [list(itertools.accumulate(row)) for row in figure["rows"]]
     return figure, {
         line["label"]: [rows[number] for number in line["rows"]]
@@ -43,8 +48,8 @@ def read_back(payload):
 
 
 def figure_of(text):
-    call = draggable.parse(text)
-    return call, *read_back(draggable.payload(call, draggable.evaluate(call)))
+    call = parse(text)
+    return call, *read_back(payload(call, evaluate(call)))
 
 
 def doubles(values):
@@ -107,8 +112,8 @@ def test_grad_output_multiplies_the_derivative():
 
 
 def test_the_sentence_says_where_the_figure_starts():
-    call = draggable.parse(HUBER)
-    assert draggable.sentence(call, draggable.evaluate(call)) == (
+    call = parse(HUBER)
+    assert sentence(call, evaluate(call)) == (
         "delta 1.0, prediction 2.0, loss 1.500, gradient 1.000"
     )
 
@@ -118,7 +123,7 @@ def test_the_sentence_says_where_the_figure_starts():
     [(-4, 4, 0.1, 80), (-6, 14, 0.2, 100), (0, 1, 0.01, 100), (-5, 5, 0.1, 100)],
 )
 def test_steps_are_round_and_not_too_many(low, high, step, steps):
-    found = draggable.quantity("x", low, high, low, draggable.POINTS)
+    found = quantity("x", low, high, low, POINTS)
     assert (found.step, found.steps) == (step, steps)
     assert found.values[0] == low
     assert found.values[-1] == high
@@ -168,23 +173,23 @@ def test_steps_are_round_and_not_too_many(low, high, step, steps):
 )
 def test_a_line_that_cannot_be_read_says_what_was_expected(text, said):
     with pytest.raises((ValueError, LookupError)) as caught:
-        draggable.parse(text)
+        parse(text)
     assert said in str(caught.value)
 
 
 def test_a_loss_that_is_no_value_a_point_or_not_finite_is_refused():
     with pytest.raises(ValueError, match="one value for each of 101 points"):
-        draggable.evaluate(draggable.parse("cross_entropy(along(-1, 1, 0), 1.0)"))
-    call = draggable.parse("mse_loss(along(-1, 1, 0), 0.0)")
+        evaluate(parse("cross_entropy(along(-1, 1, 0), 1.0)"))
+    call = parse("mse_loss(along(-1, 1, 0), 0.0)")
     with pytest.raises(ValueError, match="not finite"):
-        draggable.evaluate(dataclasses.replace(call, loss=lambda x, _: x.sqrt()))
+        evaluate(dataclasses.replace(call, loss=lambda x, _: x.sqrt()))
 
 
 @pytest.mark.parametrize(("where", "line"), list(declared()))
 def test_every_figure_of_the_site_is_light_and_starts_between_its_ends(where, line):
     call, figure, lines = figure_of(line)
-    payload = draggable.payload(call, draggable.evaluate(call))
-    assert len(gzip.compress(payload.encode())) <= 5000, where
+    written = payload(call, evaluate(call))
+    assert len(gzip.compress(written.encode())) <= 5000, where
     low, high = figure["frame"]
     for rows in lines.values():
         for row in rows:
@@ -192,10 +197,40 @@ def test_every_figure_of_the_site_is_light_and_starts_between_its_ends(where, li
             assert max(row) < high * 1000
 
 
-@pytest.mark.parametrize("name", ["huber"])
-def test_examples_have_one(name):
-    assert name in {where for where, _ in declared()}
-    assert catalogue.find(name)
+def test_six_examples_and_three_pages_of_the_guide_have_one():
+    names = {example.name for example in catalogue.examples()}
+    examples = {where for where, _ in declared() if where in names}
+    pages = {
+        path.stem
+        for path in (ROOT / "docs" / "guide").glob("*.md")
+        if "```{draggable-" in path.read_text(encoding="utf-8")
+    }
+    assert len(examples) >= 6
+    assert len(pages) >= 3
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("1 two", "expected numbers and blanks, got '1 two'"),
+        ("1", "expected two to six targets, got 1"),
+        ("1 2.3", "expected multiples of 0.5"),
+    ],
+)
+def test_targets_that_cannot_be_read_say_what_was_expected(text, said):
+    with pytest.raises(ValueError, match=said):
+        matrix.read_targets(text)
+
+
+def test_the_table_of_the_matrix_is_the_subtraction_of_torch():
+    table, told = matrix.still([1.0, 2.0, 3.0, 4.0])
+    rows = [
+        [entry.astext() for entry in row.findall(nodes.entry)]
+        for row in table.findall(nodes.row)
+    ]
+    assert rows[1] == ["1.0", "0.0", "-1.0", "-2.0", "-3.0", "-0.750", "0.000"]
+    assert [row[-2] for row in rows[1:]] == ["-0.750", "-0.250", "0.250", "0.750"]
+    assert told.astext() == "loss 2.500, meant: loss 0.000."
 
 
 @pytest.fixture
@@ -217,9 +252,7 @@ def test_a_page_has_the_element_its_still_picture_and_its_sentence(site):
     said = site.build()
     assert "exit 0" in said, said
     figure = home(site).find("draggable-figure")
-    expected = draggable.payload(
-        draggable.parse(HUBER), draggable.evaluate(draggable.parse(HUBER))
-    )
+    expected = payload(parse(HUBER), evaluate(parse(HUBER)))
     assert figure["figure"] == expected
     picture = figure.find("img")
     assert "gradient: from -1 to 1" in picture["alt"]
@@ -232,6 +265,26 @@ def test_the_script_is_loaded_where_there_is_a_figure_and_nowhere_else(site):
     site.build()
     assert home(site).find("script", src=re.compile("draggable-figure"))
     assert "draggable-figure" not in site.page
+
+
+def test_the_page_is_written_anew_when_its_example_or_the_style_changes(site):
+    site.build()
+    pickled = (site.root / "html" / ".doctrees" / "environment.pickle").read_bytes()
+    depended = {Path(p).name for p in pickle.loads(pickled).dependencies["index"]}
+    assert depended >= {"huber.py", "values.py", "ownloss.mplstyle", "index-1.svg"}
+
+
+def test_a_notebook_has_no_line_that_it_cannot_show(site):
+    shutil.copy(catalogue.find("huber").path, site.topic)
+    assert "exit 0" in site.build()
+    written = site.root / "docs" / "examples" / "robust"
+    assert ".. draggable-figure::" in (written / "huber.rst").read_text()
+    notebook = json.loads((written / "huber.ipynb").read_text())
+    text = "".join(source for cell in notebook["cells"] for source in cell["source"])
+    assert "draggable" not in text
+    assert "Drag the point" not in text
+    assert "Huber's loss stops at delta." in text
+    assert "# The gradient saturates" in text
 
 
 def test_a_wrong_line_fails_the_build_and_names_file_and_line(site):

@@ -78,6 +78,12 @@ def focal(logits, target, gamma=2.0, reduction="mean"):
 # -----------------------------------------------------------------------
 # Two classes; the margin is the true logit minus the other.
 # The factor also has a slope, and that adds pull where the example is wrong.
+#
+# .. draggable-figure:: focal([along(-5, 5, -2, name="margin of the true class"), 0.0],
+#    0, gamma=slider(0, 5, 2)) beside cross_entropy
+#
+#    Raise gamma: the pull on the right side fades, and on the left it passes 1.
+#    At 0 it is that of cross entropy.
 
 import matplotlib.pyplot as plt
 

@@ -76,6 +76,11 @@ def generalized_cross_entropy(logits, target, q=0.7, reduction="mean"):
 # ----------------------------
 # Two classes; the margin is the labelled logit minus the other. Far to the left the
 # model is sure that the label is wrong. There cross entropy pulls hardest.
+#
+# .. draggable-figure:: generalized_cross_entropy([along(-6, 4, -3, name="margin of the
+#    labelled class"), 0.0], 0, q=slider(0.05, 1, 0.7)) beside cross_entropy
+#
+#    Lower q towards 0: the absurd label on the left pulls again, as in cross entropy.
 
 import matplotlib.pyplot as plt
 from torch.nn.functional import cross_entropy

@@ -80,6 +80,12 @@ def kd(student, teacher, temperature=3.0, reduction="mean"):
 # Two classes; the teacher's logits differ by 4, the student's by what the axis says.
 # Cross entropy with the teacher's best class never stops pulling to the right.
 # Distillation stops where the student says what the teacher says.
+#
+# .. draggable-figure:: kd([along(-4, 12, 0, name="margin of the student"), 0.0],
+#    [4.0, 0.0], temperature=slider(1, 10, 3))
+#
+#    Move the temperature: the pull on a student that is off grows or shrinks.
+#    It is zero at a margin of 4 at every temperature.
 
 import matplotlib.pyplot as plt
 from torch.nn.functional import cross_entropy, kl_div

@@ -92,6 +92,10 @@ def student_t_nll(mean, target, scale, df, reduction="mean"):
 # ----------------------------------------------------------------
 # The Gaussian likelihood pulls with the residual itself.
 # With three degrees of freedom the pull turns at the square root of three and fades.
+#
+# .. draggable-figure:: student_t_nll(along(-5, 5, 3), 0.0, 1.0, df=slider(1, 9, 3))
+#
+#    Raise the degrees of freedom: the pull turns farther out, at their square root.
 
 import matplotlib.pyplot as plt
 

@@ -113,6 +113,10 @@ def general_robust(prediction, target, alpha, scale, reduction="mean"):
 # The smaller alpha, the sooner an outlier is let go
 # --------------------------------------------------
 # Squared error pulls ever harder; at alpha = 1 the pull levels off, below it fades.
+#
+# .. draggable-figure:: general_robust(along(-4, 4, 3), 0.0, slider(-4, 2, 0), 1.0)
+#
+#    Lower alpha from 2, and see the tangent at an outlier lie down.
 
 import matplotlib.pyplot as plt
 
@@ -133,8 +137,8 @@ ax.legend(fontsize="small")
 # %%
 # The usual mistake: the formula as it stands
 # -------------------------------------------
-# At 0 and 2 it is ``nan``, and beside them float32 runs out of digits.
-# The losses of those names, squared error and Cauchy's, tell what is right.
+# At 0 and 2 it is ``nan``, beside them float32 runs out of digits. Squared error and
+# Cauchy's loss tell what is right.
 
 
 def naive(residual, alpha):
@@ -152,10 +156,9 @@ for alpha in (0.0, 1e-6, 2.0):
 # %%
 # The data choose alpha
 # ---------------------
-# The loss alone is least for an infinite scale.
-# As a density, exp(-loss) has to be divided by its integral: that is the price of a
-# heavy tail, and with it alpha and the scale can be learned.
-# Gaussian noise wants alpha near 2, Cauchy noise near 0.
+# The loss alone is least for an infinite scale. As a density, exp(-loss) has to be
+# divided by its integral: that is the price of a heavy tail, and with it alpha and the
+# scale can be learned. Gaussian noise wants alpha near 2, Cauchy noise near 0.
 
 grid = torch.sinh(torch.linspace(-12, 12, 301))
 
@@ -183,7 +186,5 @@ print(f"Cauchy noise:   {learn(torch.tan(torch.pi * (chance - 0.5)), 1)}")
 
 # %%
 # Take it where nobody knows how heavy the tails are, or to lower alpha from 2 while a
-# fit settles.
-# Below 1 the loss is not convex, and as the first figure shows, points far off hardly
-# pull: such a fit needs a good start.
-# Take Huber's where one fixed, convex loss will do.
+# fit settles. Below 1 the loss is not convex, and points far off hardly pull, so such a
+# fit needs a good start. Take Huber's where one fixed, convex loss will do.

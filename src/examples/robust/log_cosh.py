@@ -101,6 +101,10 @@ def log_cosh(prediction, target, reduction="mean"):
 # Both end at one.
 # Huber's gets there at a corner, where its curvature jumps from one to zero.
 # The tanh bends gradually, and its curvature has no jump.
+#
+# .. draggable-figure:: log_cosh(along(-4, 4, 1), slider(-2, 2, 0)) beside huber_loss
+#
+#    Move the target: loss and gradient go with it. Drag the point past the corner.
 
 import matplotlib.pyplot as plt
 

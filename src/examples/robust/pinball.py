@@ -81,9 +81,12 @@ def pinball(prediction, target, quantile, reduction="mean"):
 # %%
 # The gradient knows the side and not the distance
 # ------------------------------------------------
-# Half the absolute error pulls both sides alike, so half the targets end below.
 # At a quantile of 0.9 a target above pulls nine times as hard as one below: nine must
 # lie below for each above.
+#
+# .. draggable-figure:: pinball(along(-3, 3, 1), 0.0, quantile=slider(0.1, 0.9, 0.9))
+#
+#    Move the quantile: the loss tilts. At 0.5 both sides pull with half a unit.
 
 import matplotlib.pyplot as plt
 

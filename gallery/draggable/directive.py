@@ -1,0 +1,200 @@
+"""The directives: how a figure gets into a page."""
+
+import html
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import torch
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+from sphinx.writers.html5 import HTML5Translator
+
+from gallery import look
+from gallery.draggable import matrix
+from gallery.draggable.line import parse
+from gallery.draggable.picture import palette, still
+from gallery.draggable.values import evaluate, payload, sentence
+from ownloss import catalogue
+
+SCRIPT = "draggable-figure.js"
+APOSTROPHE = "'"
+# The directive, and all that is indented below it.
+IN_TEXT = re.compile(r"^\.\. draggable-\w+::.*(?:\n+ +.*)*\n*", re.MULTILINE)
+
+
+class draggable(nodes.General, nodes.Element):  # noqa: N801 - docutils' way
+    """A custom element; its children are what stays where no script runs."""
+
+
+class Draggable(SphinxDirective):
+    """A figure that moves; the content is a caption that says what to try."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        """Build the figure."""
+        for path in (*Path(__file__).parent.glob("*.py"), look.LIGHT, look.DARK):
+            self.env.note_dependency(str(path))
+        try:
+            moved = self.element()
+        except (ValueError, LookupError, TypeError, RuntimeError) as error:
+            raise self.error(f"{self.name}: {error}") from error
+        content = self.parse_text_to_nodes("\n".join(self.content))
+        caption = [nodes.caption("", "", *content[0].children)] if content else []
+        return [nodes.figure("", moved, *caption)]
+
+    def element(self) -> draggable:
+        """Build the custom element.
+
+        Raises:
+            ValueError: The argument cannot be read.
+            LookupError: It names what is not there.
+        """
+        raise NotImplementedError
+
+
+class DraggableFigure(Draggable):
+    """A loss, its gradient and its tangent at a point that the reader drags.
+
+    The argument is a call of the loss: see :mod:`gallery.draggable`.
+    """
+
+    def element(self) -> draggable:
+        """Evaluate the loss, draw the still picture, write down the values."""
+        call = parse(self.arguments[0])
+        for source in call.sources:
+            self.env.note_dependency(str(source))
+        torch.set_num_threads(1)
+        lines = evaluate(call)
+        title = catalogue.find(call.name).title if call.sources else call.name
+        with mpl.rc_context():
+            mpl.rcdefaults()
+            mpl.style.use(look.LIGHT)
+            figure = still(call, lines, title)
+            said = look.describe(figure)
+            svg = look.themed_svg(figure, said)
+            width, height = (
+                str(round(inches * look.CSS_PIXELS_PER_INCH))
+                for inches in figure.get_size_inches()
+            )
+        image = nodes.image(
+            uri=self.save(svg), alt=said, loading="lazy", width=width, height=height
+        )
+        self.set_source_info(image)
+        numbers = nodes.paragraph("", f"{sentence(call, lines)}.")
+        return draggable(
+            "",
+            image,
+            numbers,
+            tag="draggable-figure",
+            label=f"{title}: loss and gradient over {call.axis.name}, to drag",
+            figure=payload(call, lines),
+            sliders=1 + len(call.sliders),
+        )
+
+    def save(self, svg: str) -> str:
+        """Write the still picture where the gallery's pictures are, and name it."""
+        number = self.env.new_serialno("draggable-figure") + 1
+        name = f"{self.env.docname.replace('/', '-')}-{number}.svg"
+        uri = f"/{self.config.sphinx_gallery_conf['gallery_dirs']}/draggable/{name}"
+        _, path = self.env.relfn2path(uri)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(svg, encoding="utf-8")
+        self.env.note_dependency(path)  # it is thrown away with the gallery's pages
+        return uri
+
+
+class DraggableMatrix(Draggable):
+    """Predictions of shape (N, 1), which the reader moves, against targets of (N,).
+
+    The argument is the targets.
+    """
+
+    def element(self) -> draggable:
+        """Write the table where it starts."""
+        targets = matrix.read_targets(self.arguments[0])
+        return draggable(
+            "",
+            *matrix.still(targets),
+            tag="draggable-matrix",
+            label="predictions against targets, to move",
+            figure=matrix.payload(targets),
+            sliders=1 + len(targets),
+        )
+
+
+def visit(self: HTML5Translator, node: draggable) -> None:
+    """Open the custom element, around what stays if no script runs."""
+    if self.builder.embedded:  # a book runs no script
+        self.body.append("<div>")
+        return
+    attributes = {
+        "role": "group",
+        "aria-label": node["label"],
+        "figure": node["figure"],
+        "style": f"--sliders:{node['sliders']};{palette()}",
+    }
+    written = "".join(
+        f" {name}='{html.escape(value, quote=False).replace(APOSTROPHE, '&#39;')}'"
+        for name, value in attributes.items()
+    )
+    self.body.append(f"<{node['tag']}{written}>\n")
+
+
+def depart(self: HTML5Translator, node: draggable) -> None:
+    """Close it."""
+    tag = "div" if self.builder.embedded else node["tag"]
+    self.body.append(f"</{tag}>\n")
+
+
+def pass_over(_self: Any, _node: nodes.Element) -> None:
+    """Write nothing around what stays."""
+
+
+def add_script(
+    app: Sphinx,
+    _page: str,
+    _template: str,
+    _context: dict[str, Any],
+    doctree: nodes.document | None,
+) -> None:
+    """Load the script on the pages that have such a figure, and on no other."""
+    if doctree is not None and next(doctree.findall(draggable), None):
+        app.add_js_file(SCRIPT, loading_method="defer")
+
+
+def leave_out_of_notebooks(app: Sphinx) -> None:
+    """Take the lines of figures out of the notebooks, where nothing can move.
+
+    Args:
+        app: The Sphinx application, after Sphinx-Gallery has written them.
+    """
+    written = Path(app.srcdir, app.config.sphinx_gallery_conf["gallery_dirs"])
+    for path in sorted(written.glob("*/*.ipynb")):
+        text = path.read_text(encoding="utf-8")
+        if ".. draggable-" not in text:
+            continue
+        notebook = json.loads(text)
+        for cell in notebook["cells"]:
+            cell["source"] = [IN_TEXT.sub("", source) for source in cell["source"]]
+        path.write_text(json.dumps(notebook, indent=2), encoding="utf-8")
+
+
+def setup(app: Sphinx) -> None:
+    """Register the directives with Sphinx.
+
+    Args:
+        app: The Sphinx application.
+    """
+    around = pass_over, pass_over
+    app.add_node(draggable, html=(visit, depart), text=around, latex=around, man=around)
+    app.add_directive("draggable-figure", DraggableFigure)
+    app.add_directive("draggable-matrix", DraggableMatrix)
+    app.connect("html-page-context", add_script)
+    app.connect("builder-inited", leave_out_of_notebooks, priority=900)
