@@ -124,9 +124,9 @@ class ExampleFigure(SphinxDirective):
             )
             for side in ("width", "height")
         }
-        image = nodes.image(
-            uri=uri, alt=svg.findtext(f"{SVG}title"), loading="lazy", **pixels
-        )
+        image = nodes.image(uri=uri, alt=svg.findtext(f"{SVG}title"), **pixels)
+        if self.env.docname != self.config.root_doc:  # there it is in view at once
+            image["loading"] = "lazy"
         link = addnodes.pending_xref(
             "",
             nodes.inline("", example.title),
