@@ -11,7 +11,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from gallery import draggable, freshness, page
+from gallery import downloads, draggable, freshness, page
 
 __all__ = ["setup", "sphinx_gallery_conf"]
 
@@ -50,6 +50,7 @@ sphinx_gallery_conf: dict[str, Any] = {
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension with Sphinx."""
+    downloads.setup(app)
     freshness.setup(app)
     page.setup(app)
     draggable.setup(app)

@@ -31,6 +31,8 @@ DARK = Path(__file__).with_name("ownloss-dark.mplstyle")
 EXAMPLES = Path(__file__).parents[1] / "src" / "examples"
 CSS_PIXELS_PER_INCH = 96
 PATH = re.compile(r'\bd="[^"]*"')
+# What a contour without area draws: an empty path, which SVG does not allow.
+EMPTY_PATH = re.compile(r"<path(?![^>]*\bd=)[^>]*/>\s*")
 LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
 FONTS = "system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif"
 
@@ -133,6 +135,7 @@ def themed_svg(figure: Figure, alternative: str) -> str:
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     svg = buffer.getvalue()
     svg = PATH.sub(_to_hundredths, svg[svg.index("<svg") :])
+    svg = EMPTY_PATH.sub("", svg)
     used = {c: d for c, d in dark_partners().items() if c in svg}
     names = {color: f"--c{number}" for number, color in enumerate(used)}
     for color, name in names.items():

@@ -141,7 +141,11 @@ class ExampleFigure(SphinxDirective):
         words = content[0].children if content else []
         caption = nodes.caption("", "", *words, nodes.Text(" From the example "), link)
         caption += nodes.Text(".")
-        return [nodes.figure("", image, caption)]
+        # An address of its own: by default it would be the figure's number on the page.
+        name = f"{example.name}-{self.options.get('number', 1)}"
+        figure = nodes.figure("", image, caption, names=[name])
+        self.state.document.note_explicit_target(figure)
+        return [figure]
 
 
 def setup(app: Sphinx) -> None:

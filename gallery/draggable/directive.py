@@ -47,7 +47,12 @@ class Draggable(SphinxDirective):
             raise self.error(f"{self.name}: {error}") from error
         content = self.parse_text_to_nodes("\n".join(self.content))
         caption = [nodes.caption("", "", *content[0].children)] if content else []
-        return [nodes.figure("", moved, *caption)]
+        # An address of its own, not the count that Sphinx would give it.
+        called = re.match(r"[a-z_]\w*", self.arguments[0])
+        name = f"{self.name}-{called[0]}" if called else self.name
+        figure = nodes.figure("", moved, *caption, names=[name])
+        self.state.document.note_implicit_target(figure)
+        return [figure]
 
     def element(self) -> draggable:
         """Build the custom element.

@@ -1,0 +1,69 @@
+"""What a reader takes home of an example: its script, its notebook, and both as a zip.
+
+Sphinx-Gallery writes the text of a notebook as Markdown and leaves references to
+objects as they stand in the script, and the time of day gets into its zips. Both are
+mended here, before Sphinx copies the files into the site.
+"""
+
+import io
+import json
+import re
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from sphinx.application import Sphinx
+
+REFERENCE = re.compile(r":(?:py:)?(?:func|class|meth|mod|doc|ref):`~?([^`]+)`")
+
+
+def without_references(notebook: str) -> str:
+    """Write references to objects as code, in the text of a notebook.
+
+    Args:
+        notebook: A notebook as it stands in its file.
+
+    Returns:
+        The same with ``torch.vmap`` in backticks for ``:func:`torch.vmap```.
+    """
+    content = json.loads(notebook)
+    for cell in content["cells"]:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = [REFERENCE.sub(r"`\1`", line) for line in cell["source"]]
+    return json.dumps(content, indent=2)
+
+
+def finish_downloads(app: Sphinx) -> None:
+    """Mend the notebooks, and pack the zips anew without the time of day.
+
+    Args:
+        app: The Sphinx application, when Sphinx-Gallery has run.
+    """
+    written = Path(app.srcdir, app.config.sphinx_gallery_conf["gallery_dirs"])
+    for notebook in sorted(written.glob("*/*.ipynb")):
+        mended = without_references(notebook.read_text(encoding="utf-8"))
+        write_if_new(notebook, mended.encode())
+        both = io.BytesIO()
+        with ZipFile(both, "w") as archive:
+            for file in (notebook.with_suffix(".py"), notebook):
+                archive.writestr(ZipInfo(file.name), file.read_bytes(), ZIP_DEFLATED)
+        write_if_new(notebook.with_suffix(".zip"), both.getvalue())
+
+
+def write_if_new(path: Path, content: bytes) -> None:
+    """Write a file, unless it says so already: its page would be read again.
+
+    Args:
+        path: The file.
+        content: What is to stand in it.
+    """
+    if path.read_bytes() != content:
+        path.write_bytes(content)
+
+
+def setup(app: Sphinx) -> None:
+    """Connect after all that write these files, at the same event.
+
+    Args:
+        app: The Sphinx application.
+    """
+    app.connect("builder-inited", finish_downloads, priority=950)
