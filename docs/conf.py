@@ -27,6 +27,7 @@ extensions = [
     "bundle",
     "gallery",
     "kinds",
+    "markdown_pages",
     "mathml",
     "myst_parser",
     "notfound.extension",

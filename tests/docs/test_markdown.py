@@ -1,0 +1,174 @@
+"""Every page as Markdown: whole, readable, and listed in llms.txt.
+
+`nox -s tests` builds the site before these tests; elsewhere build it first.
+"""
+
+import functools
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from bs4 import BeautifulSoup
+from docutils.core import publish_doctree
+from markdown_it import MarkdownIt
+
+from docs._extensions import markdown_pages
+
+SITE = Path(__file__).parents[2] / "build" / "html"
+WITHOUT_WORDS = {"404.html", "genindex.html", "search.html"}
+PAGES = sorted(
+    path
+    for path in SITE.rglob("*.html")
+    if "_static" not in path.parts and path.name not in WITHOUT_WORDS
+)
+NAMES = [path.relative_to(SITE).as_posix() for path in PAGES]
+MARKDOWN = MarkdownIt("commonmark").enable("table")
+FORMULA = re.compile(r"\$\$\n.+?\n\$\$|(?<!\\)\$[^$]+\$", re.DOTALL)
+FENCE = re.compile(r"^[ >]*(`{3,}).*?^[ >]*\1$", re.DOTALL | re.MULTILINE)
+# What stands on a page for a browser alone.
+ONLY_IN_A_BROWSER = ".headerlink, .sphx-glr-footer, .sphx-glr-download-link-note"
+
+
+def read(name):
+    """A page's Markdown."""
+    return (SITE / f"{name}.md").read_text(encoding="utf-8")
+
+
+@functools.cache
+def article(name):
+    """What a page says in HTML."""
+    page = BeautifulSoup((SITE / name).read_text(encoding="utf-8"), "html.parser")
+    found = page.find("article")
+    for tag in found.select(ONLY_IN_A_BROWSER):
+        tag.decompose()
+    return found
+
+
+@functools.cache
+def base():
+    """Where the site is published."""
+    page = BeautifulSoup((SITE / "index.html").read_text("utf-8"), "html.parser")
+    return page.find("link", rel="canonical")["href"].removesuffix("index.html")
+
+
+def letters(text):
+    """A text without spaces and line breaks."""
+    return "".join(text.split())
+
+
+def tokens(text):
+    """All tokens of a text, nested ones included."""
+    for token in MARKDOWN.parse(text):
+        yield token
+        yield from token.children or ()
+
+
+def test_the_site_is_built():
+    assert PAGES, "build the site first: nox -s docs"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_page_announces_its_markdown(name):
+    page = BeautifulSoup((SITE / name).read_text(encoding="utf-8"), "html.parser")
+    (link,) = page.find_all("link", rel="alternate", type="text/markdown")
+    assert link["href"] == f"{Path(name).name}.md"
+    assert read(name).startswith("# ")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_markdown_says_all_that_the_page_says(name):
+    text = read(name)
+    said = letters(BeautifulSoup(MARKDOWN.render(text), "html.parser").get_text())
+    missing = []
+    for tag in article(name).select("p, dt, h1, h2, h3, pre, td, th, figcaption"):
+        if tag.find("math") or tag.find("svg"):
+            continue
+        if letters(tag.get_text()) not in said:
+            missing.append(tag.get_text()[:100])
+    assert missing == []
+    for image in article(name).find_all("img"):
+        assert letters(image["alt"]) in letters(text.replace("\\", ""))
+    prose = FENCE.sub("", text)
+    assert len(FORMULA.findall(prose)) == len(article(name).find_all("math"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_markdown_is_nothing_but_markdown(name):
+    text = read(name)
+    found = list(tokens(text))
+    assert [t.content for t in found if t.type.startswith("html")] == []
+    assert [t.content for t in found if t.type == "fence" and not t.info] == []
+    assert [t.content for t in found if t.type == "code_block"] == []
+    words = "\n".join(t.content for t in found if t.type == "text")
+    assert re.findall(r"\{[a-z-]+\}`|:[a-z:]+:`|^\.\. \w+", words, re.MULTILINE) == []
+    fences = re.findall(r"^[ >]*(`{3,})", text, re.MULTILINE)
+    assert len(fences) == 2 * sum(t.type == "fence" for t in found)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_link_of_the_markdown_leads_somewhere(name):
+    links = [
+        token.attrs.get("href") or token.attrs.get("src")
+        for token in tokens(read(name))
+        if token.type in {"link_open", "image"}
+    ]
+    broken = []
+    for link in links:
+        if link.startswith(base()):
+            path = SITE / unquote(link.removeprefix(base()).partition("#")[0])
+            if (
+                path.suffix not in {".md", ".svg", ".zip", ".epub"}
+                or not path.is_file()
+            ):
+                broken.append(link)
+        elif not link.startswith("https://"):
+            broken.append(link)
+    assert broken == []
+
+
+def test_llms_txt_follows_its_specification_and_lists_every_page_once():
+    text = (SITE / "llms.txt").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line]
+    assert lines[0] == "# ownloss"
+    assert lines[1].startswith("> ")
+    sections = [line for line in lines if line.startswith("## ")]
+    assert sections == ["## Learn", "## Copy", "## Look up"]
+    listed = re.findall(r"^- \[.+\]\((\S+)\): \S.{19,}$", text, re.MULTILINE)
+    assert len(listed) == len(re.findall("^- ", text, re.MULTILINE))
+    expected = [f"{base()}{name}.md" for name in NAMES if name != "index.html"]
+    assert sorted(listed) == sorted(expected)
+
+
+def test_llms_full_txt_holds_every_page_in_the_order_of_the_menu():
+    listed = re.findall(r"\((\S+)\.md\): ", (SITE / "llms.txt").read_text("utf-8"))
+    order = ["index.html", *(link.removeprefix(base()) for link in listed)]
+    text = (SITE / "llms-full.txt").read_text(encoding="utf-8")
+    assert text == "\n".join(read(name) for name in order)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"stars \*here\*, [brackets] and <angles>, a $ and a \\ and \`ticks\`",
+        r"snake_case, \_private\_ and \__dunder\__",
+        "first line\n\\- no list\n\\+ none either\n2) nor this\n\\# no heading",
+        "5. is no list either",
+    ],
+)
+def test_no_sign_of_a_text_is_taken_for_markdown(text):
+    doctree = publish_doctree(f"Words. {text}\n")
+    written = markdown_pages.Writer("https://example.org/", {}).page(doctree)
+    rendered = BeautifulSoup(MARKDOWN.render(written), "html.parser")
+    assert [tag.name for tag in rendered.find_all()] == ["p"]
+    assert rendered.get_text().split() == doctree.astext().split()
+
+
+@pytest.mark.parametrize("code", ["a", "`", "``x``", "a ` b", "```python"])
+def test_code_may_hold_backticks(code):
+    rendered = MARKDOWN.render(markdown_pages.code(code))
+    assert BeautifulSoup(rendered, "html.parser").code.get_text() == code
+    rendered = MARKDOWN.render(markdown_pages.fence(f"x\n{code}\ny", "none"))
+    found = BeautifulSoup(rendered, "html.parser").code
+    assert found.get_text() == f"x\n{code}\ny\n"
+    assert found["class"] == ["language-text"]
