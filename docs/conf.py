@@ -21,6 +21,8 @@ html_baseurl = (
     or os.environ.get("READTHEDOCS_CANONICAL_URL")
     or "http://127.0.0.1:8000/"
 )
+# Where the sources lie: "edit this page", Colab and Binder; nothing of it without.
+repository_url = os.environ.get("REPOSITORY_URL", "")
 
 extensions = [
     "benchmarks_table",
@@ -32,6 +34,7 @@ extensions = [
     "myst_parser",
     "notfound.extension",
     "policy",
+    "repository",
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
     "sphinx.ext.napoleon",
