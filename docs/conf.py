@@ -35,6 +35,7 @@ extensions = [
     "notfound.extension",
     "policy",
     "repository",
+    "share_picture",
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
     "sphinx.ext.napoleon",
@@ -69,6 +70,7 @@ intersphinx_mapping = {
 
 html_theme = "furo"
 html_title = "ownloss"
+html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 templates_path = ["_templates"]
 html_css_files = ["ownloss.css"]
@@ -106,6 +108,13 @@ copybutton_prompt_is_regexp = True
 ogp_site_url = html_baseurl
 ogp_enable_meta_description = True
 ogp_social_cards = {"enable": False}
+ogp_image = "_static/ownloss.png"  # drawn by share_picture
+ogp_image_alt = "Huber's loss, a parabola between two lines, and its gradient."
+ogp_custom_meta_tags = [
+    '<meta property="og:image:width" content="1200" />',
+    '<meta property="og:image:height" content="630" />',
+    '<meta name="twitter:card" content="summary_large_image" />',
+]
 sitemap_url_scheme = "{link}"
 sitemap_show_lastmod = False
 notfound_urls_prefix = urlsplit(html_baseurl).path
