@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import nox
 
@@ -17,6 +18,7 @@ ROOT = Path(__file__).parent
 ENVIRONMENT = ROOT / ".nox" / "environment"
 BIN = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 SITE = ROOT / "build" / "html"
+BOOK = ROOT / "build" / "epub" / "ownloss.epub"
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 # Sphinx-Gallery and pytest-xdist use processes; torch's own threads would fight them.
 ENV = {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
@@ -32,10 +34,23 @@ def command(function: Callable[[nox.Session], None]) -> Callable:
     return nox.session(venv_backend="none", requires=["environment"])(function)
 
 
-def build_site(session: nox.Session, *options: str) -> None:
+def build_site(session: nox.Session, *options: str, to: Path = SITE) -> None:
     """Build the site; run the examples that have changed since the last build."""
     strict = ["-n", "-W", "--keep-going", "-d", "build/doctrees"]
-    run(session, "sphinx", *strict, *options, "docs", str(SITE))
+    run(session, "sphinx", *strict, *options, "docs", str(to))
+
+
+def lay_in_copies() -> None:
+    """Put the book, and a zip of all pages without the time of day, into the site."""
+    pages = ROOT / "build" / "ownloss.zip"
+    copies = {SITE / path.name for path in (BOOK, pages)}
+    with ZipFile(pages, "w") as archive:
+        for path in sorted(SITE.rglob("*")):
+            if path.is_file() and path not in copies:
+                entry = ZipInfo(f"ownloss/{path.relative_to(SITE).as_posix()}")
+                archive.writestr(entry, path.read_bytes(), ZIP_DEFLATED)
+    for path in (BOOK, pages):
+        shutil.copy(path, SITE)
 
 
 @nox.session(reuse_venv=True, default=False)
@@ -57,7 +72,7 @@ def environment(session: nox.Session) -> None:
 
 @command
 def docs(session: nox.Session) -> None:
-    """Build the site; `-- huber` runs one example, `-- watch` rebuilds on change."""
+    """Build the site, `-- huber` one example of it, `-- epub` a book; or `-- watch`."""
     match session.posargs:
         case ["watch"]:
             watched = [f"--watch={name}" for name in ("src", "gallery", "README.md")]
@@ -66,6 +81,10 @@ def docs(session: nox.Session) -> None:
                 session, "sphinx_autobuild", *watched, *ignored, "-n", "docs", str(SITE)
             )
             return
+        case ["epub"]:
+            build_site(session, "-t", "offline")
+            build_site(session, "-b", "epub", to=BOOK.parent)
+            lay_in_copies()
         case []:
             build_site(session)
         case [name] if list(ROOT.glob(f"src/examples/*/{name}.py")):
@@ -74,7 +93,9 @@ def docs(session: nox.Session) -> None:
             build_site(session, "-D", one, "-D", again)
         case _:
             given = " ".join(session.posargs)
-            session.error(f"expected 'watch' or the name of an example, got {given!r}")
+            session.error(
+                f"expected 'watch', 'epub' or the name of an example, got {given!r}"
+            )
     print(f"\nThe site lies in {SITE}\nOpen {(SITE / 'index.html').as_uri()}")
 
 
@@ -83,6 +104,7 @@ def tests(session: nox.Session) -> None:
     """Build the site and run all tests; `-- -k huber` runs some, and builds nothing."""
     if not session.posargs:
         build_site(session, "-q")
+        build_site(session, "-q", "-b", "epub", to=BOOK.parent)
     # By file: the snippets of a page share their names, so one process runs them all.
     run(session, "pytest", "-n", "auto", "--dist", "loadfile", *session.posargs)
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib import metadata
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from gallery import sphinx_gallery_conf  # noqa: E402, F401 - needs the path abo
 project = "ownloss"
 author = "The ownloss authors"
 project_copyright = "The ownloss authors, MIT licence"
+version = metadata.version("ownloss")
 language = "en"
 
 # Where the site is published; by default where `nox -s docs -- watch` serves it.
@@ -33,6 +35,7 @@ extensions = [
     "mathml",
     "myst_parser",
     "notfound.extension",
+    "offline",
     "policy",
     "repository",
     "share_picture",
@@ -118,3 +121,6 @@ ogp_custom_meta_tags = [
 sitemap_url_scheme = "{link}"
 sitemap_show_lastmod = False
 notfound_urls_prefix = urlsplit(html_baseurl).path
+epub_basename = "ownloss"
+epub_title = "Write your own loss"
+epub_show_urls = "no"

@@ -1,0 +1,146 @@
+"""The site for reading without a network: one EPUB, and a zip of all pages.
+
+`nox -s docs -- epub` makes both and lays them into the site, whose pages then link to
+them. The EPUB is the same text without what only a browser can do: no script, no
+download, no card. Both are the same, byte for byte, in two builds.
+"""
+
+import posixpath
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+EPUB_STYLES = {"pygments.css", "epub.css"}
+MATHML = "http://www.w3.org/1998/Math/MathML"
+# What MathML Core writes as an attribute, and MathML 3, which EPUB knows, does not.
+CORE_ONLY = re.compile(r' scriptlevel="\d+"|(?<=<mfrac) displaystyle="\w+"')
+ONLY_IN_A_BROWSER = {"sphx-glr-download-link-note", "sphx-glr-footer"}
+
+
+def offer_copies(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Link to both from the home page, where they are published with the site.
+
+    The links are whole addresses: in the zip itself neither file is there.
+    """
+    home = docname == app.config.root_doc and app.builder.name == "html"
+    if not home or "offline" not in app.tags:
+        return
+    line = nodes.paragraph("", "To read without a network: ")
+    for name, words, after in (("zip", "all pages", ", or "), ("epub", "a book", ".")):
+        file = f"{app.config.epub_basename}.{name}"
+        address = urljoin(app.config.html_baseurl, file)
+        line += nodes.reference("", f"{words} ({name})", refuri=address)
+        line += nodes.Text(after)
+    next(doctree.findall(nodes.section)).append(line)
+
+
+def is_epub(app: Sphinx) -> bool:
+    """Say whether the book is built."""
+    return app.builder.name == "epub"
+
+
+def leave_static_files(app: Sphinx) -> None:
+    """Take nothing into the book that serves the site's pages alone."""
+    if is_epub(app):
+        app.config.html_static_path = []
+        app.config.html_favicon = None
+
+
+def simplify(app: Sphinx, doctree: nodes.document, _docname: str) -> None:
+    """Take out of a page what only a browser can do."""
+    if not is_epub(app):
+        return
+    for node in list(doctree.findall(nodes.Element)):
+        if isinstance(node, nodes.raw) or ONLY_IN_A_BROWSER & set(node["classes"]):
+            node.parent.remove(node)
+
+
+def simplify_head(
+    app: Sphinx, _page: str, _template: str, context: dict[str, Any], _doctree: Any
+) -> None:
+    """Name the styles of the book only, and nothing that speaks to a browser."""
+    if is_epub(app):
+        context["metatags"] = ""
+        context["css_files"][:] = [
+            file
+            for file in context["css_files"]
+            if posixpath.basename(str(file.filename)) in EPUB_STYLES
+        ]
+
+
+def pack(target: Path, contents: dict[str, bytes], stored: frozenset[str]) -> None:
+    """Write a zip that holds no time of day.
+
+    Args:
+        target: The file to write.
+        contents: From the name of each entry to what it holds, in order.
+        stored: The entries that are not compressed.
+    """
+    with ZipFile(target, "w") as archive:
+        for name, content in contents.items():
+            entry = ZipInfo(name)  # 1980, the beginning of all zips
+            entry.compress_type = 0 if name in stored else ZIP_DEFLATED
+            archive.writestr(entry, content)
+
+
+def as_book(page: str) -> str:
+    """Write a page's formulas as a book has them: named, in the MathML of EPUB 3.
+
+    Args:
+        page: A page with formulas for a browser, which is less strict.
+
+    Returns:
+        The page with a namespace on each formula, the one character that XML does not
+        know by its name, and none of MathML Core's own attributes.
+    """
+    page = page.replace("<math", f'<math xmlns="{MATHML}"')
+    page = page.replace("&ApplyFunction;", "\u2061")
+    return CORE_ONLY.sub("", page)
+
+
+def declare_formulas(package: str, with_formulas: set[str]) -> str:
+    """Say in the book's list of files which of them hold formulas.
+
+    Args:
+        package: The text of ``content.opf``.
+        with_formulas: The names of the pages that do.
+
+    Returns:
+        The text with ``properties="mathml"`` on those pages.
+    """
+    for name in with_formulas:
+        item = f'href="{name}" media-type='
+        if item not in package:
+            raise ValueError(f"the list of the book's files has no line with {item}")
+        package = package.replace(item, f'properties="mathml" {item}')
+    return package
+
+
+def finish_book(app: Sphinx, exception: Exception | None) -> None:
+    """Write the book again: formulas as EPUB 3 has them, and no time of day."""
+    if exception or not is_epub(app):
+        return
+    book = Path(app.outdir, f"{app.config.epub_basename}.epub")
+    with ZipFile(book) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    with_formulas = {name for name, text in contents.items() if b"<math" in text}
+    for name in with_formulas:
+        contents[name] = as_book(contents[name].decode()).encode()
+    package = contents["content.opf"].decode()
+    contents["content.opf"] = declare_formulas(package, with_formulas).encode()
+    pack(book, contents, stored=frozenset({"mimetype"}))
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Come after all that add to a page."""
+    app.connect("builder-inited", leave_static_files, priority=990)
+    app.connect("doctree-resolved", offer_copies)
+    app.connect("doctree-resolved", simplify)
+    app.connect("html-page-context", simplify_head, priority=990)
+    app.connect("build-finished", finish_book)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

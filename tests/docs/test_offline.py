@@ -1,0 +1,119 @@
+"""The book and the zip for reading without a network.
+
+`nox -s tests` builds both before these tests; elsewhere: `nox -s docs -- epub`.
+"""
+
+import posixpath
+from pathlib import Path
+from urllib.parse import unquote, urldefrag
+from xml.etree import ElementTree
+from zipfile import ZIP_STORED, ZipFile
+
+import pytest
+
+from docs._extensions import offline
+
+BOOK = Path(__file__).parents[2] / "build" / "epub" / "ownloss.epub"
+XHTML = "{http://www.w3.org/1999/xhtml}"
+OPF = "{http://www.idpf.org/2007/opf}"
+MATHML = "{http://www.w3.org/1998/Math/MathML}"
+
+
+@pytest.fixture(scope="module")
+def book():
+    """From the name of each file in the book to what it holds."""
+    assert BOOK.exists(), "build it first: nox -s docs -- epub"
+    with ZipFile(BOOK) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.fixture(scope="module")
+def pages(book):
+    """Every page of the book, parsed as strictly as a reader's device does it."""
+    return {
+        name: ElementTree.fromstring(content)
+        for name, content in book.items()
+        if name.endswith(".xhtml")
+    }
+
+
+def test_the_book_begins_as_an_epub_does():
+    with ZipFile(BOOK) as archive:
+        first, *_ = archive.infolist()
+        assert (first.filename, first.compress_type) == ("mimetype", ZIP_STORED)
+        assert archive.read(first) == b"application/epub+zip"
+        assert {entry.date_time for entry in archive.infolist()} == {
+            (1980, 1, 1, 0, 0, 0)
+        }
+
+
+def test_every_page_and_figure_of_the_site_is_in_the_book(book, pages):
+    html = BOOK.parents[1] / "html"
+    for path in html.glob("guide/*.html"):
+        assert path.relative_to(html).with_suffix(".xhtml").as_posix() in pages
+    for path in html.glob("examples/*/*.html"):
+        assert path.relative_to(html).with_suffix(".xhtml").as_posix() in pages
+    figures = [
+        posixpath.normpath(posixpath.join(posixpath.dirname(name), image.get("src")))
+        for name, page in pages.items()
+        for image in page.iter(f"{XHTML}img")
+    ]
+    assert len(figures) > 100
+    assert [figure for figure in figures if figure not in book] == []
+
+
+def test_every_link_within_the_book_leads_somewhere(pages):
+    ids = {
+        name: {tag.get("id") for tag in page.iter() if tag.get("id")}
+        for name, page in pages.items()
+    }
+    broken = []
+    for name, page in pages.items():
+        for tag in page.iter(f"{XHTML}a"):
+            link, fragment = urldefrag(tag.get("href", ""))
+            if ":" in link:
+                continue
+            there = posixpath.join(posixpath.dirname(name), unquote(link))
+            there = posixpath.normpath(there) if link else name
+            if there not in pages or (fragment and fragment not in ids[there]):
+                broken.append((name, tag.get("href")))
+    assert broken == []
+
+
+def test_formulas_are_mathml_and_declared(book, pages):
+    package = ElementTree.fromstring(book["content.opf"])
+    declared = {
+        item.get("href")
+        for item in package.iter(f"{OPF}item")
+        if "mathml" in (item.get("properties") or "").split()
+    }
+    holding = {name for name, page in pages.items() if list(page.iter(f"{MATHML}math"))}
+    assert len(holding) > 20
+    assert declared == holding
+    for page in pages.values():
+        assert list(page.iter("math")) == list(page.iter(f"{XHTML}math")) == []
+        for tag in page.iter():
+            assert "scriptlevel" not in tag.attrib
+
+
+def test_what_only_a_browser_can_do_is_left_out(book, pages):
+    assert [name for name in book if name.endswith((".js", ".woff2"))] == []
+    for page in pages.values():
+        classes = {c for tag in page.iter() for c in (tag.get("class") or "").split()}
+        assert not classes & {"sphx-glr-footer", "sphx-glr-thumbcontainer"}
+        assert not list(page.iter(f"{XHTML}script"))
+        for meta in page.iter(f"{XHTML}meta"):
+            assert meta.get("http-equiv") is None
+
+
+def test_two_zips_of_the_same_are_alike(tmp_path):
+    contents = {"mimetype": b"a", "b.xhtml": b"b" * 1000}
+    for name in ("one", "two"):
+        offline.pack(tmp_path / name, contents, stored=frozenset({"mimetype"}))
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    assert (tmp_path / "one").stat().st_size < 500
+
+
+def test_a_list_of_files_without_a_page_is_refused():
+    with pytest.raises(ValueError, match=r'no line with href="a\.xhtml"'):
+        offline.declare_formulas("<manifest/>", {"a.xhtml"})
