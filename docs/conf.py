@@ -39,6 +39,7 @@ extensions = [
     "policy",
     "repository",
     "share_picture",
+    "site_search",
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
     "sphinx.ext.napoleon",
@@ -89,13 +90,15 @@ bundle_styles = [
 bundle_scripts = [
     "_static/documentation_options.js",
     "_static/doctools.js",
-    "_static/sphinx_highlight.js",
     "_static/scripts/furo.js",
     "_static/clipboard.min.js",
     "_static/copybutton.js",
     "_static/ownloss.js",
 ]
-bundle_without = ["_static/sg-tags.js"]  # filters tags, and the gallery has none
+bundle_without = [
+    "_static/sg-tags.js",  # filters tags, and the gallery has none
+    "_static/sphinx_highlight.js",  # marks what Sphinx's own search has found
+]
 html_scaled_image_link = False
 html_domain_indices = False
 html_math_renderer = "mathml"

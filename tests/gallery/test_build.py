@@ -166,7 +166,7 @@ def test_two_builds_are_alike(tmp_path):
         {
             path.relative_to(html): path.read_bytes()
             for path in html.rglob("*.*")
-            if path.is_file() and path.suffix in {".html", ".svg", ".css"}
+            if path.is_file() and path.suffix in {".html", ".svg", ".css", ".js"}
         }
         for html in built
     ]

@@ -5,7 +5,8 @@ InfoNCE
 Pulls each pair together and pushes the rest of the batch away, the nearest the hardest.
 
 With the cosine similarities :math:`s_{ij} = \cos(q_i, p_j)` and the temperature
-:math:`\tau`, each query has to pick its own positive among all N:
+:math:`\tau`, each query has to pick its own positive among all N,
+which makes the loss contrastive:
 
 .. math::
 

@@ -5,7 +5,8 @@ SupCon
 Pulls a row to every other of its class at once, and pushes the other classes away.
 
 With the cosine similarities :math:`s_{ij}`, the temperature :math:`\tau`, and
-:math:`P(i)`, the other rows of the class of row i:
+:math:`P(i)`, the other rows of the class of row i, the loss is contrastive with more
+than one positive:
 
 .. math::
 

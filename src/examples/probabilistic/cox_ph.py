@@ -4,8 +4,8 @@ Cox proportional hazards
 
 Whoever has an event is pulled up, and all who were at risk then share the push down.
 
-Each event competes with everybody who is still at risk at its time: a softmax cross
-entropy with one row for each event.
+In survival analysis each event competes with everybody who is still at risk at its
+time: a softmax cross entropy with one row for each event.
 Who is censored stands in the denominators as long as known to be at risk, and in no
 numerator:
 

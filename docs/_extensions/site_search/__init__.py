@@ -1,0 +1,292 @@
+"""Search by sections, in place of Sphinx's search by pages.
+
+A reader who pastes an error message or types a question wants the section that answers
+it, and rarely types words that all stand on one page, which Sphinx asks for. Here
+every section, object and entry of the glossary is found for itself, the more of the
+words it has and the rarer these are, the higher. MiniSearch ranks in the browser; this
+extension writes what it needs: one script and one index, which the search page alone
+loads.
+
+The index is the reverse of a text: each word, and the sections that have it. It is
+small and says nothing of the order of the words, so each section brings its first
+sentences with it. Both files are plain scripts, and so the search also works where the
+site is opened from a disk.
+"""
+
+import functools
+import json
+import re
+from collections.abc import Iterable, Iterator, Set
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import rjsmin
+import snowballstemmer
+import sphinx.search
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.search.en import ENGLISH_STOPWORDS
+
+HERE = Path(__file__).parent
+STEMMERS = Path(sphinx.search.__file__).parent / "minified-js"
+SCRIPT, INDEX = "search.js", "search-index.js"
+LICENCES = (
+    "/*! MiniSearch, MIT licence, (c) Luca Ongaro */\n"
+    "/*! Snowball stemmers, BSD licence, (c) Martin Porter and Richard Boulton */\n"
+)
+SPHINX_SEARCH = (
+    "searchindex.js",
+    "_static/searchtools.js",
+    "_static/language_data.js",
+    "_static/sphinx_highlight.js",
+)
+EXCERPT = 100
+PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+# What an example printed, and links that every example has.
+PASSED_OVER = re.compile(r"sphx-glr-(?!example-title)|verdict")
+
+stem = functools.cache(snowballstemmer.stemmer("english").stemWord)
+
+
+@dataclass
+class Section:
+    """A place that a result may lead to."""
+
+    anchor: str
+    title: str
+    excerpt: str = ""
+    words: set[str] = field(default_factory=set)
+
+
+def terms(text: str) -> Iterator[str]:
+    """Cut text into what is looked for; ``terms`` in search.js does the same.
+
+    Names are found whole and in part: ``save_for_backward`` is also ``save`` and
+    ``backward``, ``MSELoss`` is also ``mse`` and ``loss``.
+
+    Args:
+        text: Any text.
+
+    Yields:
+        Stems of words in small letters, without numbers and the commonest words.
+    """
+    for word in re.findall(r"\w+", text):
+        parts = PARTS.findall(word) if word.isascii() else []
+        for part in {word, *parts}:
+            small = part.lower()
+            if (
+                len(small) > 1
+                and not small.isdigit()
+                and small not in ENGLISH_STOPWORDS
+            ):
+                yield stem(small)
+
+
+def anchor_and_title(node: nodes.Node) -> tuple[str, str] | None:
+    """Say where a node can be reached, and what it is called."""
+    if isinstance(node, nodes.section):
+        return node["ids"][0], node[0].astext()
+    if isinstance(node, addnodes.desc) and node[0].get("ids"):
+        return node[0]["ids"][0], node[0]["ids"][0]
+    if isinstance(node, nodes.definition_list_item) and node[0].get("ids"):
+        return node[0]["ids"][0], node[0].astext()
+    return None
+
+
+def sections(doctree: nodes.document, *, code: bool = True) -> list[Section]:
+    """Find the sections of a page.
+
+    Args:
+        doctree: The page as it was read.
+        code: Whether code counts below the first section.
+
+    Returns:
+        Sections, objects and entries of a glossary, in the order of the page.
+    """
+    found: list[Section] = []
+
+    def walk(node: nodes.Node, section: Section | None) -> None:
+        for child in node.children:
+            place = anchor_and_title(child)
+            if place:
+                section_of_child = Section(*place)
+                found.append(section_of_child)
+                walk(child, section_of_child)
+            elif isinstance(child, nodes.Text):
+                if section:
+                    section.words.update(terms(child))
+            elif isinstance(child, nodes.literal_block) and not code and len(found) > 1:
+                continue
+            elif not is_passed_over(child):
+                if section and isinstance(child, nodes.paragraph):
+                    section.excerpt = f"{section.excerpt} {child.astext()}".strip()
+                walk(child, section)
+
+    walk(doctree, None)
+    for section in found:
+        section.excerpt = shortened(section.excerpt)
+        section.words.difference_update(terms(section.title))
+    return found
+
+
+def is_passed_over(node: nodes.Node) -> bool:
+    """Whether nobody looks for what a node says."""
+    if isinstance(node, nodes.comment | nodes.raw | nodes.math | nodes.math_block):
+        return True
+    classes = (
+        " ".join(node.get("classes", ())) if isinstance(node, nodes.Element) else ""
+    )
+    return bool(PASSED_OVER.search(classes))
+
+
+def shortened(text: str) -> str:
+    """Cut text after a word."""
+    text = " ".join(text.split())
+    if len(text) <= EXCERPT:
+        return text
+    return text[:EXCERPT].rsplit(" ", 1)[0] + " …"
+
+
+def packed(pages: dict[str, tuple[str, list[Section]]]) -> str:
+    """Write the index as a script.
+
+    Args:
+        pages: From the address of a page to its title and its sections.
+
+    Returns:
+        A script that sets ``searchIndex``: pages with their sections, and for each word
+        the numbers of its sections, each as what it is more than the one before, to
+        base 36.
+    """
+    listed = []
+    having: dict[str, list[int]] = {}
+    number = 0
+    for address, (title, found) in sorted(pages.items()):
+        rows = [[part.anchor, part.title, part.excerpt] for part in found]
+        listed.append([address, title, rows])
+        for section in found:
+            for word in section.words:
+                having.setdefault(word, []).append(number)
+            number += 1
+    words = " ".join(f"{word} {gaps(having[word])}" for word in sorted(having))
+    index = {"pages": listed, "words": words, "stopwords": sorted(ENGLISH_STOPWORDS)}
+    text = json.dumps(index, ensure_ascii=False, separators=(",", ":"))
+    return f"window.searchIndex={text}\n"
+
+
+def gaps(numbers: Iterable[int]) -> str:
+    """Write numbers as distances to base 36, a distance of 1 as nothing."""
+    written, last = [], -1
+    for number in numbers:
+        gap, last = number - last, number
+        written.append("" if gap == 1 else base36(gap))
+    return ",".join(written)
+
+
+def base36(number: int) -> str:
+    """Write a number to base 36."""
+    digit = "0123456789abcdefghijklmnopqrstuvwxyz"[number % 36]
+    return base36(number // 36) + digit if number >= 36 else digit
+
+
+def known(env: BuildEnvironment) -> dict[str, list[Section]]:
+    """Return the sections of all pages that were read so far."""
+    if not hasattr(env, "site_search"):
+        env.site_search = {}
+    return env.site_search
+
+
+def note_page(app: Sphinx, doctree: nodes.document) -> None:
+    """Keep the sections of a page that was read."""
+    # What draws the figures of an example is nothing that anybody looks for.
+    gallery = app.config.sphinx_gallery_conf["gallery_dirs"]
+    page = app.env.docname
+    in_gallery = page.startswith(f"{gallery}/")
+    if in_gallery and page.endswith("/index") and page != f"{gallery}/index":
+        return  # a topic's list of examples, which the gallery's own page has as well
+    known(app.env)[page] = sections(doctree, code=not in_gallery)
+
+
+def forget_page(_app: Sphinx, env: BuildEnvironment, page: str) -> None:
+    """Drop the sections of a page that has changed or gone."""
+    known(env).pop(page, None)
+
+
+def merge_pages(
+    _app: Sphinx, env: BuildEnvironment, pages: Set[str], other: BuildEnvironment
+) -> None:
+    """Take over what another process has read."""
+    known(env).update((page, known(other)[page]) for page in pages)
+
+
+def replace_search(app: Sphinx) -> None:
+    """Let Sphinx write no index and no search page of its own."""
+    if app.builder.name == "html":
+        app.builder.search = False
+
+
+def write_search(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Write the script and the index, before the page that loads them."""
+    if app.builder.name != "html":
+        return []
+    static = Path(app.outdir, "_static")
+    static.mkdir(parents=True, exist_ok=True)
+    pages = {
+        app.builder.get_relative_uri("search", page): (env.titles[page].astext(), found)
+        for page, found in known(env).items()
+        if page in env.titles and "orphan" not in env.metadata[page]
+    }
+    (static / INDEX).write_text(packed(pages), encoding="utf-8")
+    sources = [
+        STEMMERS / "base-stemmer.js",
+        STEMMERS / "english-stemmer.js",
+        HERE / "minisearch" / "minisearch.js",
+        HERE / SCRIPT,
+    ]
+    code = ";\n".join(path.read_text(encoding="utf-8") for path in sources)
+    script = f"{LICENCES}{rjsmin.jsmin(code)}\n"
+    (static / SCRIPT).write_text(script, encoding="utf-8")
+    return []
+
+
+def search_page(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Add the search page."""
+    if app.builder.name == "html":
+        yield "search", {"title": "Search"}, "search.html"
+
+
+def load_search(
+    app: Sphinx, page: str, _template: str, _context: dict[str, Any], _doctree: Any
+) -> None:
+    """Let the search page load what it needs."""
+    if app.builder.name == "html" and page == "search":
+        app.add_js_file(INDEX, loading_method="defer")
+        app.add_js_file(SCRIPT, loading_method="defer")
+        app.add_css_file("search.css")
+
+
+def remove_sphinx_search(app: Sphinx, _error: Exception | None) -> None:
+    """Take what belongs to Sphinx's own search from the site, an old index too."""
+    for name in SPHINX_SEARCH:
+        Path(app.outdir, name).unlink(missing_ok=True)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the extension with Sphinx."""
+    app.connect("builder-inited", replace_search)
+    app.connect("doctree-read", note_page, priority=900)
+    app.connect("env-purge-doc", forget_page)
+    app.connect("env-merge-info", merge_pages)
+    app.connect("env-updated", write_search)
+    app.connect("html-collect-pages", search_page)
+    app.connect("html-page-context", load_search)
+    app.connect("build-finished", remove_sphinx_search)
+    return {
+        "version": "1",
+        "env_version": 1,
+        "parallel_read_safe": True,
+        "parallel_write_safe": True,
+    }

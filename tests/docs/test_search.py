@@ -1,0 +1,200 @@
+"""The search of the built site, typed into its own page in a real browser."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from bs4 import BeautifulSoup
+
+from tests.docs.conftest import Watched
+
+ROOT = Path(__file__).parents[2]
+SITE = ROOT / "build" / "html"
+QUERIES = tomllib.loads(Path(__file__).with_name("queries.toml").read_text("utf-8"))
+LISTED = {
+    query: places for table in QUERIES.values() for query, places in table.items()
+}
+MESSAGES = re.findall(
+    r"^### `(.+)`$",
+    (ROOT / "docs/reference/messages.md").read_text("utf-8"),
+    re.MULTILINE,
+)
+GERMAN = re.findall(
+    r"^(\S.*)\n  \*(.+)\*$",
+    (ROOT / "docs/reference/glossary.md").read_text("utf-8"),
+    re.MULTILINE,
+)
+FIRST_QUERY_AT_MOST = 100_000
+
+
+@pytest.fixture(scope="module")
+def searching(browser, served):
+    """The search page, opened once."""
+    context = browser.new_context(base_url=served)
+    page = context.new_page()
+    page.goto("search.html")
+    yield page
+    context.close()
+
+
+def results(page, query):
+    """Type a query; return the first three places that are offered."""
+    page.fill("#search-words", query)
+    links = page.locator("#search-results a").all()[:3]
+    parts = [urlsplit(link.get_attribute("href")) for link in links]
+    return [f"{p.path.removesuffix('.html')}#{unquote(p.fragment)}" for p in parts]
+
+
+@pytest.mark.parametrize("query", LISTED)
+def test_a_question_a_name_or_a_message_leads_to_its_section(query, searching):
+    found = results(searching, query)
+    assert set(found) & set(LISTED[query]), found
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+def test_every_message_leads_to_its_heading(message, searching):
+    searching.fill("#search-words", message)
+    titles = searching.locator("#search-results a").all_inner_texts()[:3]
+    assert message in titles
+
+
+@pytest.mark.parametrize(("term", "german"), GERMAN)
+def test_a_german_word_leads_to_the_entry_of_the_glossary(term, german, searching):
+    searching.fill("#search-words", german)
+    titles = searching.locator("#search-results a").all_inner_texts()[:3]
+    assert term in titles
+
+
+def test_every_place_of_the_list_is_there():
+    missing = []
+    for place in {place for places in LISTED.values() for place in places}:
+        name, _, anchor = place.partition("#")
+        page = BeautifulSoup((SITE / f"{name}.html").read_text("utf-8"), "html.parser")
+        if page.find(id=anchor) is None:
+            missing.append(place)
+    assert missing == []
+
+
+def test_every_result_that_there_can_be_leads_somewhere():
+    text = (SITE / "_static" / "search-index.js").read_text("utf-8")
+    index = json.loads(text.partition("=")[2])
+    assert len(index["pages"]) > 50
+    missing = []
+    for name, _, rows in index["pages"]:
+        page = BeautifulSoup((SITE / name).read_text("utf-8"), "html.parser")
+        ids = {tag["id"] for tag in page.find_all(id=True)}
+        missing += [f"{name}#{anchor}" for anchor, *_ in rows if anchor not in ids]
+    assert missing == []
+
+
+def test_python_and_the_browser_cut_text_alike(searching, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "_extensions"))
+    from site_search import terms
+
+    for name in ("reference/messages", "reference/glossary", "guide/function"):
+        text = (ROOT / "docs" / f"{name}.md").read_text("utf-8")
+        in_browser = searching.evaluate("text => terms(text)", text)
+        assert set(in_browser) == set(terms(text)), name
+
+
+def test_a_first_query_is_light_and_asks_nobody_else(browser, served):
+    context = browser.new_context(base_url=served)
+    watched = Watched(context)
+    page = context.new_page()
+    page.goto("guide/backward.html")
+    before = set(watched.asked)
+    assert not any("search" in address for address in before)
+    page.fill(".sidebar-search", "grad_fn")
+    page.press(".sidebar-search", "Enter")
+    page.wait_for_selector("#search-results a")
+    sizes = {url: size for url, size in watched.asked.items() if url not in before}
+    context.close()
+    assert any("search-index" in address for address in sizes)
+    assert sum(sizes.values()) <= FIRST_QUERY_AT_MOST, sizes
+    assert watched.elsewhere == []
+    assert watched.said == []
+
+
+def test_it_works_by_keyboard_alone(page):
+    page.goto("guide/backward.html")
+    page.keyboard.press("/")
+    page.keyboard.type("argmax loss no gradient")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#search-results a")
+    assert page.input_value("#search-words") == "argmax loss no gradient"
+    first = page.locator("#search-results a").first
+    page.focus("#search-words")
+    page.keyboard.press("Tab")
+    assert first.evaluate("link => link === document.activeElement")
+    target = first.get_attribute("href")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/{target}")
+    anchor = urlsplit(target).fragment
+    assert page.locator(f'[id="{anchor}"]').bounding_box()["y"] < 300
+
+
+def test_results_follow_what_is_typed_and_the_address_follows_too(page):
+    page.goto("search.html?q=huber")
+    assert "huber" in page.locator("#search-results a").first.inner_text().lower()
+    page.fill("#search-words", "softmax")
+    assert "softmax" in page.locator("#search-results").inner_text().lower()
+    assert page.url.endswith("?q=softmax")
+    page.fill("#search-words", "xylophone")
+    assert "No result for “xylophone”" in page.inner_text("#search-status")
+    assert page.locator("#search-results a").count() == 0
+    page.fill("#search-words", "")
+    assert page.inner_text("#search-status") == ""
+
+
+def test_what_is_searched_for_is_text_and_never_markup(page):
+    page.goto("search.html?q=" + "<img src=x onerror=alert(1)>loss")
+    assert page.locator("#search-results img, #search-status img").count() == 0
+    assert "<img" in page.inner_text("#search-status")
+
+
+def test_a_misspelt_and_an_unfinished_word_are_understood(searching):
+    assert "reference/glossary#term-gradcheck" in results(searching, "gradcheckk")
+    assert "reference/glossary#term-Hessian" in results(searching, "hessi")
+
+
+def test_without_a_script_the_page_names_two_lists(browser, served):
+    context = browser.new_context(base_url=served, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("guide/backward.html")
+    page.fill(".sidebar-search", "nan")
+    page.press(".sidebar-search", "Enter")
+    page.wait_for_url("**/search.html?*")
+    links = page.locator("article noscript a").all()
+    assert [link.get_attribute("href") for link in links] == [
+        "reference/messages.html",
+        "reference/glossary.html",
+    ]
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1440])
+def test_results_are_accessible_and_fit_the_screen(browser, served, scheme, width):
+    context = browser.new_context(
+        base_url=served,
+        color_scheme=scheme,
+        viewport={"width": width, "height": 800},
+        bypass_csp=True,  # axe is put into the page by a script
+    )
+    page = context.new_page()
+    page.goto("search.html?q=requires grad and does not have a grad_fn setup_context")
+    page.wait_for_selector("#search-results a")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    violations = Axe().run(page, context="article").response["violations"]
+    assert page.locator("h1").all_inner_texts() == ["Search"]
+    context.close()
+    assert [v["id"] for v in violations] == []
+
+
+def test_there_is_one_search_only():
+    left = ("searchindex.js", "searchtools.js", "language_data.js", "pagefind")
+    assert [path for name in left for path in SITE.rglob(name)] == []
