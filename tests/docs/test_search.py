@@ -36,7 +36,8 @@ def searching(browser, served):
     """The search page, opened once."""
     context = browser.new_context(base_url=served)
     page = context.new_page()
-    page.goto("search.html")
+    page.goto("search.html?q=loss")
+    page.wait_for_selector("#search-results a")
     yield page
     context.close()
 
@@ -139,6 +140,7 @@ def test_it_works_by_keyboard_alone(page):
 
 def test_results_follow_what_is_typed_and_the_address_follows_too(page):
     page.goto("search.html?q=huber")
+    page.wait_for_selector("#search-results a")
     assert "huber" in page.locator("#search-results a").first.inner_text().lower()
     page.fill("#search-words", "softmax")
     assert "softmax" in page.locator("#search-results").inner_text().lower()
@@ -151,9 +153,18 @@ def test_results_follow_what_is_typed_and_the_address_follows_too(page):
 
 
 def test_what_is_searched_for_is_text_and_never_markup(page):
-    page.goto("search.html?q=" + "<img src=x onerror=alert(1)>loss")
+    page.goto("search.html?q=<img src=x onerror=alert(1)>loss")
+    page.wait_for_selector("#search-results a")
     assert page.locator("#search-results img, #search-status img").count() == 0
     assert "<img" in page.inner_text("#search-status")
+
+
+def test_without_its_index_the_page_says_so(page):
+    page.route("**/search-index.js*", lambda route: route.abort())
+    page.goto("search.html?q=loss")
+    page.wait_for_function(
+        "document.getElementById('search-status').textContent.includes('not be loaded')"
+    )
 
 
 def test_a_misspelt_and_an_unfinished_word_are_understood(searching):

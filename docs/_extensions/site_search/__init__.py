@@ -4,8 +4,8 @@ A reader who pastes an error message or types a question wants the section that 
 it, and rarely types words that all stand on one page, which Sphinx asks for. Here
 every section, object and entry of the glossary is found for itself, the more of the
 words it has and the rarer these are, the higher. MiniSearch ranks in the browser; this
-extension writes what it needs: one script and one index, which the search page alone
-loads.
+extension writes what it needs: one script and one index. The search page alone loads
+them, the index when there is something to look for.
 
 The index is the reverse of a text: each word, and the sections that have it. It is
 small and says nothing of the order of the words, so each section brings its first
@@ -16,6 +16,7 @@ site is opened from a disk.
 import functools
 import json
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,11 +78,8 @@ def terms(text: str) -> Iterator[str]:
         parts = PARTS.findall(word) if word.isascii() else []
         for part in {word, *parts}:
             small = part.lower()
-            if (
-                len(small) > 1
-                and not small.isdigit()
-                and small not in ENGLISH_STOPWORDS
-            ):
+            common = small in ENGLISH_STOPWORDS
+            if len(small) > 1 and not small.isdigit() and not common:
                 yield stem(small)
 
 
@@ -136,10 +134,8 @@ def is_passed_over(node: nodes.Node) -> bool:
     """Whether nobody looks for what a node says."""
     if isinstance(node, nodes.comment | nodes.raw | nodes.math | nodes.math_block):
         return True
-    classes = (
-        " ".join(node.get("classes", ())) if isinstance(node, nodes.Element) else ""
-    )
-    return bool(PASSED_OVER.search(classes))
+    classes = node.get("classes", ()) if isinstance(node, nodes.Element) else ()
+    return any(PASSED_OVER.match(name) for name in classes)
 
 
 def shortened(text: str) -> str:
@@ -259,13 +255,15 @@ def search_page(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
 
 
 def load_search(
-    app: Sphinx, page: str, _template: str, _context: dict[str, Any], _doctree: Any
+    app: Sphinx, page: str, _template: str, context: dict[str, Any], _doctree: Any
 ) -> None:
-    """Let the search page load what it needs."""
+    """Let the search page load its script, and tell it where the index is."""
     if app.builder.name == "html" and page == "search":
-        app.add_js_file(INDEX, loading_method="defer")
         app.add_js_file(SCRIPT, loading_method="defer")
         app.add_css_file("search.css")
+        # With its checksum, as Sphinx names files: a new index has a new address.
+        checksum = zlib.crc32(Path(app.outdir, "_static", INDEX).read_bytes())
+        context["search_index"] = f"_static/{INDEX}?v={checksum:08x}"
 
 
 def remove_sphinx_search(app: Sphinx, _error: Exception | None) -> None:
