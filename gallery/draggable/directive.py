@@ -78,9 +78,7 @@ class DraggableFigure(Draggable):
         torch.set_num_threads(1)
         lines = evaluate(call)
         title = catalogue.find(call.name).title if call.sources else call.name
-        with mpl.rc_context():
-            mpl.rcdefaults()
-            mpl.style.use(look.LIGHT)
+        with mpl.rc_context(fname=look.LIGHT):
             figure = still(call, lines, title)
             said = look.describe(figure)
             svg = look.themed_svg(figure, said)
@@ -170,7 +168,9 @@ def add_script(
     doctree: nodes.document | None,
 ) -> None:
     """Load the script on the pages that have such a figure, and on no other."""
-    if doctree is not None and next(doctree.findall(draggable), None):
+    if doctree is None or app.builder.embedded:
+        return
+    if next(doctree.findall(draggable), None):
         app.add_js_file(SCRIPT, loading_method="defer")
 
 
@@ -197,8 +197,9 @@ def setup(app: Sphinx) -> None:
     Args:
         app: The Sphinx application.
     """
-    around = pass_over, pass_over
-    app.add_node(draggable, html=(visit, depart), text=around, latex=around, man=around)
+    others = ("latex", "man", "markdown", "texinfo", "text")
+    around = dict.fromkeys(others, (pass_over, pass_over))
+    app.add_node(draggable, html=(visit, depart), **around)
     app.add_directive("draggable-figure", DraggableFigure)
     app.add_directive("draggable-matrix", DraggableMatrix)
     app.connect("html-page-context", add_script)

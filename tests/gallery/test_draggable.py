@@ -9,13 +9,16 @@ import re
 import shutil
 from pathlib import Path
 
+import matplotlib as mpl
 import pytest
 import torch
 from bs4 import BeautifulSoup
 from docutils import nodes
 
+from gallery import look
 from gallery.draggable import matrix
 from gallery.draggable.line import POINTS, parse, quantity
+from gallery.draggable.picture import still
 from gallery.draggable.values import evaluate, payload, sentence
 from ownloss import catalogue
 from tests.conftest import load
@@ -233,6 +236,17 @@ def test_the_table_of_the_matrix_is_the_subtraction_of_torch():
     assert told.astext() == "loss 2.500, meant: loss 0.000."
 
 
+def test_two_runs_write_the_same_bytes():
+    runs = []
+    for _ in range(2):
+        call = parse(HUBER)
+        lines = evaluate(call)
+        with mpl.rc_context(fname=look.LIGHT):
+            svg = look.themed_svg(still(call, lines, "Huber"), "x")
+        runs.append((payload(call, lines), svg))
+    assert runs[0] == runs[1]
+
+
 @pytest.fixture
 def site(tmp_path):
     site = Site(tmp_path)
@@ -285,6 +299,14 @@ def test_a_notebook_has_no_line_that_it_cannot_show(site):
     assert "Drag the point" not in text
     assert "Huber's loss stops at delta." in text
     assert "# The gradient saturates" in text
+
+
+def test_a_book_has_the_still_picture_and_no_element_that_it_cannot_run(site):
+    site.build("-b", "epub")
+    text = (site.root / "html" / "index.xhtml").read_text(encoding="utf-8")
+    assert "draggable-figure" not in text
+    assert "loss 1.500, gradient 1.000." in text
+    assert "index-1.svg" in text
 
 
 def test_a_wrong_line_fails_the_build_and_names_file_and_line(site):

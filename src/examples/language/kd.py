@@ -84,8 +84,8 @@ def kd(student, teacher, temperature=3.0, reduction="mean"):
 # .. draggable-figure:: kd([along(-4, 12, 0, name="margin of the student"), 0.0],
 #    [4.0, 0.0], temperature=slider(1, 10, 3))
 #
-#    Move the temperature: the pull on a student that is off grows or shrinks.
-#    It is zero at a margin of 4 at every temperature.
+#    Lower the temperature to 1: a student that is too sure, on the right, is hardly
+#    pulled back. At the teacher's margin of 4 the pull is zero at any temperature.
 
 import matplotlib.pyplot as plt
 from torch.nn.functional import cross_entropy, kl_div

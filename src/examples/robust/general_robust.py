@@ -116,7 +116,7 @@ def general_robust(prediction, target, alpha, scale, reduction="mean"):
 #
 # .. draggable-figure:: general_robust(along(-4, 4, 3), 0.0, slider(-4, 2, 0), 1.0)
 #
-#    Lower alpha from 2, and see the tangent at an outlier lie down.
+#    Raise alpha to 2, lower it again: the tangent at an outlier lies down.
 
 import matplotlib.pyplot as plt
 

@@ -86,7 +86,7 @@ def pinball(prediction, target, quantile, reduction="mean"):
 #
 # .. draggable-figure:: pinball(along(-3, 3, 1), 0.0, quantile=slider(0.1, 0.9, 0.9))
 #
-#    Move the quantile: the loss tilts. At 0.5 both sides pull with half a unit.
+#    Move the quantile: the loss tilts. At 0.5 both sides pull alike.
 
 import matplotlib.pyplot as plt
 
