@@ -168,9 +168,7 @@ def add_script(
     doctree: nodes.document | None,
 ) -> None:
     """Load the script on the pages that have such a figure, and on no other."""
-    if doctree is None or app.builder.embedded:
-        return
-    if next(doctree.findall(draggable), None):
+    if doctree is not None and next(doctree.findall(draggable), None):
         app.add_js_file(SCRIPT, loading_method="defer")
 
 
