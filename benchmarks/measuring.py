@@ -1,28 +1,25 @@
 """Time and memory of two functions, taken in turn in one run and given as ratios."""
 
 import gc
-import os
 import platform
-import resource
 import statistics
-import sys
 import time
 from collections.abc import Callable
-from multiprocessing import get_context
+from itertools import accumulate
 from pathlib import Path
 
 import torch
+from torch.profiler import ProfilerActivity, profile
 
 Work = Callable[[], object]
 """Something to be measured: a forward and a backward pass, say."""
-
-_KIBIBYTE = 1024
 
 
 def times_longer(ours: Work, theirs: Work, seconds: float = 1.0) -> float:
     """Measure how many times as long one function takes as another.
 
-    Both run in turn, so that a busy machine slows both.
+    The time is the processor's, and both run in turn: what else a busy machine does is
+    not counted, and slows both where it does.
 
     Args:
         ours: The function above the fraction bar.
@@ -36,11 +33,11 @@ def times_longer(ours: Work, theirs: Work, seconds: float = 1.0) -> float:
     # Short turns: both sides of a ratio meet the same load.
     repeats = max(1, round(0.0005 / max(_seconds(theirs), 1e-9)))
     taken: tuple[list[float], list[float]] = ([], [])
-    end = time.perf_counter() + seconds
+    end = time.process_time() + seconds
     gc.collect()
     gc.disable()
     try:
-        while len(taken[0]) < 5 or time.perf_counter() < end:
+        while len(taken[0]) < 5 or time.process_time() < end:
             for work, times in zip((ours, theirs), taken, strict=True):
                 times.append(_seconds(work, repeats))
     finally:
@@ -49,50 +46,30 @@ def times_longer(ours: Work, theirs: Work, seconds: float = 1.0) -> float:
 
 
 def _seconds(work: Work, repeats: int = 1) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(repeats):
         work()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def peak_mebibytes(work: Work) -> float:
-    """Measure how far the memory of the process grows while a function runs.
+    """Count how many bytes of tensors a function holds at most, beyond its inputs.
 
-    The function runs once, in a process of its own that has not run it before.
+    It is torch's allocator that counts, so the figure is the same in every run. The
+    resident memory of the process depends on what the system takes back, and when.
 
     Args:
-        work: The function.
+        work: The function; it runs once.
 
     Returns:
-        The growth of the resident memory at its highest, in MiB.
+        The peak, in MiB.
     """
-    context = get_context("fork")  # the inputs are there already, and nothing is copied
-    queue = context.SimpleQueue()
-    child = context.Process(target=_report_peak, args=(work, queue))
-    child.start()
-    child.join()
-    if child.exitcode:
-        raise RuntimeError(f"the measured process ended with status {child.exitcode}")
-    return queue.get()
-
-
-def _report_peak(work: Work, queue: object) -> None:
-    before = _highest_resident(reset=True)
-    work()
-    queue.put((_highest_resident() - before) / _KIBIBYTE)
-
-
-def _highest_resident(*, reset: bool = False) -> int:
-    """The highest resident memory in KiB; since the reset where Linux allows one."""
-    status, clear = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-    if status.exists():
-        if reset and os.access(clear, os.W_OK):
-            clear.write_text("5")
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM"):
-                return int(line.split()[1])
-    highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return highest // _KIBIBYTE if sys.platform == "darwin" else highest
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+        work()
+    events = profiled.profiler.kineto_results.events()
+    taken = [event for event in events if event.name() == "[memory]"]
+    taken.sort(key=lambda event: event.start_ns())
+    return max(accumulate(event.nbytes() for event in taken), default=0) / 2**20
 
 
 def machine() -> dict[str, str]:

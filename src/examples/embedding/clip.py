@@ -79,7 +79,7 @@ def clip(image, text, logit_scale):
             )
     elif not 0 < logit_scale < torch.inf:
         raise ValueError(f"logit_scale must be positive and finite, got {logit_scale}")
-    logits = logit_scale * (unit(image) @ unit(text).T)
+    logits = (logit_scale * unit(image)) @ unit(text).T
     own = torch.arange(len(image), device=image.device)
     cross_entropy = torch.nn.functional.cross_entropy
     return (cross_entropy(logits, own) + cross_entropy(logits.T, own)) / 2

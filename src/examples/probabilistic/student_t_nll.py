@@ -65,23 +65,22 @@ def student_t_nll(mean, target, scale, df, reduction="mean"):
             f"mean, target and scale must have one shape, got {tuple(mean.shape)}, "
             f"{tuple(target.shape)} and {tuple(scale.shape)}"
         )
-    if not isinstance(df, torch.Tensor):
-        if not 0 < df < math.inf:
-            raise ValueError(f"df must be positive and finite, got {df}")
-        # As one number it may have all digits, whatever the dtype of the rest.
-        df = torch.tensor(df, dtype=torch.float64)
-    if df.shape not in ((), mean.shape):
+    library = torch if isinstance(df, torch.Tensor) else math
+    if library is torch and df.shape not in ((), mean.shape):
         raise ValueError(
             f"df must be one number or have the shape of mean, got "
             f"{tuple(df.shape)} and {tuple(mean.shape)}"
         )
+    if library is math and not 0 < df < math.inf:
+        raise ValueError(f"df must be positive and finite, got {df}")
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(
             f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
         )
-    log_norm = torch.lgamma(df / 2) - torch.lgamma((df + 1) / 2)
-    log_norm = (log_norm + torch.log(math.pi * df) / 2).to(mean)
-    df = df.to(mean)
+    log_norm = library.lgamma(df / 2) - library.lgamma((df + 1) / 2)
+    log_norm = log_norm + library.log(math.pi * df) / 2
+    if library is torch:
+        df, log_norm = df.to(mean), log_norm.to(mean)
     square = ((mean - target) / scale) ** 2
     loss = (df + 1) / 2 * torch.log1p(square / df) + torch.log(scale) + log_norm
     return loss if reduction == "none" else getattr(loss, reduction)()

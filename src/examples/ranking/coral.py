@@ -60,9 +60,13 @@ def coral(logits, levels, reduction="mean"):
             f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
         )
     loss = torch.nn.functional.binary_cross_entropy_with_logits(
-        logits, levels.to(logits.dtype), reduction="none"
-    ).sum(1)
-    return loss if reduction == "none" else getattr(loss, reduction)()
+        logits,
+        levels.to(logits.dtype),
+        reduction="none" if reduction == "none" else "sum",
+    )
+    if reduction == "none":
+        return loss.sum(1)
+    return loss / len(logits) if reduction == "mean" else loss
 
 
 # %%

@@ -63,16 +63,14 @@ def corn(logits, target, num_classes):
         raise ValueError(f"target must be int64, got {target.dtype}")
     if num_classes < 2:
         raise ValueError(f"num_classes must be 2 or more, got {num_classes}")
-    # Row t of the triangle says which grades a sample of grade t has reached.
-    triangle = torch.ones(
-        num_classes, num_classes, dtype=torch.bool, device=target.device
-    ).tril()
+    # Row t of the triangle has a 1 for each grade that a sample of grade t has reached.
+    triangle = logits.new_ones(num_classes, num_classes).tril()
     reached = triangle.index_select(0, target)
     asked, above = reached[:, :-1], reached[:, 1:]
     loss = torch.nn.functional.binary_cross_entropy_with_logits(
-        logits, above.to(logits.dtype), reduction="none"
+        logits, above, weight=asked, reduction="sum"
     )
-    return torch.where(asked, loss, 0).sum() / asked.sum()
+    return loss / asked.sum()
 
 
 # %%

@@ -28,11 +28,9 @@ import torch
 
 def relative_growth(x):
     """Compute ``expm1(x) / x``, which is 1 at 0, with its derivatives."""
-    near = (x.abs() < 0.01).to(x.dtype)
-    small, large = near * x, x + near
-    series = 1 + small / 6
-    for n in (5, 4, 3, 2):
-        series = 1 + small / n * series
+    near = (x.abs() < 1e-3).to(x.dtype)
+    small, large = x.clamp(-1e-3, 1e-3), x + near
+    series = 1 + small / 2 * (1 + small / 3 * (1 + small / 4))
     return near * series + (1 - near) * torch.expm1(large) / large
 
 
@@ -100,9 +98,9 @@ def general_robust(prediction, target, alpha, scale, reduction="mean"):
     width = (alpha - 2).abs().clamp(min=eps / 2)
     rate = torch.log1p(square / width) / 2
     # The power is exp(alpha rate). Near alpha = 2 it is nearly its base: there take the
-    # base times exp((alpha - 2) rate), which loses no digits. Masks are 0 and 1.
-    near_two = ((width < 1) & (width * rate < 1)).to(square.dtype)
-    divisor = torch.where(width < 1, alpha, 1)
+    # base times exp((alpha - 2) rate), which loses no digits. The mask is 0 and 1.
+    near_two = (width < 0.1).to(square.dtype)
+    divisor = torch.where(width < 0.1, alpha, 1)
     base = near_two * square
     factor = (base + width) * rate * (1 - 2 * near_two / divisor)
     loss = base / divisor + factor * relative_growth((alpha - 2 * near_two) * rate)

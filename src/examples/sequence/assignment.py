@@ -27,16 +27,18 @@ from scipy.optimize import linear_sum_assignment
 
 
 class BestPlan(torch.autograd.Function):
-    """The plan as booleans, of the shape of the cost."""
+    """Where the pairs of the best plan stand in the flattened cost."""
 
     @staticmethod
     def forward(cost):
-        plan = torch.zeros(cost.shape, dtype=torch.bool)
-        shape = cost.shape[:-2].numel(), *cost.shape[-2:]
-        matrices = cost.double().numpy(force=True).reshape(shape)  # no bfloat16 there
-        for one, matrix in zip(plan.view(shape), matrices, strict=True):
-            one[linear_sum_assignment(matrix)] = True
-        return plan.to(cost.device)
+        *batch, n, m = cost.shape
+        pairs = torch.empty(*batch, min(n, m), dtype=torch.int64)
+        size = pairs.shape[:-1].numel()
+        matrices = cost.double().numpy(force=True).reshape(size, n, m)
+        for one, matrix in zip(pairs.view(size, min(n, m)), matrices, strict=True):
+            rows, columns = linear_sum_assignment(matrix)
+            one[:] = torch.from_numpy(rows * m + columns)
+        return pairs.to(cost.device)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -79,7 +81,7 @@ def assignment(cost):
     """
     if cost.ndim < 2:
         raise ValueError(f"cost must have shape (..., N, M), got {tuple(cost.shape)}")
-    return torch.where(BestPlan.apply(cost), cost, 0).sum((-2, -1))
+    return cost.flatten(-2).gather(-1, BestPlan.apply(cost)).sum(-1)
 
 
 # %%

@@ -37,10 +37,9 @@ class Log1mExp(torch.autograd.Function):
 
     @staticmethod
     def forward(x):
-        distance = x.abs()
-        near = torch.log(-torch.expm1(-distance))
-        far = torch.log1p(-torch.exp(-distance))
-        return torch.where(distance < math.log(2), near, far)
+        fall = -x.abs()
+        near, far = torch.log(-torch.expm1(fall)), torch.log1p(-torch.exp(fall))
+        return torch.where(fall > -math.log(2), near, far)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -50,9 +49,9 @@ class Log1mExp(torch.autograd.Function):
     @staticmethod
     def slope(x):
         # abs would have slope 0 at 0, and sign the value 0.
-        sign = torch.copysign(torch.ones_like(x), x)
-        distance = sign * x
-        return sign * torch.exp(-distance) / -torch.expm1(-distance)
+        minus = torch.copysign(torch.ones_like(x), -x)
+        fall = minus * x
+        return minus * torch.exp(fall) / torch.expm1(fall)
 
     @staticmethod
     def backward(ctx, grad_output):
