@@ -24,7 +24,7 @@ def times_longer(ours: Work, theirs: Work, seconds: float = 1.0) -> float:
     Args:
         ours: The function above the fraction bar.
         theirs: The function below it.
-        seconds: How long to go on, at least five turns each.
+        seconds: How long to go on, at least three turns each.
 
     Returns:
         The ratio of the medians.
@@ -37,7 +37,7 @@ def times_longer(ours: Work, theirs: Work, seconds: float = 1.0) -> float:
     gc.collect()
     gc.disable()
     try:
-        while len(taken[0]) < 5 or time.process_time() < end:
+        while len(taken[0]) < 3 or time.process_time() < end:
             for work, times in zip((ours, theirs), taken, strict=True):
                 times.append(_seconds(work, repeats))
     finally:

@@ -35,12 +35,18 @@ class Benchmarks(SphinxDirective):
         group += nodes.thead("", _row(titles))
         body = nodes.tbody()
         for row in measured["rows"]:
-            memory = f"{row['memory']:.1f} times less" if "memory" in row else ""
             times = [f"{row[size]:.2f}" for size in ("small", "large")]
-            body += _row([row["name"], row["rival"], *times, memory])
+            body += _row([row["name"], row["rival"], *times, _times_less(row)])
         group += body
         table = nodes.table("", group, classes=["support-matrix"])
         return [nodes.paragraph("", f"Measured on: {machine}."), table]
+
+
+def _times_less(row: dict[str, Any]) -> str:
+    ratio = row.get("memory")
+    if ratio is None:
+        return ""
+    return f"{ratio:.1f} times less" if ratio >= 1 else f"{1 / ratio:.1f} times more"
 
 
 def _row(cells: list[str]) -> nodes.row:

@@ -65,7 +65,7 @@ def corn(logits, target, num_classes):
         raise ValueError(f"num_classes must be 2 or more, got {num_classes}")
     # Row t of the triangle has a 1 for each grade that a sample of grade t has reached.
     triangle = logits.new_ones(num_classes, num_classes).tril()
-    reached = triangle.index_select(0, target)
+    reached = triangle.gather(0, target.unsqueeze(1).expand(-1, num_classes))
     asked, above = reached[:, :-1], reached[:, 1:]
     loss = torch.nn.functional.binary_cross_entropy_with_logits(
         logits, above, weight=asked, reduction="sum"

@@ -16,7 +16,7 @@ With the residual :math:`r = \text{prediction} - \text{target}`, the loss is
    \qquad
    \frac{\partial^2 \ell}{\partial r^2} = 1 - \tanh^2 r
 
-The cosine overflows, the right side does not, and near zero it keeps its digits.
+The cosine overflows, the right side does not, and near zero it loses few digits.
 Its backward is written by hand: ``abs`` has slope 0 at 0, where autograd would lose the
 second derivative, and the tanh is a quotient of what forward has already.
 

@@ -75,7 +75,7 @@ def probit_nll(score, target, reduction="mean"):
     """Negative log-likelihood of yes-or-no answers under a probit model.
 
     Args:
-        score: Tensor of any shape, in standard deviations of the error.
+        score: float32 or float64 of any shape, in standard deviations of the error.
         target: The answers, 0.0 or 1.0, of the same shape; the values are not checked.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 

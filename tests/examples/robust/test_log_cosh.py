@@ -111,3 +111,9 @@ def test_shapes_that_would_broadcast_are_refused(example):
 def test_a_reduction_that_torch_does_not_know_is_refused(example):
     with pytest.raises(ValueError, match=r"reduction .* 'avg'"):
         example.log_cosh(torch.zeros(2), torch.zeros(2), "avg")
+
+
+def test_a_small_residual_is_not_rounded_to_nothing(example):
+    residual = torch.tensor([1e-4, -1e-3, 0.0])
+    loss = example.log_cosh(residual, torch.zeros(3), reduction="none")
+    torch.testing.assert_close(loss, residual**2 / 2, rtol=1e-3, atol=0)
