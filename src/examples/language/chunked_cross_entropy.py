@@ -5,9 +5,8 @@ Chunked cross entropy
 The gradient is finished in forward, a few rows at a time, so no logits are kept.
 
 A language model's last layer makes a logit for each token and each word of the
-vocabulary. With the row
-:math:`h_n` of its input, its weight :math:`W`, :math:`p_n = \text{softmax}(W h_n)`, the
-target :math:`t_n` and the unit vector :math:`e_{t_n}`:
+vocabulary. With the row :math:`h_n` of its input, its weight :math:`W`, the target
+:math:`t_n`, the unit vector :math:`e_{t_n}` and :math:`p_n = \text{softmax}(W h_n)`:
 
 .. math::
 

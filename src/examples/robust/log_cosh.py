@@ -24,8 +24,6 @@ Source: R. A. Saleh, A. K. Md. E. Saleh, *Statistical Properties of the log-cosh
 Function Used in Machine Learning*, arXiv:2208.04564 (2022).
 """
 
-import math
-
 import torch
 
 
@@ -114,6 +112,8 @@ def log_cosh(prediction, target, reduction="mean"):
 #
 #    Move the target: loss and gradient go with it. Drag the point past the corner.
 
+import math
+
 import matplotlib.pyplot as plt
 
 residual = torch.linspace(-4, 4, 201, requires_grad=True)
@@ -151,10 +151,8 @@ forms = {
 
 
 def kept(form):
-    sizes = []
-    with torch.autograd.graph.saved_tensors_hooks(
-        lambda saved: sizes.append(saved.nbytes) or saved, lambda saved: saved
-    ):
+    sizes, hooks = [], torch.autograd.graph.saved_tensors_hooks
+    with hooks(lambda x: sizes.append(x.nbytes) or x, lambda x: x):
         form(residual)
     return sum(sizes) / residual.nbytes
 
@@ -184,9 +182,8 @@ print(f"the mean, which Newton finds for squared error: {measured.mean():.6f}")
 
 # %%
 # Take it where Huber's loss would do and second derivatives matter: Newton's method,
-# L-BFGS, a gradient penalty.
-# It has no delta, so divide prediction and target by the size of an ordinary error.
-# A nearly perfect fit has a value as well: half of the square, as it should be.
+# L-BFGS, a gradient penalty. It has no delta, so divide prediction and target by the
+# size of an ordinary error. A nearly perfect fit has a value: half of the square.
 
 small = torch.tensor([1e-4])
 for name in ("logaddexp", "by hand"):
