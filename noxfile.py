@@ -132,11 +132,14 @@ def confusion(session: nox.Session) -> None:
 
 @command
 def bench(session: nox.Session) -> None:
-    """Measure the losses against torch's own, as ratios; `-- check` the checker."""
-    if session.posargs == ["check"]:
-        run(session, "benchmarks.check_cost")
-        return
-    run(session, "benchmarks", *session.posargs)
+    """Measure the losses, as ratios; `-- check` the checker, `-- build` the site."""
+    match session.posargs:
+        case ["check"]:
+            run(session, "benchmarks.check_cost")
+        case ["build", *options]:
+            run(session, "benchmarks.build_cost", *options)
+        case names:
+            run(session, "benchmarks", *names)
 
 
 @nox.session(venv_backend="none", default=False)

@@ -34,6 +34,7 @@ extensions = [
     "markdown_pages",
     "mathml",
     "myst_parser",
+    "navigation",
     "notfound.extension",
     "offline",
     "policy",

@@ -1,24 +1,21 @@
 """How an example is shown: the settings of Sphinx-Gallery, in the only place for them.
 
-Also a Sphinx extension, listed before ``sphinx_gallery.gen_gallery``: what an example
-does not name but depends on (the style, this package, the pinned versions) is not seen
-by Sphinx-Gallery, which compares the example's own text only. See
-:mod:`gallery.freshness`.
+Also a Sphinx extension. It sees what Sphinx and Sphinx-Gallery do not, that a page
+depends on the style, the extensions and the installed versions
+(:mod:`gallery.freshness`), and runs the examples on all cores (:mod:`gallery.running`).
 """
 
-from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
 
-from gallery import downloads, draggable, freshness, page
+from gallery import downloads, draggable, freshness, page, running, workers
 
 __all__ = ["setup", "sphinx_gallery_conf"]
 
-ROOT = Path(__file__).resolve().parents[1]
-
 sphinx_gallery_conf: dict[str, Any] = {
-    "examples_dirs": str(ROOT / "src" / "examples"),
+    # Relative to docs/: where the repository lies must not change the site.
+    "examples_dirs": "../src/examples",
     # Must lie under docs/: elsewhere the pages vanish without an error.
     "gallery_dirs": "examples",
     # Every script runs: a script that does not match would be shown but never run.
@@ -27,7 +24,7 @@ sphinx_gallery_conf: dict[str, Any] = {
     "within_subsection_order": "FileNameSortKey",
     # Callables are named, not imported, so that Sphinx can cache the configuration.
     "image_scrapers": ("gallery.look.save_figures",),
-    "reset_modules": ("gallery.look.reset",),
+    "reset_modules": ("gallery.look.reset", "gallery.freshness.follow_run"),
     "reset_modules_order": "both",
     # Which torch object an example uses; the guide's pages find their examples by it.
     "backreferences_dir": "examples/backreferences",
@@ -50,8 +47,10 @@ sphinx_gallery_conf: dict[str, Any] = {
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension with Sphinx."""
+    workers.collect_seldom()
     downloads.setup(app)
     freshness.setup(app)
     page.setup(app)
     draggable.setup(app)
+    running.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

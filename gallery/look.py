@@ -17,12 +17,13 @@ from xml.sax.saxutils import escape
 
 import matplotlib as mpl
 import numpy as np
-import torch
 from cycler import Cycler
 from matplotlib import colors
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sphinx.util import logging
+
+from gallery import workers
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,9 @@ def reset(_gallery_conf: dict[str, Any], example: str | None, when: str) -> None
             )
         return
     import matplotlib.pyplot as plt
+    import torch  # only now: a build in which no example runs does without
 
+    workers.freeze()
     plt.close("all")
     mpl.rcdefaults()
     plt.style.use(LIGHT)

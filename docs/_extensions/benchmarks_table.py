@@ -10,6 +10,7 @@ from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
 FIGURES = Path(__file__).parents[2] / "build" / "benchmarks.json"
@@ -20,8 +21,7 @@ class Benchmarks(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Build the table."""
-        self.env.note_dependency(str(FIGURES))
-        self.env.note_reread()
+        self.env.benchmarks_page = self.env.docname, _time_of_figures()
         if not FIGURES.exists():
             return self.parse_text_to_nodes(
                 "Nothing was measured on the machine that built this page: "
@@ -56,7 +56,19 @@ def _row(cells: list[str]) -> nodes.row:
     return row
 
 
+def _time_of_figures() -> float | None:
+    """When the figures were measured; ``None`` where they were not."""
+    return FIGURES.stat().st_mtime if FIGURES.exists() else None
+
+
+def see_new_figures(_app: Sphinx, env: BuildEnvironment, *_changes: Any) -> list[str]:
+    """Say that the page is out of date if the figures came, went or changed."""
+    page, known = getattr(env, "benchmarks_page", (None, None))
+    return [page] if page in env.found_docs and known != _time_of_figures() else []
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directive with Sphinx."""
     app.add_directive("benchmarks", Benchmarks)
+    app.connect("env-get-outdated", see_new_figures)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

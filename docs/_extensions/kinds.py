@@ -5,8 +5,7 @@ it, and the same loss cured. Both are run while the page is built; a wrong loss 
 not named by its kind, or a cured one with an error, fails the build.
 """
 
-import inspect
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -14,12 +13,14 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 import ownloss
-from ownloss.check import Kind, Report, kinds
+
+if TYPE_CHECKING:  # torch is imported only where the page is read
+    from ownloss.check import Kind, Report
 
 logger = logging.getLogger(__name__)
 
 
-def run(source: str) -> Report:
+def run(source: str) -> "Report":
     """Run the source of a loss with its inputs, and check it."""
     namespace: dict[str, Any] = {"__name__": "a_loss"}
     # The rule's own source, shown on the page: what is shown is what is run.
@@ -32,12 +33,12 @@ class FindingKinds(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Run every kind's pair of losses."""
+        from ownloss.check import kinds
+
         return [self.section(kind) for kind in kinds().values()]
 
-    def section(self, kind: Kind) -> nodes.section:
+    def section(self, kind: "Kind") -> nodes.section:
         """Tell one kind."""
-        rule = inspect.getmodule(ownloss.check) or ownloss
-        self.env.note_dependency(rule.__file__ or "")
         wrong, right = run(kind.wrong), run(kind.right)
         named = [finding.kind for finding in wrong.findings]
         if kind.slug not in named:

@@ -1,24 +1,26 @@
 """What torch can do with each loss of the gallery, tried while the page is built.
 
 Each example is taken by the inputs of its own gradcheck. Rows are kept in the
-environment of Sphinx, so only an example that has changed is tried again.
+environment of Sphinx, so only an example that has changed is tried again; the page is
+read again only where a row of it may differ.
 """
 
 import functools
 import hashlib
+from importlib import metadata
+from operator import itemgetter
 from typing import Any
 
-import torch
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.display import status_iterator
 from sphinx.util.docutils import SphinxDirective
 
-import ownloss
-from gallery.page import place_of_topic
-from gallery.proof import proofs
+from gallery import workers
+from gallery.page import EVERY_SCRIPT, place_of_topic
 from ownloss import catalogue
 from ownloss.catalogue import Example
 
@@ -31,7 +33,7 @@ Row = dict[str, str]
 @functools.cache
 def fingerprint_of_checker() -> str:
     """Hash the checker and the version of torch."""
-    digest = hashlib.sha256(torch.__version__.encode())
+    digest = hashlib.sha256(metadata.version("torch").encode())
     for path in sorted((catalogue.folder().parent / "ownloss").rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -43,16 +45,24 @@ def key_of(example: Example) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def try_features(example: Example) -> Row:
-    """Try every feature on the first loss that an example proves."""
+def try_features(example: Example) -> tuple[str, Row, str]:
+    """Try every feature on the first loss that an example proves.
+
+    Returns:
+        The name, the row, and the checker's report where it has found an error.
+    """
+    # Only now: where nothing has to be tried, torch is not imported.
+    import torch
+
+    import ownloss
+    from gallery.proof import proofs
+
     torch.set_num_threads(1)
     torch.manual_seed(0)
     noted = proofs(example)
     if not noted:
-        return {}
+        return example.name, {}, ""
     report = ownloss.check(noted[0].loss, *noted[0].inputs)
-    if not report.ok:
-        logger.warning("the checker finds an error in %s: %s", example.path, report)
     row = {feature: str(report.supports[feature]) for feature in report.supports}
     warned = [f.message for f in report.findings if f.severity == "warning"]
     if report.ok and warned and row["backward"].startswith("silently wrong"):
@@ -60,7 +70,33 @@ def try_features(example: Example) -> Row:
         for feature, verdict in row.items():
             if verdict.startswith("silently wrong"):
                 row[feature] = f"on purpose: {warned[0]}"
-    return row
+    return example.name, row, "" if report.ok else str(report)
+
+
+def try_all(examples: list[Example]) -> dict[str, Row]:
+    """Try every feature on each of the examples."""
+    if examples:
+        import torch._dynamo  # noqa: F401 - once here, not once in every process
+    rows: dict[str, Row] = {}
+    tried = status_iterator(
+        workers.spread(try_features, examples),
+        "trying what works... ",
+        length=len(examples),
+        stringify_func=itemgetter(0),
+    )
+    for example, (_, row, errors) in zip(examples, tried, strict=True):
+        if errors:
+            logger.warning("the checker finds an error in %s: %s", example.path, errors)
+        rows[key_of(example)] = row
+    return rows
+
+
+def places() -> dict[Example, tuple[int, str]]:
+    """Every example with the place of its topic."""
+    examples = catalogue.examples()
+    topics = {example.topic for example in examples}
+    of_topic = {topic: place_of_topic(f"../src/examples/{topic}") for topic in topics}
+    return {example: of_topic[example.topic] for example in examples}
 
 
 class SupportMatrix(SphinxDirective):
@@ -68,19 +104,19 @@ class SupportMatrix(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Build the table."""
-        self.env.note_reread()
-        known: dict[str, Row] = getattr(self.env, "ownloss_support", {})
-        examples = sorted(
-            catalogue.examples(),
-            key=lambda e: (place_of_topic(f"../src/examples/{e.topic}"), e.title),
-        )
+        place_of = places()
+        examples = sorted(place_of, key=lambda e: (place_of[e], e.title))
+        known: dict[str, Row] = getattr(self.env, "support_rows", {})
         new = [example for example in examples if key_of(example) not in known]
-        for example in status_iterator(
-            new, "trying what works... ", length=len(new), stringify_func=str_of
-        ):
-            known[key_of(example)] = try_features(example)
-        self.env.ownloss_support = known
-        rows = {e: known[key_of(e)] for e in examples if known[key_of(e)]}
+        if self.config.sphinx_gallery_conf["filename_pattern"] != EVERY_SCRIPT:
+            new = []  # a build of one example only: the others are tried another time
+        known = {**known, **try_all(new)}
+        rows = {e: known[key_of(e)] for e in examples if key_of(e) in known}
+        self.env.support_rows = {key_of(e): row for e, row in rows.items()}
+        self.env.support_page = self.env.docname, {key_of(e): place_of[e] for e in rows}
+        rows = {e: row for e, row in rows.items() if row}
+        if not rows:
+            return []
         features = list(next(iter(rows.values())))
         reasons: dict[str, int] = {}
         table = self.table(rows, features, reasons)
@@ -124,11 +160,6 @@ class SupportMatrix(SphinxDirective):
         )
 
 
-def str_of(example: Example) -> str:
-    """Name an example in the progress of the build."""
-    return example.name
-
-
 def row_of(cells: list[str | nodes.Node]) -> nodes.row:
     """Write a row of a table."""
     row = nodes.row()
@@ -138,7 +169,18 @@ def row_of(cells: list[str | nodes.Node]) -> nodes.row:
     return row
 
 
+def see_new_rows(_app: Sphinx, env: BuildEnvironment, *_changes: Any) -> list[str]:
+    """Say that the page is out of date if a row came, went, moved or may differ."""
+    page, known = getattr(env, "support_page", (None, None))
+    if page not in env.found_docs or known == {
+        key_of(example): place for example, place in places().items()
+    }:
+        return []
+    return [page]
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directive with Sphinx."""
     app.add_directive("support-matrix", SupportMatrix)
+    app.connect("env-get-outdated", see_new_rows)
     return {"parallel_read_safe": False, "parallel_write_safe": True}

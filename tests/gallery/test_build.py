@@ -1,7 +1,9 @@
 """The build itself: what it runs, what it leaves alone, and what makes it fail."""
 
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +31,39 @@ ax.set_title("A line")
 '''
 
 
+# Words that the script has, too: Sphinx's own index forgets none.
+DRAW = "\nfig, ax = plt.subplots()\n"
+
+
+def allow(cores: int) -> None:
+    """Let this process use so many cores."""
+    os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:cores])
+
+
+def ran_ahead(output: str) -> list[str]:
+    """The examples that ran on several cores."""
+    return re.findall(r"running examples\.\.\. \[.*?\] (\w+)", output)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def differing(one: Path, other: Path) -> list[str]:
+    """The files that are not the same in both folders."""
+    ours, theirs = files(one), files(other)
+    return sorted(
+        name
+        for name in {*ours, *theirs}
+        if ours.get(name, b"none") != theirs.get(name, b"none")
+    )
+
+
 class Site:
     """A site with our gallery, our settings and examples of the test's own."""
 
@@ -48,16 +83,18 @@ class Site:
         shutil.copy(headers / "robust" / "GALLERY_HEADER.rst", self.topic)
         (self.topic / "square.py").write_text(SCRIPT)
 
-    def build(self, *options: str) -> str:
+    def build(self, *options: str, cores: int | None = None, **environ: str) -> str:
         """Build; return what was said, the exit status first."""
         command = [sys.executable, "-m", "sphinx", "-n", "-W", "--keep-going"]
         ran = subprocess.run(
-            [*command, "-b", "html", *options, "docs", "html"],
+            [*command, "-b", "html", "-d", "doctrees", *options, "docs", "html"],
             cwd=self.root,
             capture_output=True,
             text=True,
             check=False,
-            env={**os.environ, "NO_COLOR": "1"},
+            env={**os.environ, "NO_COLOR": "1", **environ},
+            preexec_fn=(lambda: allow(cores)) if cores else None,
+            start_new_session=True,
         )
         return f"exit {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
 
@@ -128,7 +165,7 @@ def test_an_example_that_draws_nothing_fails_and_is_named(site):
 
 def test_one_example_runs_and_the_others_stay_as_they_are(site):
     (site.topic / "other.py").write_text(SCRIPT.replace("Square", "Others"))
-    assert "successfully executed 2 out of 2" in site.build()
+    assert ran_ahead(site.build()) == ["other", "square"]
     for name in ("square", "other"):
         script = site.topic / f"{name}.py"
         script.write_text(script.read_text() + "print(20 + 3)\n")
@@ -157,18 +194,99 @@ def test_a_formula_that_cannot_be_converted_fails_the_build(site):
 
 
 def test_two_builds_are_alike(tmp_path):
-    built = []
-    for name in ("one", "two"):
+    """Neither place, cores, hash seed, time nor what was there before matters."""
+    sites = []
+    for name in ("one", "a/longer/name"):
         site = Site(tmp_path / name)
-        assert "exit 0" in site.build("-d", str(tmp_path / f"{name}-doctrees"))
-        built.append(site.root / "html")
-    files = [
-        {
-            path.relative_to(html): path.read_bytes()
-            for path in html.rglob("*.*")
-            if path.is_file() and path.suffix in {".html", ".svg", ".css", ".js"}
-        }
-        for html in built
-    ]
-    assert files[0].keys() == files[1].keys()
-    assert [name for name in files[0] if files[0][name] != files[1][name]] == []
+        (site.topic / "other.py").write_text(SCRIPT.replace("Square", "Others"))
+        (site.topic / "third.py").write_text(SCRIPT.replace("Square", "Third"))
+        sites.append(site)
+    one, other = sites
+
+    # The first is built bit by bit, on one core; the second at once.
+    script = one.topic / "square.py"
+    script.write_text(SCRIPT.replace("It is", "It was") + DRAW)
+    gone = one.topic / "gone.py"
+    gone.write_text(SCRIPT)
+    assert "exit 0" in one.build(cores=1, PYTHONHASHSEED="1")
+    gone.unlink()
+    script.write_text(SCRIPT)
+    style = one.root / "docs" / "_static" / "ownloss.css"
+    style.write_text(style.read_text() + "\n")
+    assert "exit 0" in one.build(PYTHONHASHSEED="2")
+    style.write_text(style.read_text()[:-1])
+    assert "exit 0" in one.build(PYTHONHASHSEED="3")
+    said = other.build(PYTHONHASHSEED="4")
+    assert "exit 0" in said
+    if len(os.sched_getaffinity(0)) > 1:
+        assert len(ran_ahead(said)) == 3
+    assert len(files(one.root / "html")) > 50
+    assert differing(one.root / "html", other.root / "html") == []
+
+
+# Each kills the build where it stands; only where a file called "now" lies.
+KILLS = {
+    "within the example": """
+import gallery.look
+def kill(*_): die()
+gallery.look.themed_svg = kill if now else gallery.look.themed_svg
+""",
+    "between the note that it ran and its page": """
+import sphinx_gallery.gen_rst
+def kill(*_, **__): die()
+if now: sphinx_gallery.gen_rst.save_rst_example = kill
+""",
+    "while pages are written": """
+def setup(app):
+    def kill(app, page, *_):
+        if page == "search":
+            written = pathlib.Path(app.outdir, "examples/robust/square.html")
+            written.write_text(written.read_text()[:1000])
+            die()
+    if now: app.connect("html-page-context", kill)
+""",
+}
+DIE = """
+import os, pathlib, signal
+now = pathlib.Path(__file__).with_name("now").exists()
+def die(): os.killpg(0, signal.SIGKILL)  # sphinx-sitemap has a process, too
+"""
+
+
+@pytest.mark.parametrize("moment", KILLS)
+def test_a_build_that_was_killed_leaves_nothing_that_spoils_the_next(site, moment):
+    settings = site.root / "docs" / "conf.py"
+    settings.write_text(settings.read_text() + DIE + KILLS[moment])
+    assert "exit 0" in site.build()
+    whole = files(site.root / "html")
+
+    script = site.topic / "square.py"
+    script.write_text(SCRIPT + "print(20 + 3)\n")
+    now = site.root / "docs" / "now"
+    now.touch()
+    assert f"exit {-signal.SIGKILL}" in site.build()
+    now.unlink()
+    script.write_text(SCRIPT)
+    assert "exit 0" in site.build()
+    after = files(site.root / "html")
+    assert [name for name in whole if whole[name] != after.get(name)] == []
+
+
+def test_an_example_that_failed_is_not_taken_for_done(site):
+    script = site.topic / "square.py"
+    assert "exit 0" in site.build()
+    for _ in range(2):
+        script.write_text(SCRIPT + "1 / 0\n")
+        assert "exit 0" not in site.build()
+    script.write_text(SCRIPT)  # the text of the first build, whose page is gone
+    assert "exit 0" in site.build()
+    assert "ZeroDivisionError" not in site.page
+
+
+def test_a_warning_is_said_again_by_the_next_build(site):
+    index = site.root / "docs" / "index.md"
+    index.write_text(index.read_text() + "\n{ref}`nowhere`\n")
+    for _ in range(2):
+        output = site.build()
+        assert "exit 0" not in output
+        assert "nowhere" in output

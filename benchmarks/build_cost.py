@@ -1,0 +1,291 @@
+"""What the site costs to build, beside what its examples cost to run.
+
+    nox -s bench -- build
+
+copies the repository into a temporary folder, builds the site there as ``nox -s docs``
+does and as a reader of the code would change it, and prints ratios, each with its goal.
+What is divided by what was measured in turn, in one run. Processor time counts all
+processes of a build together.
+
+Two pages run the checker while they are built, which is no overhead of the build: it is
+what they are for. So a cold build is measured twice: without these pages against the
+scripts alone, and with them against the scripts and the same checks in one process.
+"""
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+ROOT = Path(__file__).parents[1]
+CHECKED_PAGES = ("docs/reference/kinds.md", "docs/reference/support.md")
+LIGHT_SCRIPT = '''"""
+Light {number}
+{line}
+
+A squared error whose slope is {number}.
+"""
+
+import torch
+
+
+def loss(x):
+    return {number} * x**2
+
+
+# %%
+# The gradient is a line
+# ----------------------
+
+import matplotlib.pyplot as plt
+
+x = torch.linspace(-2, 2, 201, requires_grad=True)
+value = loss(x)
+(gradient,) = torch.autograd.grad(value.sum(), x)
+fig, ax = plt.subplots()
+ax.plot(x.detach(), value.detach(), label="loss")
+ax.plot(x.detach(), gradient, label="its gradient")
+ax.set(xlabel="residual", ylabel="loss and gradient", title="Loss {number}")
+ax.legend()
+
+# %%
+# It is fitted
+# ------------
+
+center = torch.tensor(2.0, requires_grad=True)
+path = []
+for _ in range(50):
+    (gradient,) = torch.autograd.grad(loss(center), center)
+    with torch.no_grad():
+        center -= 0.1 / {number} * gradient
+    path.append(center.item())
+print(f"fit: {{center.item():.2f}}")
+fig, ax = plt.subplots()
+ax.plot(path, label="path")
+ax.set(xlabel="step", ylabel="center", title="Path {number}")
+'''
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a command took.
+
+    Attributes:
+        processor: Seconds of all its processes together.
+        wall: Seconds on the clock.
+    """
+
+    processor: float
+    wall: float
+
+    def __add__(self, other: "Cost") -> "Cost":
+        """One after the other."""
+        return Cost(self.processor + other.processor, self.wall + other.wall)
+
+    def __sub__(self, other: "Cost") -> "Cost":
+        """What one takes beyond another."""
+        return Cost(self.processor - other.processor, self.wall - other.wall)
+
+
+def run(project: Path, *arguments: str) -> Cost:
+    """Run a module of Python in a project, and measure it.
+
+    Args:
+        project: Where the repository was copied to.
+        *arguments: What follows ``python -m``.
+
+    Returns:
+        What it took.
+
+    Raises:
+        click.ClickException: It has failed.
+    """
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join([str(project / "src"), str(project)]),
+    }
+    with tempfile.TemporaryFile("w+") as said:
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            cwd=project,
+            env=environment,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        wall = time.perf_counter() - start
+        if process.returncode:
+            said.seek(0)
+            tail = said.read()[-3000:]
+            raise click.ClickException(f"{' '.join(arguments)} failed:\n{tail}")
+    return Cost(used.ru_utime + used.ru_stime, wall)
+
+
+def build(project: Path, *, cold: bool = False) -> Cost:
+    """Build the site of a project.
+
+    Args:
+        project: Where the repository was copied to.
+        cold: Whether to throw away what earlier builds have left.
+
+    Returns:
+        What the build took.
+    """
+    if cold:
+        for made in ("build", "docs/examples"):
+            shutil.rmtree(project / made, ignore_errors=True)
+    options = ["-n", "--keep-going", "-d", "build/doctrees"]
+    return run(project, "sphinx", *options, "docs", "build/html")
+
+
+def bare(project: Path, *options: str) -> Cost:
+    """Run the scripts of a project in one process; ``--checks`` the checks as well."""
+    return run(project, "benchmarks.bare_scripts", "src/examples", *options)
+
+
+def copy_project(to: Path, *without: str) -> Path:
+    """Copy what git knows, or would take, of this repository.
+
+    Args:
+        to: A folder that does not exist.
+        *without: Files that are left out.
+
+    Returns:
+        The folder.
+    """
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    for name in listed.stdout.splitlines():
+        if name not in without and (ROOT / name).is_file():
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, to / name)
+    return to
+
+
+def empty_project(to: Path, scripts: int = 0) -> Path:
+    """Copy the extensions and settings, with no page but the first.
+
+    Args:
+        to: A folder that does not exist.
+        scripts: How many light examples to write.
+
+    Returns:
+        The folder.
+    """
+    copy_project(to)
+    for page in (to / "docs").rglob("*.md"):
+        page.unlink()
+    index = "# Home\n\nOne page.\n\n```{toctree}\nexamples/index\n```\n"
+    (to / "docs" / "index.md").write_text(index, encoding="utf-8")
+    examples = to / "src" / "examples"
+    header = examples.joinpath("robust", "GALLERY_HEADER.rst").read_text("utf-8")
+    for topic in examples.iterdir():
+        if topic.is_dir():
+            shutil.rmtree(topic)
+    for number in range(1, scripts + 1):
+        topic = examples / f"topic{(number - 1) // 12}"
+        topic.mkdir(exist_ok=True)
+        (topic / "GALLERY_HEADER.rst").write_text(header, encoding="utf-8")
+        words = {"number": number, "line": "=" * (6 + len(str(number)))}
+        text = LIGHT_SCRIPT.format(**words)
+        (topic / f"light{number}.py").write_text(text, encoding="utf-8")
+    return to
+
+
+def append(file: Path, text: str) -> None:
+    """Change a file at its end."""
+    file.write_text(f"{file.read_text(encoding='utf-8')}\n{text}\n", encoding="utf-8")
+
+
+class Rows:
+    """The table that is printed in the end."""
+
+    def __init__(self) -> None:
+        self.table = Table("build", "beside", "seconds", "processor", "wall", "goal")
+
+    def add(
+        self, name: str, beside: str, pairs: list[tuple[Cost, Cost]], goal: str
+    ) -> None:
+        """Add the medians of what was measured in turn."""
+        processor = statistics.median(a.processor / b.processor for a, b in pairs)
+        wall = statistics.median(a.wall / b.wall for a, b in pairs)
+        a, b = pairs[-1]
+        seconds = f"{a.processor:.1f} / {b.processor:.1f}"
+        self.table.add_row(
+            name, beside, seconds, f"{processor:.2f}", f"{wall:.2f}", goal
+        )
+
+
+@click.command()
+@click.option("--rounds", default=1, help="How often to measure the cold builds.")
+@click.option("--short-rounds", default=3, help="How often the short ones.")
+def main(rounds: int, short_rounds: int) -> None:
+    """Measure, and print the table."""
+    rows = Rows()
+    console = Console()
+    with tempfile.TemporaryDirectory() as folder, Progress(console=console) as progress:
+        room = Path(folder)
+        task = progress.add_task("measuring", total=4)
+
+        unchecked = copy_project(room / "unchecked", *CHECKED_PAGES)
+        site = copy_project(room / "site")
+        scripts, everything = [], []
+        for _ in range(rounds):
+            scripts.append((build(unchecked, cold=True), bare(unchecked)))
+            everything.append((build(site, cold=True), bare(site, "--checks")))
+        rows.add("cold, without checks", "scripts", scripts, "1.25, wall 1.00")
+        rows.add("cold, all", "scripts, checks", everything, "1.25, wall 1.00")
+        progress.advance(task)
+
+        empty = empty_project(room / "empty")
+        build(empty)
+        page = site / "docs" / "guide" / "index.md"
+        example = site / "src" / "examples" / "robust" / "huber.py"
+        alone = room / "alone"
+        unchanged, changed_page, changed_example = [], [], []
+        for number in range(short_rounds):
+            build(site)
+            nothing, still = build(empty), build(site)
+            unchanged.append((still, nothing))
+            append(page, f"One more sentence, number {number}.")
+            changed_page.append((with_page := build(site), still))
+            append(example, f"print({number})")
+            alone.mkdir(exist_ok=True)
+            shutil.copy(example, alone)
+            own = run(site, "benchmarks.bare_scripts", str(alone))
+            changed_example.append((build(site), with_page + own))
+        rows.add("unchanged", "empty project", unchanged, "1.10")
+        rows.add("a changed page", "unchanged", changed_page, "1.25")
+        rows.add("a changed example", "changed page + script", changed_example, "1.00")
+        progress.advance(task)
+
+        few = empty_project(room / "few", scripts=48)
+        progress.advance(task)
+        many = empty_project(room / "many", scripts=192)
+        grown = (build(many) - build(few), bare(many) - bare(few))
+        rows.add("48 to 192 light scripts", "scripts", [grown], "1.50")
+        progress.advance(task)
+    console.print(rows.table)
+    console.print("Goals are upper limits; seconds are of processor time, last round.")
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m benchmarks.build_cost")
