@@ -37,9 +37,6 @@ sphinx_gallery_conf: dict[str, Any] = {
     "inspect_global_variables": False,
     # docs/_static/ownloss.css does it in the look of furo.
     "css": (),
-    # A card without a picture, where one example alone was built; of the kind of ours,
-    # so that the picture takes its place when it is drawn.
-    "default_thumb_file": str(ROOT / "docs" / "_static" / "favicon.svg"),
     "download_all_examples": False,
     "show_signature": False,
     "write_computation_times": False,

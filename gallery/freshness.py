@@ -159,10 +159,14 @@ def follow_run(gallery_conf: dict[str, Any], example: str | None, when: str) -> 
     if example is None or written is None:
         return
     done, running = (Path(f"{written}{suffix}") for suffix in (".md5", RUNNING))
-    figures = [*(written.parent / "images").glob(f"sphx_glr_{written.stem}_[0-9]*.svg")]
+    images = written.parent / "images"
+    figures = [*images.glob(f"sphx_glr_{written.stem}_[0-9]*.svg")]
+    # The card of an example that was shown but did not run, as in a build of another
+    # one alone. Sphinx-Gallery would prefer it to the figure for good.
+    blank = images / "thumb" / f"sphx_glr_{written.stem}_thumb.png"
     if when == "before":
         running.touch()
-        for path in (done, *figures):
+        for path in (done, blank, *figures):
             path.unlink(missing_ok=True)
     elif done.exists() and figures:
         forget_times(written.with_suffix(".zip"))

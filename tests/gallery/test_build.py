@@ -178,6 +178,16 @@ def test_one_example_runs_and_the_others_stay_as_they_are(site):
     assert "successfully executed 1 out of 1" in site.build()
 
 
+def test_a_card_shows_its_figure_also_after_a_build_of_another_example_alone(site):
+    (site.topic / "other.py").write_text(SCRIPT.replace("Square", "Others"))
+    one = site.build("-D", r"sphinx_gallery_conf.filename_pattern=[\\/]square\.py$")
+    assert "exit 0" in one
+    assert "exit 0" in site.build()
+    gallery = (site.root / "html" / "examples" / "index.html").read_text()
+    assert "sphx_glr_other_thumb.svg" in gallery
+    assert "_thumb.png" not in gallery
+
+
 def test_a_page_is_described_by_its_first_sentence_and_says_how_to_copy_it(site):
     site.build()
     assert '<meta content="It is a square." name="description" />' in site.page
