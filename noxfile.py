@@ -46,7 +46,8 @@ def lay_in_copies() -> None:
     copies = {SITE / path.name for path in (BOOK, pages)}
     with ZipFile(pages, "w") as archive:
         for path in sorted(SITE.rglob("*")):
-            if path.is_file() and path not in copies:
+            # Sphinx's notes on the build begin with a dot, and differ.
+            if path.is_file() and path not in copies and path.name[0] != ".":
                 entry = ZipInfo(f"ownloss/{path.relative_to(SITE).as_posix()}")
                 archive.writestr(entry, path.read_bytes(), ZIP_DEFLATED)
     for path in (BOOK, pages):

@@ -128,3 +128,4 @@ notfound_urls_prefix = urlsplit(html_baseurl).path
 epub_basename = "ownloss"
 epub_title = "Write your own loss"
 epub_show_urls = "no"
+epub_exclude_files = [".buildinfo.bak"]  # left behind when a setting changes
