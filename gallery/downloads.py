@@ -1,8 +1,8 @@
 """What a reader takes home of an example: its script, its notebook, and both as a zip.
 
 Sphinx-Gallery writes the text of a notebook as Markdown and leaves references to
-objects as they stand in the script, and the time of day gets into its zips. Both are
-mended here, before Sphinx copies the files into the site.
+objects and figures to drag as they stand in the script, and the time of day gets into
+its zips. Both are mended here, before Sphinx copies the files into the site.
 """
 
 import io
@@ -15,9 +15,12 @@ from sphinx.application import Sphinx
 
 REFERENCE = re.compile(r":(?:py:)?(?:func|class|meth|mod|doc|ref):`~?([^`]+)`")
 
+# The directive and all that is indented below it: in a notebook nothing can be dragged.
+TO_DRAG = re.compile(r"^\.\. draggable-\w+::.*(?:\n+ +.*)*\n*", re.MULTILINE)
 
-def without_references(notebook: str) -> str:
-    """Write references to objects as code, in the text of a notebook.
+
+def for_a_notebook(notebook: str) -> str:
+    """Write references to objects as code, and leave out figures to drag.
 
     Args:
         notebook: A notebook as it stands in its file.
@@ -28,7 +31,9 @@ def without_references(notebook: str) -> str:
     content = json.loads(notebook)
     for cell in content["cells"]:
         if cell["cell_type"] == "markdown":
-            cell["source"] = [REFERENCE.sub(r"`\1`", line) for line in cell["source"]]
+            cell["source"] = [
+                REFERENCE.sub(r"`\1`", TO_DRAG.sub("", text)) for text in cell["source"]
+            ]
     return json.dumps(content, indent=2)
 
 
@@ -40,7 +45,7 @@ def finish_downloads(app: Sphinx) -> None:
     """
     written = Path(app.srcdir, app.config.sphinx_gallery_conf["gallery_dirs"])
     for notebook in sorted(written.glob("*/*.ipynb")):
-        mended = without_references(notebook.read_text(encoding="utf-8"))
+        mended = for_a_notebook(notebook.read_text(encoding="utf-8"))
         write_if_new(notebook, mended.encode())
         both = io.BytesIO()
         with ZipFile(both, "w") as archive:

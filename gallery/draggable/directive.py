@@ -1,7 +1,6 @@
 """The directives: how a figure gets into a page."""
 
 import html
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,6 @@ from ownloss import catalogue
 
 SCRIPT = "draggable-figure.js"
 APOSTROPHE = "'"
-# The directive, and all that is indented below it.
-IN_TEXT = re.compile(r"^\.\. draggable-\w+::.*(?:\n+ +.*)*\n*", re.MULTILINE)
 
 
 class draggable(nodes.General, nodes.Element):  # noqa: N801 - docutils' way
@@ -172,23 +169,6 @@ def add_script(
         app.add_js_file(SCRIPT, loading_method="defer")
 
 
-def leave_out_of_notebooks(app: Sphinx) -> None:
-    """Take the lines of figures out of the notebooks, where nothing can move.
-
-    Args:
-        app: The Sphinx application, after Sphinx-Gallery has written them.
-    """
-    written = Path(app.srcdir, app.config.sphinx_gallery_conf["gallery_dirs"])
-    for path in sorted(written.glob("*/*.ipynb")):
-        text = path.read_text(encoding="utf-8")
-        if ".. draggable-" not in text:
-            continue
-        notebook = json.loads(text)
-        for cell in notebook["cells"]:
-            cell["source"] = [IN_TEXT.sub("", source) for source in cell["source"]]
-        path.write_text(json.dumps(notebook, indent=2), encoding="utf-8")
-
-
 def setup(app: Sphinx) -> None:
     """Register the directives with Sphinx.
 
@@ -201,4 +181,3 @@ def setup(app: Sphinx) -> None:
     app.add_directive("draggable-figure", DraggableFigure)
     app.add_directive("draggable-matrix", DraggableMatrix)
     app.connect("html-page-context", add_script)
-    app.connect("builder-inited", leave_out_of_notebooks, priority=900)
