@@ -5,6 +5,7 @@ One environment serves them all, so torch is installed once.
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
@@ -24,9 +25,10 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 ENV = {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
 
 
-def run(session: nox.Session, *command: str) -> None:
+def run(session: nox.Session, *command: str, **environ: str) -> None:
     """Run a module of the one environment."""
-    session.run(str(BIN / "python"), "-m", *command, external=True, env=ENV)
+    env = {**ENV, **environ}
+    session.run(str(BIN / "python"), "-m", *command, external=True, env=env)
 
 
 def command(function: Callable[[nox.Session], None]) -> Callable:
@@ -37,7 +39,20 @@ def command(function: Callable[[nox.Session], None]) -> Callable:
 def build_site(session: nox.Session, *options: str, to: Path = SITE) -> None:
     """Build the site; run the examples that have changed since the last build."""
     strict = ["-n", "-W", "--keep-going", "-d", "build/doctrees"]
-    run(session, "sphinx", *strict, *options, "docs", str(to))
+    # A date that a page or a book names is the commit's: two builds are alike.
+    date = date_of_commit()
+    environ = {"SOURCE_DATE_EPOCH": date} if date else {}
+    run(session, "sphinx", *strict, *options, "docs", str(to), **environ)
+
+
+def date_of_commit() -> str:
+    """Seconds from 1970 to the last commit, unless said already; empty without git."""
+    if given := os.environ.get("SOURCE_DATE_EPOCH"):
+        return given
+    if not shutil.which("git"):
+        return ""
+    asked = ["git", "-C", str(ROOT), "log", "-1", "--format=%ct"]
+    return subprocess.run(asked, capture_output=True, text=True).stdout.strip()
 
 
 def lay_in_copies() -> None:

@@ -15,10 +15,10 @@ reads a page again when the page's own file does. What they do not see is seen h
   (:func:`begin`), so the warning is said again.
 """
 
+import contextlib
 import hashlib
 import platform
 import shutil
-import zipfile
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
@@ -48,8 +48,6 @@ FINGERPRINT, WHOLE = ".depended-on", ".whole"
 RUNNING = ".running"
 UNFINISHED = ".unfinished"
 WRITTEN_BESIDE = {"index", "sg_execution_times"}
-LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can say
-READABLE = 0o644 << 16  # as zip files keep what Unix allows
 
 
 def fingerprint(
@@ -144,7 +142,7 @@ def forget_stale_pages(app: Sphinx) -> None:
 
 
 def follow_run(gallery_conf: dict[str, Any], example: str | None, when: str) -> None:
-    """Take an example for done once its page, its figures and its archive are written.
+    """Take an example for done once its page and its figures are written.
 
     Sphinx-Gallery notes an example as done before it writes the page, and keeps the
     note of an earlier text when a new one fails.
@@ -169,25 +167,7 @@ def follow_run(gallery_conf: dict[str, Any], example: str | None, when: str) -> 
         for path in (done, blank, *figures):
             path.unlink(missing_ok=True)
     elif done.exists() and figures:
-        forget_times(written.with_suffix(".zip"))
         running.unlink()
-
-
-def forget_times(archive: Path) -> None:
-    """Write an archive again without the times of its files.
-
-    Args:
-        archive: A zip file.
-    """
-    with zipfile.ZipFile(archive) as old:
-        contents = {name: old.read(name) for name in old.namelist()}
-    new = archive.with_suffix(".zip.new")
-    with zipfile.ZipFile(new, "w") as file:
-        for name, content in contents.items():
-            info = zipfile.ZipInfo(name, LONG_AGO)
-            info.external_attr = READABLE
-            file.writestr(info, content, zipfile.ZIP_DEFLATED)
-    new.replace(archive)
 
 
 def begin(app: Sphinx) -> None:
@@ -221,7 +201,9 @@ def read_all_again(
         Every page, where the last build did not end well.
     """
     for page in removed:
-        Path(app.outdir, app.builder.get_target_uri(page)).unlink(missing_ok=True)
+        for copy in ("", ".md"):  # each page is also there as Markdown
+            written = f"{app.builder.get_target_uri(page)}{copy}"
+            Path(app.outdir, written).unlink(missing_ok=True)
     return env.found_docs if app.last_was_unfinished else set()
 
 
@@ -241,6 +223,8 @@ def sweep(app: Sphinx) -> None:
         for file in Path(app.outdir).glob(pattern):
             if file.relative_to(app.outdir) not in known:
                 file.unlink()
+                with contextlib.suppress(OSError):  # others lie beside it
+                    file.parent.rmdir()
 
 
 def finish(app: Sphinx, exception: Exception | None) -> None:

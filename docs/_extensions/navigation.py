@@ -56,9 +56,8 @@ class Navigation:
 
     def _links_from(self, folder: str) -> str:
         """The tree with the links of a page in a folder."""
-        return LINK.sub(
-            lambda link: link[1] + relative_uri(f"{folder}/page", link[2]), self._text
-        )
+        here = f"{folder}/?" if folder else "?"  # any page of the folder
+        return LINK.sub(lambda link: link[1] + relative_uri(here, link[2]), self._text)
 
     def beside(self, uri: str) -> str:
         """Return the tree as it stands beside a page.

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
+from gallery import freshness
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = '''"""
 Square
@@ -128,6 +130,31 @@ def test_a_change_of_the_style_runs_every_example_again(site):
     assert "successfully executed 1 out of 1" in site.build()
     (svg,) = (site.root / "html" / "_images").glob("*_001.svg")
     assert "#005ea7" in svg.read_text()
+
+
+def test_a_change_of_an_extension_reads_every_page_again_and_runs_nothing(site):
+    site.build()
+    extension = site.root / "docs" / "_extensions" / "mathml.py"
+    extension.write_text(extension.read_text() + "\n# Another line.\n")
+    output = site.build()
+    assert "exit 0" in output
+    assert "config changed ('pages_depend_on')" in output
+    assert "successfully executed 0 out of 0" in output
+
+
+def test_another_version_of_torch_is_another_fingerprint(monkeypatch):
+    def everything():
+        versions = freshness.versions_of(freshness.RUN_WITH)
+        return freshness.fingerprint(freshness.EXAMPLES_DEPEND_ON, versions)
+
+    before, version = everything(), freshness.metadata.version
+    assert everything() == before
+    monkeypatch.setattr(
+        freshness.metadata,
+        "version",
+        lambda name: "2.13.1" if name == "torch" else version(name),
+    )
+    assert everything() != before
 
 
 def test_the_page_of_a_removed_example_goes_with_it(site):

@@ -1,0 +1,77 @@
+"""The tree of pages that is made once says what the theme's own says."""
+
+import re
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+from furo.navigation import get_navigation_tree
+from sphinx.application import Sphinx
+
+ROOT = Path(__file__).parents[2]
+CONF = f"""
+import sys
+sys.path.insert(0, {str(ROOT / "docs" / "_extensions")!r})
+extensions = ["navigation"]
+html_theme = "furo"
+notfound_pagename = "404"
+
+def setup(app):
+    app.add_config_value("notfound_pagename", "404", "html")
+    app.connect("html-page-context", keep, priority=600)
+
+def keep(app, page, template, context, doctree):
+    tree = context["toctree"](
+        collapse=False, titles_only=True, maxdepth=-1, includehidden=True
+    )
+    app.trees[page] = context["furo_navigation_tree"], tree
+"""
+PAGES = {
+    "index": ["guide/index", "examples/index", "alone"],
+    "guide/index": ["guide/one", "guide/two"],
+    "examples/index": ["examples/robust/index"],
+    "examples/robust/index": ["examples/robust/huber", "examples/robust/one"],
+}
+
+
+def said(tree):
+    """What matters of a tree: texts, links, and the marks of where the page is."""
+    return [
+        (
+            sorted(item["class"]),
+            item.a["href"],
+            sorted(item.a["class"]),
+            item.a.get_text(),
+            [box.attrs for box in item.find_all("input", recursive=False)],
+        )
+        for item in BeautifulSoup(tree, "html.parser")("li")
+    ]
+
+
+@pytest.fixture(scope="module")
+def trees(tmp_path_factory):
+    source = tmp_path_factory.mktemp("site")
+    (source / "conf.py").write_text(CONF)
+    below = {page for pages in PAGES.values() for page in pages}
+    for page in {*PAGES, *below}:
+        path = source / f"{page}.rst"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        listed = "".join(f"   /{other}\n" for other in PAGES.get(page, ()))
+        title = re.sub(r"\W", " ", page)
+        toctree = f".. toctree::\n   :caption: All\n\n{listed}" if listed else ""
+        path.write_text(f"{title}\n{'=' * len(title)}\n\n{toctree}")
+    out = source / "html"
+    app = Sphinx(source, source, out, source / "doctrees", "html", status=None)
+    app.trees = {}
+    app.build()
+    return app.trees
+
+
+def test_every_page_has_the_tree_that_the_theme_would_have_made(trees):
+    assert len(trees) > 8
+    for page, (ours, theirs) in trees.items():
+        expected = said(get_navigation_tree(theirs))
+        assert said(ours) == expected, page
+        assert len(expected) == 8
+        here = [item for item in expected if "current-page" in item[0]]
+        assert len(here) == (page not in ("index", "search", "genindex")), page
