@@ -25,7 +25,6 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
 ROOT = Path(__file__).parents[1]
 CHECKED_PAGES = ("docs/reference/kinds.md", "docs/reference/support.md")
@@ -181,7 +180,9 @@ def copy_project(to: Path, *without: str) -> Path:
 
 
 def empty_project(to: Path, scripts: int = 0) -> Path:
-    """Copy the extensions and settings, with no page but the first.
+    """Copy the extensions and settings, with no page but the first and one example.
+
+    The picture for shared links is drawn from that example.
 
     Args:
         to: A folder that does not exist.
@@ -197,8 +198,11 @@ def empty_project(to: Path, scripts: int = 0) -> Path:
     (to / "docs" / "index.md").write_text(index, encoding="utf-8")
     examples = to / "src" / "examples"
     header = examples.joinpath("robust", "GALLERY_HEADER.rst").read_text("utf-8")
+    for script in examples.glob("*/*.py"):
+        if script.name != "huber.py":
+            script.unlink()
     for topic in examples.iterdir():
-        if topic.is_dir():
+        if topic.is_dir() and not any(topic.glob("*.py")):
             shutil.rmtree(topic)
     for number in range(1, scripts + 1):
         topic = examples / f"topic{(number - 1) // 12}"
@@ -216,10 +220,13 @@ def append(file: Path, text: str) -> None:
 
 
 class Rows:
-    """The table that is printed in the end."""
+    """The table, printed row by row as it is measured."""
 
-    def __init__(self) -> None:
-        self.table = Table("build", "beside", "seconds", "processor", "wall", "goal")
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.line = "{:<22} {:<22} {:>15} {:>9} {:>6}  {}".format
+        titles = ("build", "beside", "seconds", "processor", "wall", "goal")
+        console.print(self.line(*titles), style="bold", highlight=False)
 
     def add(
         self, name: str, beside: str, pairs: list[tuple[Cost, Cost]], goal: str
@@ -229,9 +236,8 @@ class Rows:
         wall = statistics.median(a.wall / b.wall for a, b in pairs)
         a, b = pairs[-1]
         seconds = f"{a.processor:.1f} / {b.processor:.1f}"
-        self.table.add_row(
-            name, beside, seconds, f"{processor:.2f}", f"{wall:.2f}", goal
-        )
+        row = self.line(name, beside, seconds, f"{processor:.2f}", f"{wall:.2f}", goal)
+        self.console.print(row, highlight=False)
 
 
 @click.command()
@@ -239,8 +245,8 @@ class Rows:
 @click.option("--short-rounds", default=3, help="How often the short ones.")
 def main(rounds: int, short_rounds: int) -> None:
     """Measure, and print the table."""
-    rows = Rows()
-    console = Console()
+    console = Console(width=120)
+    rows = Rows(console)
     with tempfile.TemporaryDirectory() as folder, Progress(console=console) as progress:
         room = Path(folder)
         task = progress.add_task("measuring", total=4)
@@ -283,7 +289,6 @@ def main(rounds: int, short_rounds: int) -> None:
         grown = (build(many) - build(few), bare(many) - bare(few))
         rows.add("48 to 192 light scripts", "scripts", [grown], "1.50")
         progress.advance(task)
-    console.print(rows.table)
     console.print("Goals are upper limits; seconds are of processor time, last round.")
 
 
