@@ -6,18 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-import torch
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
 
 from gallery import look
-from gallery.draggable import matrix
-from gallery.draggable.line import parse
-from gallery.draggable.picture import palette, still
-from gallery.draggable.values import evaluate, payload, sentence
 from ownloss import catalogue
+
+# What evaluates a loss imports torch, which takes longer than a build that has nothing
+# to do: it is imported where it is used.
 
 SCRIPT = "draggable-figure.js"
 APOSTROPHE = "'"
@@ -69,6 +67,12 @@ class DraggableFigure(Draggable):
 
     def element(self) -> draggable:
         """Evaluate the loss, draw the still picture, write down the values."""
+        import torch
+
+        from gallery.draggable.line import parse
+        from gallery.draggable.picture import still
+        from gallery.draggable.values import evaluate, payload, sentence
+
         call = parse(self.arguments[0])
         for source in call.sources:
             self.env.note_dependency(str(source))
@@ -118,6 +122,8 @@ class DraggableMatrix(Draggable):
 
     def element(self) -> draggable:
         """Write the table where it starts."""
+        from gallery.draggable import matrix
+
         targets = matrix.read_targets(self.arguments[0])
         return draggable(
             "",
@@ -134,6 +140,8 @@ def visit(self: HTML5Translator, node: draggable) -> None:
     if self.builder.embedded:  # a book runs no script
         self.body.append("<div>")
         return
+    from gallery.draggable.picture import palette
+
     attributes = {
         "role": "group",
         "aria-label": node["label"],
