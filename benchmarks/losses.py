@@ -330,6 +330,18 @@ def label_smoothing(example: ModuleType, size: int) -> tuple[Work, Work]:
     return side_by_side(example.label_smoothing, torchs, *inputs)
 
 
+@case("plain autograd", *ROWS, name="label_smoothing")
+def label_smoothing_composed(example: ModuleType, size: int) -> tuple[Work, Work]:
+    """A hundred classes."""
+
+    def plain(logits: Tensor, target: Tensor) -> Tensor:
+        wanted = F.one_hot(target, 100) * 0.9 + 0.001
+        return -(wanted * logits.log_softmax(1)).sum(1).mean()
+
+    inputs = normal(size, 100), labels(size, classes=100)
+    return side_by_side(example.label_smoothing, plain, *inputs)
+
+
 @case("plain autograd", *ROWS)
 def generalized_cross_entropy(example: ModuleType, size: int) -> tuple[Work, Work]:
     """A hundred classes."""

@@ -66,9 +66,9 @@ def focal(logits, target, gamma=2.0, reduction="mean"):
             f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
         )
     log_p = logits.log_softmax(1).gather(1, target.unsqueeze(1)).squeeze(1)
-    # At p = 1 the slope of (1 - p)**gamma is infinite for gamma below 1, and infinity
-    # times log p = 0 is NaN. clamp has the slope 0 there.
-    missing = (-torch.expm1(log_p)).clamp(min=torch.finfo(log_p.dtype).tiny)
+    missing = -torch.expm1(log_p)
+    if gamma % 1:  # at p = 1 some derivative is infinite, and times log p = 0 it is NaN
+        missing = missing.clamp(min=torch.finfo(log_p.dtype).tiny)
     loss = -(missing**gamma) * log_p
     return loss if reduction == "none" else getattr(loss, reduction)()
 

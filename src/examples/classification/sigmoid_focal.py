@@ -67,10 +67,10 @@ def sigmoid_focal(logits, target, alpha=0.25, gamma=2.0, reduction="mean"):
         logits, target, reduction="none"
     )
     # Two sigmoids, since 1 - sigmoid(20) is 0 in float32 and sigmoid(-20) is not.
-    # clamp: at 0 the slope of missing**gamma is infinite for gamma below 1.
     missing = torch.lerp(logits.sigmoid(), (-logits).sigmoid(), target)
-    missing = missing.clamp(min=torch.finfo(missing.dtype).tiny)
-    weight = alpha * target + (1 - alpha) * (1 - target)
+    if gamma % 1:  # at 0 some derivative of missing**gamma is infinite
+        missing = missing.clamp(min=torch.finfo(missing.dtype).tiny)
+    weight = (1 - alpha) + (2 * alpha - 1) * target
     loss = weight * missing**gamma * cross_entropy
     return loss if reduction == "none" else getattr(loss, reduction)()
 
