@@ -93,9 +93,8 @@ def docs(session: nox.Session) -> None:
         case ["watch"]:
             watched = [f"--watch={name}" for name in ("src", "gallery", "README.md")]
             ignored = ["--re-ignore=docs/examples/", "--re-ignore=__pycache__"]
-            run(
-                session, "sphinx_autobuild", *watched, *ignored, "-n", "docs", str(SITE)
-            )
+            options = ["-n", "-d", "build/doctrees", "docs", str(SITE)]
+            run(session, "sphinx_autobuild", *watched, *ignored, *options)
             return
         case ["epub"]:
             build_site(session, "-t", "offline")
