@@ -27,12 +27,12 @@ def hashes() -> list[str]:
 
 
 def add_policy(
-    app: Sphinx, page: str, _template: str, context: dict[str, Any], _doctree: Any
+    _app: Sphinx, _page: str, _template: str, context: dict[str, Any], _doctree: Any
 ) -> None:
     """Put the policy before everything that it speaks of."""
     allowed = {
         "default-src": ["'none'"],
-        "script-src": ["'self'", *hashes(), *app.config.policy_scripts.get(page, [])],
+        "script-src": ["'self'", *hashes()],
         # The theme sets colours within the page; a style cannot send anything.
         "style-src": ["'self'", "'unsafe-inline'"],
         "img-src": ["'self'", "data:"],
@@ -47,8 +47,6 @@ def add_policy(
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the setting, and come after all that add meta tags to a page."""
-    # What a page may do beside, by its name: {"search": ["'wasm-unsafe-eval'"]}.
-    app.add_config_value("policy_scripts", {}, "html", types=[dict])
+    """Come after all that add meta tags to a page."""
     app.connect("html-page-context", add_policy, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,7 +1,7 @@
 """The picture that goes with a link to the site: Huber's loss and its gradient.
 
 Most places that show such a picture take no SVG. It is drawn once, as PNG, and again
-when the style changes.
+when the style or the loss changes.
 """
 
 from importlib.metadata import metadata
@@ -23,6 +23,7 @@ def draw(path: Path, words: str) -> None:
     import torch
 
     space: dict[str, Any] = {"__name__": "huber"}
+    # The project's own example, as its reader would run it.
     exec(compile(catalogue.find("huber").loss, "huber.py", "exec"), space)  # noqa: S102
     residual = torch.linspace(-4, 4, 201, requires_grad=True)
     loss = space["huber"](residual, torch.zeros(201), reduction="none")
@@ -46,7 +47,7 @@ def draw_when_stale(app: Sphinx, exception: Exception | None) -> None:
     if exception or app.builder.name != "html":
         return
     path = Path(app.outdir, app.config.ogp_image)
-    sources = (LIGHT, Path(__file__))
+    sources = (LIGHT, Path(__file__), catalogue.find("huber").path)
     newest = max(source.stat().st_mtime for source in sources)
     if not path.exists() or path.stat().st_mtime < newest:
         draw(path, metadata("ownloss")["Summary"].removesuffix("."))
