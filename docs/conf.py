@@ -41,12 +41,12 @@ extensions = [
     "repository",
     "share_picture",
     "site_search",
+    "sitemap",
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
-    "sphinx_sitemap",
     "sphinxext.opengraph",
     "support_matrix",
 ]
@@ -122,8 +122,6 @@ ogp_custom_meta_tags = [
     '<meta property="og:image:height" content="630" />',
     '<meta name="twitter:card" content="summary_large_image" />',
 ]
-sitemap_url_scheme = "{link}"
-sitemap_show_lastmod = False
 notfound_urls_prefix = urlsplit(html_baseurl).path
 epub_basename = "ownloss"
 epub_title = "Write your own loss"

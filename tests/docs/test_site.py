@@ -102,6 +102,15 @@ def test_every_page_has_a_title_a_heading_and_a_description_of_its_own(pages):
         assert described.setdefault(words, name) == name
 
 
+def test_the_sitemap_lists_every_page_that_somebody_wrote(pages):
+    listed = re.findall("<loc>(.*)</loc>", (SITE / "sitemap.xml").read_text("utf-8"))
+    home = pages[SITE / "index.html"].find("link", rel="canonical")["href"]
+    root = home.removesuffix("index.html")
+    nobody = {"404.html", "genindex.html", "search.html"}
+    names = {path.relative_to(SITE).as_posix() for path in pages} - nobody
+    assert sorted(listed) == sorted(root + name for name in names)
+
+
 def test_every_figure_says_what_it_shows_and_how_large_it_is(pages):
     for path, page in pages.items():
         for image in page.select("article img"):

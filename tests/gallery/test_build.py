@@ -121,6 +121,17 @@ def test_an_unchanged_example_does_not_run_again(site):
     assert "successfully executed 0 out of 0" in second
 
 
+def test_a_build_that_writes_one_page_lists_all_pages(site):
+    site.build()
+    sitemap = site.root / "html" / "sitemap.xml"
+    before = sitemap.read_text()
+    assert "examples/robust/square.html" in before
+    index = site.root / "docs" / "index.md"
+    index.write_text(index.read_text() + "\nAnother line.\n")
+    assert "exit 0" in site.build()
+    assert sitemap.read_text() == before
+
+
 def test_a_change_of_the_style_runs_every_example_again(site):
     site.build()
     style = site.root / "gallery" / "ownloss.mplstyle"
@@ -286,7 +297,7 @@ def setup(app):
 DIE = """
 import os, pathlib, signal
 now = pathlib.Path(__file__).with_name("now").exists()
-def die(): os.killpg(0, signal.SIGKILL)  # sphinx-sitemap has a process, too
+def die(): os.killpg(0, signal.SIGKILL)  # its workers, too
 """
 
 
