@@ -9,7 +9,7 @@ import io
 import json
 import re
 from pathlib import Path
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from sphinx.application import Sphinx
 
@@ -47,11 +47,28 @@ def finish_downloads(app: Sphinx) -> None:
     for notebook in sorted(written.glob("*/*.ipynb")):
         mended = for_a_notebook(notebook.read_text(encoding="utf-8"))
         write_if_new(notebook, mended.encode())
-        both = io.BytesIO()
-        with ZipFile(both, "w") as archive:
-            for file in (notebook.with_suffix(".py"), notebook):
-                archive.writestr(ZipInfo(file.name), file.read_bytes(), ZIP_DEFLATED)
-        write_if_new(notebook.with_suffix(".zip"), both.getvalue())
+        both = (notebook.with_suffix(".py"), notebook)
+        zipped = packed({file.name: file.read_bytes() for file in both})
+        write_if_new(notebook.with_suffix(".zip"), zipped)
+
+
+def packed(contents: dict[str, bytes], stored: frozenset[str] = frozenset()) -> bytes:
+    """Pack a zip that holds no time of day.
+
+    Args:
+        contents: From the name of each entry to what it holds, in order.
+        stored: The entries that are not compressed.
+
+    Returns:
+        The zip, the same in every build.
+    """
+    buffer = io.BytesIO()
+    with ZipFile(buffer, "w") as archive:
+        for name, content in contents.items():
+            entry = ZipInfo(name)  # 1980, the beginning of all zips
+            entry.compress_type = ZIP_STORED if name in stored else ZIP_DEFLATED
+            archive.writestr(entry, content)
+    return buffer.getvalue()
 
 
 def write_if_new(path: Path, content: bytes) -> None:

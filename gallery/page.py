@@ -148,6 +148,22 @@ class ExampleFigure(SphinxDirective):
         return [figure]
 
 
+def table_row(cells: list[str | nodes.Node]) -> nodes.row:
+    """Write a row of a table.
+
+    Args:
+        cells: What stands in it: words, or a node.
+
+    Returns:
+        The row.
+    """
+    row = nodes.row()
+    for cell in cells:
+        content = nodes.Text(cell) if isinstance(cell, str) else cell
+        row += nodes.entry("", nodes.paragraph("", "", content))
+    return row
+
+
 def setup(app: Sphinx) -> None:
     """Register what this module adds to Sphinx.
 

@@ -13,6 +13,8 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
+from gallery.page import table_row
+
 FIGURES = Path(__file__).parents[2] / "build" / "benchmarks.json"
 
 
@@ -32,11 +34,11 @@ class Benchmarks(SphinxDirective):
         titles = ["loss", "beside", "time, small", "time, large", "memory, large"]
         group = nodes.tgroup("", cols=len(titles))
         group += [nodes.colspec(colwidth=1) for _ in titles]
-        group += nodes.thead("", _row(titles))
+        group += nodes.thead("", table_row(titles))
         body = nodes.tbody()
         for row in measured["rows"]:
             times = [f"{row[size]:.2f}" for size in ("small", "large")]
-            body += _row([row["name"], row["rival"], *times, _times_less(row)])
+            body += table_row([row["name"], row["rival"], *times, _times_less(row)])
         group += body
         table = nodes.table("", group, classes=["support-matrix"])
         return [nodes.paragraph("", f"Measured on: {machine}."), table]
@@ -47,13 +49,6 @@ def _times_less(row: dict[str, Any]) -> str:
     if ratio is None:
         return ""
     return f"{ratio:.1f} times less" if ratio >= 1 else f"{1 / ratio:.1f} times more"
-
-
-def _row(cells: list[str]) -> nodes.row:
-    row = nodes.row()
-    for cell in cells:
-        row += nodes.entry("", nodes.paragraph("", cell))
-    return row
 
 
 def _time_of_figures() -> float | None:

@@ -10,10 +10,12 @@ import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+from zipfile import ZipFile
 
 from docutils import nodes
 from sphinx.application import Sphinx
+
+from gallery.downloads import packed
 
 EPUB_STYLES = {"pygments.css", "epub.css"}
 MATHML = "http://www.w3.org/1998/Math/MathML"
@@ -73,21 +75,6 @@ def simplify_head(
         ]
 
 
-def pack(target: Path, contents: dict[str, bytes], stored: frozenset[str]) -> None:
-    """Write a zip that holds no time of day.
-
-    Args:
-        target: The file to write.
-        contents: From the name of each entry to what it holds, in order.
-        stored: The entries that are not compressed.
-    """
-    with ZipFile(target, "w") as archive:
-        for name, content in contents.items():
-            entry = ZipInfo(name)  # 1980, the beginning of all zips
-            entry.compress_type = 0 if name in stored else ZIP_DEFLATED
-            archive.writestr(entry, content)
-
-
 def as_book(page: str) -> str:
     """Write a page's formulas as a book has them: named, in the MathML of EPUB 3.
 
@@ -133,7 +120,7 @@ def finish_book(app: Sphinx, exception: Exception | None) -> None:
         contents[name] = as_book(contents[name].decode()).encode()
     package = contents["content.opf"].decode()
     contents["content.opf"] = declare_formulas(package, with_formulas).encode()
-    pack(book, contents, stored=frozenset({"mimetype"}))
+    book.write_bytes(packed(contents, stored=frozenset({"mimetype"})))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from sphinx.util.display import status_iterator
 from sphinx.util.docutils import SphinxDirective
 
 from gallery import workers
-from gallery.page import EVERY_SCRIPT, place_of_topic
+from gallery.page import EVERY_SCRIPT, place_of_topic, table_row
 from ownloss import catalogue
 from ownloss.catalogue import Example
 
@@ -76,7 +76,7 @@ def try_features(example: Example) -> tuple[str, Row, str]:
 def try_all(examples: list[Example]) -> dict[str, Row]:
     """Try every feature on each of the examples."""
     if examples:
-        import torch._dynamo  # noqa: F401 - once here, not once in every process
+        import torch._dynamo  # noqa: F401 - once here, or once in every process
     rows: dict[str, Row] = {}
     tried = status_iterator(
         workers.spread(try_features, examples),
@@ -131,7 +131,7 @@ class SupportMatrix(SphinxDirective):
         """Write the table; note the reasons of what does not work."""
         group = nodes.tgroup("", cols=1 + len(features))
         group += [nodes.colspec(colwidth=1) for _ in range(1 + len(features))]
-        group += nodes.thead("", row_of(["loss", *features]))
+        group += nodes.thead("", table_row(["loss", *features]))
         body = nodes.tbody()
         for example, row in rows.items():
             cells: list[str | nodes.Node] = [self.link(example)]
@@ -142,7 +142,7 @@ class SupportMatrix(SphinxDirective):
                     number = reasons.setdefault(reason, len(reasons) + 1)
                     verdict = f"{answer} ({number})"
                 cells.append(verdict)
-            body += row_of(cells)
+            body += table_row(cells)
         group += body
         return nodes.table("", group, classes=["support-matrix"])
 
@@ -158,15 +158,6 @@ class SupportMatrix(SphinxDirective):
             refexplicit=True,
             refwarn=True,
         )
-
-
-def row_of(cells: list[str | nodes.Node]) -> nodes.row:
-    """Write a row of a table."""
-    row = nodes.row()
-    for cell in cells:
-        content = nodes.Text(cell) if isinstance(cell, str) else cell
-        row += nodes.entry("", nodes.paragraph("", "", content))
-    return row
 
 
 def see_new_rows(_app: Sphinx, env: BuildEnvironment, *_changes: Any) -> list[str]:

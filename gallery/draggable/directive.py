@@ -2,6 +2,7 @@
 
 import html
 import re
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ class draggable(nodes.General, nodes.Element):  # noqa: N801 - docutils' way
     """A custom element; its children are what stays where no script runs."""
 
 
-class Draggable(SphinxDirective):
+class Draggable(SphinxDirective, ABC):
     """A figure that moves; the content is a caption that says what to try."""
 
     required_arguments = 1
@@ -49,6 +50,7 @@ class Draggable(SphinxDirective):
         self.state.document.note_implicit_target(figure)
         return [figure]
 
+    @abstractmethod
     def element(self) -> draggable:
         """Build the custom element.
 
@@ -56,7 +58,6 @@ class Draggable(SphinxDirective):
             ValueError: The argument cannot be read.
             LookupError: It names what is not there.
         """
-        raise NotImplementedError
 
 
 class DraggableFigure(Draggable):

@@ -12,6 +12,7 @@ import torch
 from docutils import nodes
 
 from gallery.draggable.values import DIGITS
+from gallery.page import table_row
 
 STEP = 0.5
 PLACE = Decimal(1).scaleb(-DIGITS)
@@ -106,11 +107,12 @@ def still(targets: list[float]) -> list[nodes.Node]:
         "gradient",
         "meant",
     ]
-    group += nodes.thead("", _row(heads))
+    group += nodes.thead("", table_row(heads))
     body = nodes.tbody()
     for prediction, pull, rightly in zip(targets, gradient, right, strict=True):
         differences = [f"{prediction - target:.1f}" for target in targets]
-        body += _row([f"{prediction:.1f}", *differences, shown(pull), shown(rightly)])
+        pulls = shown(pull), shown(rightly)
+        body += table_row([f"{prediction:.1f}", *differences, *pulls])
     group += body
     sentence = f"loss {shown(loss)}, meant: loss {shown(meant)}"
     return [nodes.table("", group), nodes.paragraph("", f"{sentence}.")]
@@ -119,10 +121,3 @@ def still(targets: list[float]) -> list[nodes.Node]:
 def shown(value: float) -> str:
     """Write a value as the page does; a half is rounded away from zero, as there."""
     return f"{Decimal(value).quantize(PLACE, ROUND_HALF_UP):z}"
-
-
-def _row(cells: list[str]) -> nodes.row:
-    row = nodes.row()
-    for cell in cells:
-        row += nodes.entry("", nodes.paragraph("", cell))
-    return row

@@ -106,14 +106,6 @@ def test_what_only_a_browser_can_do_is_left_out(book, pages):
             assert meta.get("http-equiv") is None
 
 
-def test_two_zips_of_the_same_are_alike(tmp_path):
-    contents = {"mimetype": b"a", "b.xhtml": b"b" * 1000}
-    for name in ("one", "two"):
-        offline.pack(tmp_path / name, contents, stored=frozenset({"mimetype"}))
-    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
-    assert (tmp_path / "one").stat().st_size < 500
-
-
 def test_a_list_of_files_without_a_page_is_refused():
     with pytest.raises(ValueError, match=r'no line with href="a\.xhtml"'):
         offline.declare_formulas("<manifest/>", {"a.xhtml"})
