@@ -223,8 +223,8 @@ def test_nothing_moves_for_a_reader_who_wants_less_motion(browser, served):
 def test_the_404_page_is_whole_at_any_depth(page):
     page.goto("no/such/page.html")
     assert "404" in page.title() or re.search("not found", page.title(), re.IGNORECASE)
-    size = page.evaluate("getComputedStyle(document.querySelector('h1')).fontSize")
-    assert float(size.removesuffix("px")) > 20
-    assert page.evaluate("document.styleSheets.length") >= 1
+    # The style of the site gives a scheme, where a browser's own has none.
+    scheme = page.evaluate("getComputedStyle(document.body).colorScheme")
+    assert scheme == "light"
     page.locator(".sidebar-brand").click()
     assert page.locator("h1").inner_text() == "Write your own loss"
