@@ -38,6 +38,7 @@ extensions = [
     "notfound.extension",
     "offline",
     "policy",
+    "registry",
     "repository",
     "share_picture",
     "site_search",

@@ -16,14 +16,21 @@ which imports torch alone and is the reader's; below stands the evidence.
 import ast
 import difflib
 import functools
+import hashlib
 import os
 import re
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
-__all__ = ["LINE", "Example", "copy", "examples", "find", "folder", "search"]
+from ownloss.address import page
+
+__all__ = [
+    *("LINE", "Example", "copy", "digest", "examples", "find", "folder"),
+    *("published", "search"),
+]
 
 LINE = re.compile(r"^# %%", re.MULTILINE)
 """The first line that begins with ``# %%`` cuts an example in two."""
@@ -75,6 +82,43 @@ class Example:
         """The first sentence below the title says what the loss does to a gradient."""
         paragraphs = self.docstring.split("\n\n")
         return " ".join(paragraphs[1].split()) if len(paragraphs) > 1 else ""
+
+
+def digest(loss: str) -> str:
+    """Sum up a loss, to tell whether two are the same text.
+
+    Args:
+        loss: What stands above the line of an example.
+
+    Returns:
+        The SHA-256 of its UTF-8 bytes, in 64 hexadecimal digits.
+    """
+    return hashlib.sha256(loss.encode()).hexdigest()
+
+
+def published(example: Example) -> str:
+    """Write a loss as its readers get it: from the site, and by ``ownloss copy``.
+
+    Args:
+        example: The example.
+
+    Returns:
+        Three lines of comment, which say where the loss is from, and the loss.
+
+    >>> where, licence, as_published, *loss = published(find("huber")).splitlines()
+    >>> licence
+    '# MIT licence, The ownloss authors. What has changed since: ownloss diff'
+    >>> as_published == "# As published: " + digest(find("huber").loss)
+    True
+    """
+    version = metadata.version("ownloss")
+    where = page(f"examples/{example.topic}/{example.name}.html")
+    return (
+        f"# {example.name}, copied from ownloss {version}: {where}\n"
+        "# MIT licence, The ownloss authors. What has changed since: ownloss diff\n"
+        f"# As published: {digest(example.loss)}\n"
+        f"{example.loss}"
+    )
 
 
 def folder() -> Path:
@@ -159,7 +203,7 @@ def search(word: str = "") -> tuple[Example, ...]:
 def copy(
     names: Iterable[str], to: Path | str = ".", *, force: bool = False
 ) -> list[Path]:
-    """Write what stands above the line of examples into a folder, all or none.
+    """Write losses as they are published into a folder, all or none.
 
     Args:
         names: The names of the losses.
@@ -188,7 +232,8 @@ def copy(
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".ownloss-") as draft:
         for example in chosen:
-            (Path(draft) / example.path.name).write_text(example.loss, encoding="utf-8")
+            draft_file = Path(draft) / example.path.name
+            draft_file.write_text(published(example), encoding="utf-8", newline="\n")
         for path in paths:
             (Path(draft) / path.name).replace(path)
     return paths

@@ -73,7 +73,7 @@ def copy(names: tuple[str, ...], to: str, force: bool) -> None:
     """Copy losses into your project, where they are yours."""
     chosen = [_find(name) for name in names]
     if to == "-":
-        click.echo("\n\n".join(example.loss for example in chosen), nl=False)
+        click.echo("\n\n".join(map(catalogue.published, chosen)), nl=False)
         return
     try:
         paths = catalogue.copy(names, to, force=force)

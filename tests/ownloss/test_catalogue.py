@@ -1,8 +1,12 @@
 """The catalogue: finds examples, cuts at the line, copies all or none."""
 
+import hashlib
+from importlib.metadata import version
+from types import SimpleNamespace
+
 import pytest
 
-from ownloss import catalogue
+from ownloss import address, catalogue
 from ownloss.catalogue import Example
 
 
@@ -52,7 +56,7 @@ def test_search_looks_in_the_summary_too():
 
 def test_copy_writes_what_stands_above_the_line(tmp_path):
     (path,) = catalogue.copy(["huber"], tmp_path / "a" / "b")
-    assert path.read_text() == catalogue.find("huber").loss
+    assert path.read_text() == catalogue.published(catalogue.find("huber"))
     assert [p.name for p in path.parent.iterdir()] == ["huber.py"]
 
 
@@ -70,7 +74,7 @@ def test_copy_overwrites_only_by_force(tmp_path):
     assert mine.read_text() == "mine"
     assert [p.name for p in tmp_path.iterdir()] == ["huber.py"]
     catalogue.copy(["huber"], tmp_path, force=True)
-    assert mine.read_text() == catalogue.find("huber").loss
+    assert mine.read_text() == catalogue.published(catalogue.find("huber"))
 
 
 def test_copy_does_not_write_through_a_dangling_link(tmp_path):
@@ -109,3 +113,27 @@ def test_a_broken_installation_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(catalogue, "__file__", str(tmp_path / "a" / "catalogue.py"))
     with pytest.raises(FileNotFoundError, match="install ownloss again"):
         catalogue.folder()
+
+
+def test_what_is_published_says_where_it_is_from():
+    huber = catalogue.find("huber")
+    lines = catalogue.published(huber).splitlines()
+    assert lines[0].startswith(f"# huber, copied from ownloss {version('ownloss')}: ")
+    assert lines[0].endswith("examples/robust/huber.html")
+    assert lines[2].endswith(hashlib.sha256(huber.loss.encode()).hexdigest())
+    assert catalogue.published(huber).endswith(f"\n{huber.loss}")
+
+
+def test_the_address_is_the_one_of_the_metadata(monkeypatch):
+    urls = ["Source, https://code.test", "Documentation, https://site.test/en"]
+    metadata = {"Project-URL": urls}
+    asked = SimpleNamespace(get_all=metadata.get)
+    monkeypatch.setattr("ownloss.address.metadata.metadata", lambda name: asked)
+    address.site.cache_clear()
+    try:
+        assert address.page("a.html") == "https://site.test/en/a.html"
+        metadata.clear()
+        address.site.cache_clear()
+        assert address.page("a.html") == "a.html"
+    finally:
+        address.site.cache_clear()

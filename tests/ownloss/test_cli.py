@@ -89,13 +89,13 @@ def test_copy_says_what_it_wrote_and_how_to_prove_it(ownloss, tmp_path):
     result = ownloss("copy", "huber", "--to", "losses/")
     assert result.exit_code == 0
     path = tmp_path / "losses" / "huber.py"
-    assert path.read_text() == catalogue.find("huber").loss
+    assert path.read_text() == catalogue.published(catalogue.find("huber"))
     assert "python -m doctest losses/huber.py" in result.stdout.replace("\\", "/")
 
 
 def test_copy_to_standard_output(ownloss, tmp_path):
     result = ownloss("copy", "huber", "--to", "-")
-    assert result.stdout == catalogue.find("huber").loss
+    assert result.stdout == catalogue.published(catalogue.find("huber"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -106,7 +106,7 @@ def test_copy_never_overwrites_without_force(ownloss, tmp_path):
     assert "huber.py exists; --force" in result.stderr
     assert (tmp_path / "huber.py").read_text() == "mine"
     assert ownloss("copy", "huber", "--force").exit_code == 0
-    assert (tmp_path / "huber.py").read_text() == catalogue.find("huber").loss
+    assert (tmp_path / "huber.py").read_text() == catalogue.published(catalogue.find("huber"))
 
 
 def test_copy_into_a_file_is_a_clear_error(ownloss, tmp_path):

@@ -1,0 +1,46 @@
+"""What programs read of the losses: the registry, and the files that it names."""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import urlsplit
+
+import pytest
+
+from ownloss import catalogue
+
+sys.path.append(str(Path(__file__).parents[2] / "docs" / "_extensions"))
+import registry
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    app = SimpleNamespace(
+        builder=SimpleNamespace(name="html"),
+        config=SimpleNamespace(html_baseurl="https://site.test/en/"),
+        outdir=folder,
+    )
+    registry.write_registry(app, None)
+    return folder
+
+
+def listed(site):
+    return json.loads((site / "registry.json").read_text("utf-8"))
+
+
+def test_every_loss_is_listed_once(site):
+    names = [entry["name"] for entry in listed(site)]
+    assert names == [example.name for example in catalogue.examples()]
+
+
+def test_the_file_that_is_named_is_what_copy_writes(site, tmp_path):
+    catalogue.copy([entry["name"] for entry in listed(site)], tmp_path)
+    for entry in listed(site):
+        path = urlsplit(entry["address"]).path.removeprefix("/en/")
+        there, copied = site / path, tmp_path / f"{entry['name']}.py"
+        assert there.read_bytes() == copied.read_bytes(), path
+        loss = there.read_bytes().split(b"\n", 3)[3]
+        assert hashlib.sha256(loss).hexdigest() == entry["sha256"], path
