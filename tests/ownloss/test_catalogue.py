@@ -9,6 +9,8 @@ import pytest
 from ownloss import address, catalogue
 from ownloss.catalogue import Example
 
+HUBER = catalogue.published(catalogue.find("huber"))
+
 
 def test_the_line_cuts_a_script_in_two(tmp_path):
     script = tmp_path / "topic" / "mine.py"
@@ -56,7 +58,7 @@ def test_search_looks_in_the_summary_too():
 
 def test_copy_writes_what_stands_above_the_line(tmp_path):
     (path,) = catalogue.copy(["huber"], tmp_path / "a" / "b")
-    assert path.read_text() == catalogue.published(catalogue.find("huber"))
+    assert path.read_text() == HUBER
     assert [p.name for p in path.parent.iterdir()] == ["huber.py"]
 
 
@@ -74,7 +76,7 @@ def test_copy_overwrites_only_by_force(tmp_path):
     assert mine.read_text() == "mine"
     assert [p.name for p in tmp_path.iterdir()] == ["huber.py"]
     catalogue.copy(["huber"], tmp_path, force=True)
-    assert mine.read_text() == catalogue.published(catalogue.find("huber"))
+    assert mine.read_text() == HUBER
 
 
 def test_copy_does_not_write_through_a_dangling_link(tmp_path):

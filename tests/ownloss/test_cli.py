@@ -8,6 +8,8 @@ from click.testing import CliRunner
 from ownloss import catalogue
 from ownloss.cli import main
 
+HUBER = catalogue.published(catalogue.find("huber"))
+
 HALF_MEAN = """
 import torch
 
@@ -89,13 +91,13 @@ def test_copy_says_what_it_wrote_and_how_to_prove_it(ownloss, tmp_path):
     result = ownloss("copy", "huber", "--to", "losses/")
     assert result.exit_code == 0
     path = tmp_path / "losses" / "huber.py"
-    assert path.read_text() == catalogue.published(catalogue.find("huber"))
+    assert path.read_text() == HUBER
     assert "python -m doctest losses/huber.py" in result.stdout.replace("\\", "/")
 
 
 def test_copy_to_standard_output(ownloss, tmp_path):
     result = ownloss("copy", "huber", "--to", "-")
-    assert result.stdout == catalogue.published(catalogue.find("huber"))
+    assert result.stdout == HUBER
     assert list(tmp_path.iterdir()) == []
 
 
@@ -106,7 +108,7 @@ def test_copy_never_overwrites_without_force(ownloss, tmp_path):
     assert "huber.py exists; --force" in result.stderr
     assert (tmp_path / "huber.py").read_text() == "mine"
     assert ownloss("copy", "huber", "--force").exit_code == 0
-    assert (tmp_path / "huber.py").read_text() == catalogue.published(catalogue.find("huber"))
+    assert (tmp_path / "huber.py").read_text() == HUBER
 
 
 def test_copy_into_a_file_is_a_clear_error(ownloss, tmp_path):
