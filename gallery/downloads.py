@@ -13,7 +13,10 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from sphinx.application import Sphinx
 
-REFERENCE = re.compile(r":(?:py:)?(?:func|class|meth|mod|doc|ref):`~?([^`]+)`")
+# An example is named by its file: :doc:`/examples/robust/huber` becomes huber.
+REFERENCE = re.compile(
+    r":(?:py:)?(?:func|class|meth|mod|doc|ref):`(?:~|/examples/\w+/)?([^`]+)`"
+)
 
 # The directive and all that is indented below it: in a notebook nothing can be dragged.
 TO_DRAG = re.compile(r"^\.\. draggable-\w+::.*(?:\n+ +.*)*\n*", re.MULTILINE)

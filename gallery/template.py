@@ -28,9 +28,10 @@ Source: author, *title*, journal (year), equation.
 """
 
 import torch
+from torch import Tensor
 
 
-def $name(prediction, target, reduction="mean"):
+def $name(prediction: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """Half the squared error.
 
     Args:
@@ -58,7 +59,7 @@ def $name(prediction, target, reduction="mean"):
     """
     if prediction.shape != target.shape:
         raise ValueError(
-            f"prediction and target must have one shape, got "
+            f"prediction and target must have the same shape, got "
             f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     if reduction not in ("mean", "sum", "none"):
@@ -72,38 +73,28 @@ def $name(prediction, target, reduction="mean"):
 # %%
 # The gradient is the residual
 # ----------------------------
-# Say what is special about the gradient, and show it.
+# Show first what is special about this loss: here, its gradient beside a neighbour's.
 
 import matplotlib.pyplot as plt
 
 residual = torch.linspace(-3, 3, 201, requires_grad=True)
-loss = $name(residual, torch.zeros_like(residual), reduction="none")
+zero = torch.zeros_like(residual)
+loss = $name(residual, zero, reduction="none")
 (gradient,) = torch.autograd.grad(loss.sum(), residual)
+absolute = torch.nn.functional.l1_loss(residual, zero, reduction="sum")
+(neighbour,) = torch.autograd.grad(absolute, residual)
 
 fig, ax = plt.subplots()
 ax.plot(residual.detach(), loss.detach(), label="$title")
 ax.plot(residual.detach(), gradient, label="its gradient")
+ax.plot(residual.detach(), neighbour, "--", label="gradient of the absolute error")
 ax.set(xlabel="residual", ylabel="loss and gradient")
-ax.set_title("The farther off, the stronger the pull")
+ax.set_title("The farther off, the larger the gradient")
 ax.legend()
 
 # %%
-# Two samples are fitted to their mean
-# ------------------------------------
-# Show one small thing that the loss makes possible.
-
-center = torch.tensor(0.0, requires_grad=True)
-optimizer = torch.optim.SGD([center], lr=0.5)
-for _ in range(50):
-    optimizer.zero_grad()
-    $name(center.expand(2), torch.tensor([1.0, 3.0])).backward()
-    optimizer.step()
-print(f"fit: {center.item():.2f}")
-
-# %%
-# The usual mistake: a sum where a mean was meant
-# -----------------------------------------------
-# Show the wrong version, and the number that betrays it.
+# Use it when ...; rather another loss when ...
+# Answer here what its users ask, and show each answer by a line that runs.
 
 x = torch.ones(32, requires_grad=True)
 for reduction in ("mean", "sum"):

@@ -21,6 +21,21 @@ HERE = Path(__file__).parent
 EXAMPLES = catalogue.examples()
 EMPTY_HEADINGS = {"plot", "plotting", "example", "usage", "conclusion", "summary"}
 
+# Written before losses were typed; a name goes when its file has annotations.
+NOT_TYPED_YET = set(
+    """
+    accumulation adam_hides_scale arcface assignment beta_nll boundary broadcast_matrix
+    center chain chunked_cross_entropy clip clip_gradient coral corn cox_ph crps_normal
+    ctc dice dpo entmax15_loss entropic_ot focal gaussian gaussian_nll general_robust
+    generalized_cross_entropy giou grad_reverse gradient_field gradient_penalty huber
+    huber_by_hand infonce kd label_smoothing listmle listnet log1mexp log_cosh
+    lovasz_softmax mdn pinball pinn_residual probit_nll sigmoid_focal soft_dtw soft_rank
+    squared_error squared_error_by_hand straight_through_round straight_through_step
+    student_t_nll supcon surrogate_fast_sigmoid tangent training_loop triplet tversky
+    vicreg voigt z_loss
+    """.split()  # noqa: SIM905
+)
+
 every_example = pytest.mark.parametrize(
     "example", EXAMPLES, ids=[example.name for example in EXAMPLES]
 )
@@ -71,6 +86,27 @@ def test_above_the_line_stands_torch_alone(example):
     unexplained = {name for name in extra if name not in point}
     assert not unexplained, "only a library that is the example's very point"
     assert extra <= {"numpy", "scipy"}
+
+
+@every_example
+def test_the_loss_is_typed(example):
+    if example.name in NOT_TYPED_YET:
+        return
+    functions = [
+        node
+        for node in ast.parse(example.loss).body
+        if isinstance(node, ast.FunctionDef)
+    ]
+    for function in functions:
+        named = function.args
+        for argument in named.posonlyargs + named.args + named.kwonlyargs:
+            assert argument.annotation, f"{function.name}: {argument.arg}"
+        assert function.returns, function.name
+    assert "must have one" not in example.loss, "say 'must have the same shape'"
+
+
+def test_no_example_waits_for_annotations_that_is_not_there():
+    assert {example.name for example in EXAMPLES} >= NOT_TYPED_YET
 
 
 @every_example
@@ -132,7 +168,7 @@ def test_the_script_runs_without_a_warning_and_draws(example, monkeypatch, tmp_p
 
 
 @every_example
-def test_title_first_sentence_and_length(example):
+def test_title_and_first_sentence(example):
     title, underline, *rest = example.docstring.splitlines()
     assert set(underline) == {"="}
     assert len(underline) >= len(title)
@@ -141,8 +177,7 @@ def test_title_first_sentence_and_length(example):
     assert len(example.summary) <= 120, "it stands on a card"
     assert "Source:" in example.docstring
     assert not example.name.startswith(("plot_", "test_"))
-    assert 45 <= len(example.script.splitlines()) <= 190
-    assert 3 <= len(cells(example)) <= 7
+    assert len(cells(example)) >= 2
 
 
 @every_example

@@ -1,0 +1,146 @@
+r"""
+Masked mean
+===========
+
+What is masked gets no gradient, and takes nothing from the gradient of what counts.
+
+With the loss :math:`\ell_i` of each element and a mask :math:`m_i` of zeros and ones,
+or weights of 0 and more:
+
+.. math::
+
+   L = \frac{\sum_i m_i \, \ell_i}{\sum_i m_i}
+   \qquad
+   \frac{\partial L}{\partial \ell_i} = \frac{m_i}{\sum_j m_j}
+
+Where nothing counts, the mean is 0 and so are all gradients.
+
+Source: the weighted mean that ``torch.nn.functional.cross_entropy`` takes with its
+``weight`` and ``ignore_index``, for any loss.
+"""
+
+import torch
+from torch import Tensor
+
+
+def masked_mean(
+    loss: Tensor, mask: Tensor, dim: int | tuple[int, ...] | None = None
+) -> Tensor:
+    """Mean over what counts: padding, missing labels and sample weights.
+
+    Args:
+        loss: A loss per element, of any shape, as ``reduction="none"`` gives it.
+        mask: Tensor of the same shape: True or 1 where an element counts, False or 0
+            where not, or weights of 0 and more.
+        dim: What to average over; everything where it is None.
+
+    Returns:
+        The mean, in the dtype of ``loss``, without the dimensions in ``dim``; 0 where
+        nothing counts.
+
+    Raises:
+        ValueError: The shapes differ.
+
+    >>> loss = torch.tensor([[1.0, 3.0], [torch.nan, 8.0]], requires_grad=True)
+    >>> mask = torch.tensor([[True, True], [False, True]])
+    >>> mean = masked_mean(loss, mask)
+    >>> mean.item()  # (1 + 3 + 8) / 3
+    4.0
+    >>> mean.backward()
+    >>> loss.grad * 3
+    tensor([[1., 1.],
+            [0., 1.]])
+    >>> masked_mean(loss, mask, dim=1).tolist()  # of each row
+    [2.0, 8.0]
+
+    >>> x = torch.tensor([0.5, -1.0, 2.0], dtype=torch.float64, requires_grad=True)
+    >>> torch.autograd.gradcheck(masked_mean, (x, torch.tensor([True, False, True])))
+    True
+    """
+    if loss.shape != mask.shape:
+        raise ValueError(
+            f"loss and mask must have the same shape, got "
+            f"{tuple(loss.shape)} and {tuple(mask.shape)}"
+        )
+    kept = loss.masked_fill(mask == 0, 0)  # times 0 would not do: NaN * 0 is NaN
+    # float16 ends at 65,504, which the losses of 10,000 tokens add up to.
+    wide = torch.promote_types(loss.dtype, torch.float32)
+    total = (kept * mask).sum(dim, dtype=wide)
+    weight = mask.sum(dim, dtype=wide)
+    return (total / weight.masked_fill(weight == 0, 1)).to(loss.dtype)
+
+
+# %%
+# Padding must not change the gradient
+# ------------------------------------
+# Five tokens count, and the batch is padded to some length.
+# ``(loss * mask).mean()`` divides by that length: one long sequence in the batch, and
+# every other token learns more slowly. The masked mean divides by five.
+
+import matplotlib.pyplot as plt
+
+
+def gradient_of_one_token(reduce, length):
+    loss = torch.ones(length, requires_grad=True)
+    mask = torch.arange(length) < 5
+    return torch.autograd.grad(reduce(loss, mask), loss)[0][0].item()
+
+
+lengths = range(5, 51)
+fig, ax = plt.subplots()
+for name, style, reduce in (
+    ("masked_mean(loss, mask)", "C1-", masked_mean),
+    ("(loss * mask).mean()", "C2--", lambda loss, mask: (loss * mask).mean()),
+):
+    gradient = [gradient_of_one_token(reduce, length) for length in lengths]
+    ax.plot(lengths, gradient, style, label=name)
+    print(f"{name}: {gradient[0]:.3f} without padding, {gradient[-1]:.3f} at 50")
+ax.set(xlabel="padded length", ylabel="gradient of one token's loss", ylim=(0, 0.23))
+ax.set_title("The gradient of a token, of five that count")
+ax.legend(loc="center right")
+
+# %%
+# A missing target is NaN in the gradient, unless it is replaced before the loss
+# ------------------------------------------------------------------------------
+# The value below is right, since the NaN is masked. Its gradient is not: backward
+# passes a 0 to the squared error, which multiplies it by its own slope, NaN.
+# So replace what is missing before the loss, with any number, and mask after it.
+
+target = torch.tensor([1.0, torch.nan, 3.0])
+mask = target.isfinite()
+for name, filled in {"masked after": target, "and filled": target.nan_to_num()}.items():
+    prediction = torch.zeros(3, requires_grad=True)
+    mean = masked_mean((prediction - filled) ** 2, mask)
+    (gradient,) = torch.autograd.grad(mean, prediction)
+    print(f"{name}: loss {mean.item()}, gradient {gradient.tolist()}")
+
+# %%
+# Over micro-batches and processes, count first
+# ---------------------------------------------
+# A mean of means gives each part the same weight, however few tokens count in it.
+# Weigh each part by its share of the whole count, which has to be known before the
+# first backward. Under DistributedDataParallel, sum the counts with
+# ``torch.distributed.all_reduce`` and multiply by the number of processes, because DDP
+# divides the gradients by it.
+
+loss, mask = torch.tensor([9.0, 1, 1, 1, 1, 1]), torch.tensor([1, 0, 0, 1, 1, 1])
+parts = list(zip(loss.split(3), mask.split(3), strict=True))
+whole = masked_mean(loss, mask)
+mean_of_means = sum(masked_mean(*part) for part in parts) / len(parts)
+weighed = sum(masked_mean(*part) * part[1].sum() / mask.sum() for part in parts)
+print(f"in one piece {whole}, mean of means {mean_of_means}, weighed {weighed}")
+assert weighed == whole
+
+# %%
+# Use it when padding, missing labels or sample weights meet a loss that has
+# ``reduction="none"``; rather :doc:`/examples/reduction/sequence_mean` when a short
+# sequence shall count as much as a long one.
+# Some masks are True for padding, as ``key_padding_mask`` of torch's attention is: pass
+# ``~mask``. With weights it is what torch makes of class weights:
+
+logits, target = torch.randn(6, 3), torch.tensor([0, 1, 2, 2, -100, 0])
+class_weight = torch.tensor([1.0, 2.0, 5.0])
+each = torch.nn.functional.cross_entropy(logits, target, reduction="none")
+ours = masked_mean(each, class_weight[target.clamp(min=0)] * (target != -100))
+theirs = torch.nn.functional.cross_entropy(logits, target, class_weight)
+torch.testing.assert_close(ours, theirs)
