@@ -3,7 +3,8 @@
 There are two forms of snippet, both in a fence marked ``python``: code to define
 something, and a session with ``>>>``. The snippets of a page share their names, from
 top to bottom. An example that a page includes with ``literalinclude`` is there for
-the snippets below it: what stands above its line is run.
+the snippets below it: what stands above its line is run. What stands in a
+``torch-version`` block is there on the releases that the block names only.
 """
 
 import os
@@ -16,13 +17,19 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["MPLBACKEND"] = "agg"
 
 import torch
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 from sybil import Document, Example, Region, Sybil
 from sybil.document import PythonDocStringDocument
 from sybil.parsers.myst import PythonCodeBlockParser
 from sybil.parsers.myst.lexers import DirectiveLexer
 from sybil.parsers.rest import DocTestParser
+from sybil.typing import Parser
 
 from ownloss import catalogue
+
+# Without what a build adds: a nightly build of 2.16 is 2.16.
+TORCH = Version(torch.__version__).base_version
 
 
 def included_examples(document: Document) -> Iterable[Region]:
@@ -37,6 +44,22 @@ def run_above_the_line(example: Example) -> None:
     """Run what stands above the line of an included example."""
     name = example.parsed.rpartition("/")[2].removesuffix(".py")
     exec(compile(catalogue.find(name).loss, name, "exec"), example.namespace)
+
+
+def for_this_torch(parser: Parser) -> Parser:
+    """Leave out what a page says of other releases of torch than this one."""
+
+    def parse(document: Document) -> Iterable[Region]:
+        elsewhere = [
+            (block.start, block.end)
+            for block in DirectiveLexer("torch-version")(document)
+            if not SpecifierSet(block.lexemes["arguments"]).contains(TORCH)
+        ]
+        for region in parser(document):
+            if not any(start < region.start < end for start, end in elsewhere):
+                yield region
+
+    return parse
 
 
 def same_start(namespace: dict) -> None:
@@ -56,7 +79,10 @@ def same_start(namespace: dict) -> None:
 
 
 pages = Sybil(
-    parsers=[PythonCodeBlockParser(), included_examples],
+    parsers=[
+        for_this_torch(PythonCodeBlockParser()),
+        for_this_torch(included_examples),
+    ],
     patterns=["*.md"],
     excludes=["docs/examples/**"],
     setup=same_start,

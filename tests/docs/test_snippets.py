@@ -13,7 +13,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import torch
 from markdown_it import MarkdownIt
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -22,6 +25,8 @@ PAGES = sorted(
     if not path.is_relative_to(ROOT / "docs" / "examples")
 )
 NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]
+INSTALLED = Version(torch.__version__).base_version
+RELEASES = [f"2.{minor}" for minor in range(5, 30)]
 NOT_PYTHON = {"bibtex", "console", "text", "toml", "yaml"}
 DIRECTIVES = {
     "admonition",
@@ -46,6 +51,7 @@ DIRECTIVES = {
     "support-matrix",
     "tip",
     "toctree",
+    "torch-version",
     "warning",
 }
 
@@ -59,6 +65,36 @@ def fences(text):
                 yield from fences(token.content)
         elif token.type == "code_block":
             yield "indented block", token.content
+
+
+def condition_of(info):
+    """The condition of a block that holds on some releases of torch only."""
+    match = re.fullmatch(r"\{torch-version\} (\S+)", info)
+    return match and SpecifierSet(match[1])
+
+
+def without_other_releases(text):
+    """What a page says on the installed release of torch."""
+    lines = text.splitlines(keepends=True)
+    for token in reversed(MarkdownIt("commonmark").parse(text)):
+        condition = token.type == "fence" and condition_of(token.info)
+        if condition and not condition.contains(INSTALLED):
+            del lines[slice(*token.map)]
+    return "".join(lines)
+
+
+def said_of_releases(text):
+    """Conditions of the blocks that follow each other, as lists."""
+    followed = []
+    for token in MarkdownIt("commonmark").parse(text):
+        condition = token.type == "fence" and condition_of(token.info)
+        if condition:
+            followed.append(condition)
+        elif followed:
+            yield followed
+            followed = []
+    if followed:
+        yield followed
 
 
 def number_of_tests(info, content):
@@ -90,8 +126,19 @@ def collected():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_python_block_of_a_page_is_run(name, collected):
-    text = (ROOT / name).read_text(encoding="utf-8")
+    text = without_other_releases((ROOT / name).read_text(encoding="utf-8"))
     assert collected[name] == sum(itertools.starmap(number_of_tests, fences(text)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_blocks_for_releases_of_torch_leave_none_out_and_name_none_twice(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    for conditions in said_of_releases(text):
+        held = {
+            release: sum(one.contains(release) for one in conditions)
+            for release in RELEASES
+        }
+        assert set(held.values()) == {1}, f"{list(map(str, conditions))}: {held}"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -130,15 +177,40 @@ def test_a_snippet_that_is_nested_is_counted():
     assert [info for info, _ in nested] == ["{note}", "python"]
 
 
+def block(condition, code):
+    return (
+        f"````{{torch-version}} {condition}\nWords.\n\n```python\n{code}\n```\n````\n"
+    )
+
+
+def test_blocks_that_follow_each_other_are_taken_together():
+    two = block(">=2.14", "1") + "\n" + block("<2.14", "2")
+    apart = two + "\nMore words.\n\n" + block(">=2.8", "3")
+    said = [list(map(str, conditions)) for conditions in said_of_releases(apart)]
+    assert said == [[">=2.14", "<2.14"], [">=2.8"]]
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "```python\n1 / 0\n```",
+        block(f"<{INSTALLED}", "1") + "\n" + block(f">={INSTALLED}", "1 / 0"),
         "```python\n>>> 1 + 1\n3\n```",
         "```{literalinclude} ../../src/examples/robust/nosuch.py\n```",
     ],
 )
 def test_a_wrong_snippet_fails(text, tmp_path):
+    assert "1 failed" in run_page(text, tmp_path)
+
+
+def test_a_block_for_another_release_of_torch_is_not_run(tmp_path):
+    here, elsewhere = f">={INSTALLED}", f"<{INSTALLED}"
+    text = f"{block(elsewhere, '1 / 0')}\n{block(here, '>>> 1 + 1' + chr(10) + '2')}"
+    assert "1 passed" in run_page(text, tmp_path)
+
+
+def run_page(text, tmp_path):
+    """What pytest says of a page of this text."""
     for name in ("conftest.py", "pyproject.toml"):
         (tmp_path / name).write_text((ROOT / name).read_text())
     (tmp_path / "page.md").write_text(f"# A page\n\n{text}\n")
@@ -149,5 +221,4 @@ def test_a_wrong_snippet_fails(text, tmp_path):
         text=True,
         check=False,
     )
-    assert ran.returncode == 1, ran.stdout
-    assert "1 failed" in ran.stdout
+    return ran.stdout
