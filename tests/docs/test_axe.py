@@ -9,7 +9,7 @@ AXE = Axe()
 KINDS_OF_PAGE = [
     "index.html",
     "reference/checker.html",
-    "reference/messages.html",
+    "reference/messages/index.html",
     "reference/support.html",
     "search.html",
     EXAMPLE,

@@ -18,16 +18,19 @@ QUERIES = tomllib.loads(Path(__file__).with_name("queries.toml").read_text("utf-
 LISTED = {
     query: places for table in QUERIES.values() for query, places in table.items()
 }
-MESSAGES = re.findall(
-    r"^### `(.+)`$",
-    (ROOT / "docs/reference/messages.md").read_text("utf-8"),
-    re.MULTILINE,
-)
+MESSAGES = {
+    path.relative_to(ROOT / "docs").with_suffix("").as_posix(): path.read_text("utf-8")
+    .partition("\n")[0]
+    .removeprefix("# ")
+    .strip("`")
+    for path in sorted((ROOT / "docs/reference/messages").glob("*/*.md"))
+}
 GERMAN = re.findall(
     r"^(\S.*)\n  \*(.+)\*$",
     (ROOT / "docs/reference/glossary.md").read_text("utf-8"),
     re.MULTILINE,
 )
+MESSAGE = "reference/messages/backward/element-0-does-not-require-grad"
 FIRST_QUERY_AT_MOST = 100_000
 
 
@@ -59,14 +62,14 @@ def results(page, query):
 @pytest.mark.parametrize("query", LISTED)
 def test_a_question_a_name_or_a_message_leads_to_its_section(query, searching):
     found = results(searching, query)
+    found += [place.partition("#")[0] for place in found]
     assert set(found) & set(LISTED[query]), found
 
 
-@pytest.mark.parametrize("message", MESSAGES)
-def test_every_message_leads_to_its_heading(message, searching):
-    searching.fill("#search-words", message)
-    titles = searching.locator("#search-results a").all_inner_texts()[:3]
-    assert message in titles
+@pytest.mark.parametrize("name", MESSAGES)
+def test_every_message_leads_to_its_page_first(name, searching):
+    found = results(searching, MESSAGES[name])
+    assert found[0].startswith(f"{name}#"), found
 
 
 @pytest.mark.parametrize(("term", "german"), GERMAN)
@@ -80,7 +83,9 @@ def test_every_place_of_the_list_is_there():
     missing = []
     for place in {place for places in LISTED.values() for place in places}:
         name, _, anchor = place.partition("#")
-        if anchor not in ids(f"{name}.html"):
+        if not (SITE / f"{name}.html").exists() or (
+            anchor and anchor not in ids(f"{name}.html")
+        ):
             missing.append(place)
     assert missing == []
 
@@ -100,7 +105,7 @@ def test_python_and_the_browser_cut_text_alike(searching, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "docs" / "_extensions"))
     from site_search import terms
 
-    for name in ("reference/messages", "reference/glossary", "guide/function"):
+    for name in (MESSAGE, "reference/glossary", "guide/function"):
         text = (ROOT / "docs" / f"{name}.md").read_text("utf-8")
         in_browser = searching.evaluate("text => terms(text)", text)
         assert set(in_browser) == set(terms(text)), name
@@ -185,7 +190,7 @@ def test_without_a_script_the_page_names_two_lists(browser, served):
     page.wait_for_url("**/search.html?*")
     links = page.locator("article noscript a").all()
     assert [link.get_attribute("href") for link in links] == [
-        "reference/messages.html",
+        "reference/messages/index.html",
         "reference/glossary.html",
     ]
     context.close()
