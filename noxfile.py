@@ -142,7 +142,7 @@ def new(session: nox.Session) -> None:
 @command
 def confusion(session: nox.Session) -> None:
     """Print what the checker finds in losses known to be right or wrong."""
-    run(session, "tests.check.confusion", *session.posargs)
+    run(session, "tests.checker.confusion", *session.posargs)
 
 
 @command

@@ -46,7 +46,7 @@ def check() -> None:
     import support_matrix
 
     from ownloss.catalogue import examples
-    from ownloss.check import kinds as all_kinds
+    from ownloss.checker import kinds as all_kinds
 
     for kind in all_kinds().values():
         kinds.run(kind.wrong), kinds.run(kind.right)

@@ -15,7 +15,7 @@ from sphinx.util.docutils import SphinxDirective
 import ownloss
 
 if TYPE_CHECKING:  # torch is imported only where the page is read
-    from ownloss.check import Kind, Report
+    from ownloss.checker import Kind, Report
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class FindingKinds(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Run every kind's pair of losses."""
-        from ownloss.check import kinds
+        from ownloss.checker import kinds
 
         return [self.section(kind) for kind in kinds().values()]
 

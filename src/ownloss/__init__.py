@@ -8,7 +8,7 @@ so importing ownloss costs nothing, and reading the catalogue needs no torch.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ownloss.check import Finding, LossError, Report, check
+    from ownloss.checker import Finding, LossError, Report, check
 
 __all__ = ["Finding", "LossError", "Report", "check"]
 
@@ -17,9 +17,8 @@ def __getattr__(name: str) -> Any:
     """Load the checker when it is first used."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import ownloss.check as checker
+    from ownloss import checker
 
-    # Importing the package has set ``ownloss.check`` to it; the function is meant.
     globals().update({public: getattr(checker, public) for public in __all__})
     return globals()[name]
 

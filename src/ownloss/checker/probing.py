@@ -1,0 +1,302 @@
+"""Special inputs, built from the ones given, at which a mistake may show."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ownloss.checker.inputs import Domain, Leaf, scaled
+from ownloss.checker.observing import Gradients, Observation, Point, Run
+from ownloss.checker.sessions import cast
+from ownloss.checker.tracing import Call, Trace
+
+
+@dataclass(eq=False)
+class Probe:
+    """A special point.
+
+    Attributes:
+        when: completes "the gradient is NaN ...": "if a prediction equals its target".
+        point: the inputs.
+        boundary: whether the point lies on the edge of what the loss is defined for:
+            an infinite loss may be right for a probability of exactly 0, and labels
+            that did not occur may not exist.
+        guess: whether such inputs may never occur; then it is a warning at most.
+    """
+
+    when: str
+    point: Point
+    boundary: bool = False
+    guess: bool = False
+
+
+def special(seen: Observation) -> Iterator[Probe]:
+    """Ties, zeros, constants and saturated probabilities."""
+    arguments = [x for x in seen.leaves if x.floating and not x.parameter]
+    yield from _ties(seen, arguments)
+    for leaf in arguments:
+        value = cast(leaf.value, seen.dtype)
+        if leaf.domain in (Domain.REAL, Domain.NONNEGATIVE):
+            if seen.batch > 1 and leaf in seen.batched:
+                row = value.clone()
+                row[0] = 0
+                yield Probe(f"if a row of `{leaf.name}` is zero", _put(seen, leaf, row))
+            zeros = torch.zeros_like(value)
+            yield Probe(f"if `{leaf.name}` is zero", _put(seen, leaf, zeros))
+        if leaf.domain is Domain.POSITIVE and _counts(value):
+            yield Probe(
+                f"if `{leaf.name}` is 0, as counts may be",
+                _put(seen, leaf, torch.zeros_like(value)),
+                boundary=True,
+                guess=True,
+            )
+        free = leaf.domain in (Domain.REAL, Domain.POSITIVE, Domain.UNIT)
+        if free and value.numel() > 1 and leaf.differentiable:
+            constant = torch.full_like(value, value.real.mean().item())
+            when = f"if all entries of `{leaf.name}` are equal"
+            yield Probe(when, _put(seen, leaf, constant))
+        if leaf in seen.batched and seen.batch > 1 and leaf.differentiable:
+            same = value.clone()
+            same[1] = same[0]
+            yield Probe(
+                f"if two samples of `{leaf.name}` are equal", _put(seen, leaf, same)
+            )
+    yield from _saturated(seen, arguments)
+
+
+def _counts(value: Tensor) -> bool:
+    """Whether positive numbers look like counts: whole, small, repeated."""
+    whole = bool((value == value.round()).all()) and value.numel() > 3
+    return whole and value.unique().numel() < value.numel()
+
+
+def _put(seen: Observation, leaf: Leaf, value: Tensor) -> Point:
+    return seen.with_values({leaf: value})
+
+
+def _fits(value: Domain, place: Domain) -> bool:
+    """Whether values of one domain may stand where another one is expected."""
+    inside = {
+        Domain.UNIT: (Domain.BINARY, Domain.SIMPLEX),
+        Domain.SIMPLEX: (),
+        Domain.NONNEGATIVE: (Domain.POSITIVE, Domain.UNIT, Domain.BINARY),
+        Domain.POSITIVE: (),
+        Domain.REAL: (
+            Domain.POSITIVE,
+            Domain.NONNEGATIVE,
+            Domain.UNIT,
+            Domain.BINARY,
+            Domain.SIGNS,
+            Domain.SYMMETRIC,
+        ),
+    }
+    return value == place or value in inside.get(place, ())
+
+
+def _ties(seen: Observation, arguments: list[Leaf]) -> Iterator[Probe]:
+    """Inputs that are equal to each other, all of them or in one sample."""
+    for i, one in enumerate(arguments):
+        for other in arguments[i + 1 :]:
+            if one.value.numel() != other.value.numel() or one.value.numel() == 0:
+                continue
+            if one.domain in (Domain.BINARY, Domain.SIGNS):
+                continue
+            if not _fits(other.domain, one.domain):
+                continue
+            equal = cast(other.value, seen.dtype).reshape(one.value.shape)
+            boundary = one.domain in (Domain.UNIT, Domain.SIMPLEX)
+            when = f"if `{one.name}` equals `{other.name}`"
+            yield Probe(when, _put(seen, one, equal), boundary)
+            if one.value.dim() and one.value.shape[0] > 1:
+                row = cast(one.value, seen.dtype).clone()
+                row[0] = equal[0]
+                when = f"if one sample of `{one.name}` equals `{other.name}`"
+                yield Probe(when, _put(seen, one, row), boundary)
+
+
+def _saturated(seen: Observation, arguments: list[Leaf]) -> Iterator[Probe]:
+    """Probabilities of exactly 0 and 1."""
+    for leaf in arguments:
+        value = cast(leaf.value, seen.dtype)
+        if leaf.domain is Domain.UNIT and leaf.differentiable:
+            for end in (0.0, 1.0):
+                yield Probe(
+                    f"if `{leaf.name}` is exactly {end:g}",
+                    _put(seen, leaf, torch.full_like(value, end)),
+                    boundary=True,
+                )
+            yield Probe(
+                f"if `{leaf.name}` is exactly 0 or 1",
+                _put(seen, leaf, value.round()),
+                boundary=True,
+            )
+        if leaf.domain is Domain.SIMPLEX:
+            dim = 1 if value.dim() > 2 else -1
+            certain = torch.zeros_like(value).scatter_(
+                dim, value.argmax(dim, keepdim=True), 1.0
+            )
+            yield Probe(
+                f"if `{leaf.name}` is certain (one 1, all others 0)",
+                _put(seen, leaf, certain),
+                boundary=leaf.differentiable,
+            )
+
+
+def empty(seen: Observation) -> Iterator[Probe]:
+    """Masks, labels and targets by which nothing is selected."""
+    for leaf in seen.leaves:
+        if leaf.parameter or leaf.differentiable or not leaf.value.numel():
+            continue
+        value = leaf.value
+        if leaf.domain is Domain.MASK:
+            for keep, word in ((False, "False"), (True, "True")):
+                yield Probe(
+                    f"if all of `{leaf.name}` is {word}",
+                    _put(seen, leaf, torch.full_like(value, keep)),
+                )
+        elif leaf.domain is Domain.BINARY:
+            for one in (0, 1):
+                yield Probe(
+                    f"if all of `{leaf.name}` is {one}",
+                    _put(seen, leaf, torch.full_like(value, one)),
+                )
+        elif leaf.domain in (Domain.NONNEGATIVE, Domain.UNIT) and bool(
+            (value == 0).any()
+        ):
+            yield Probe(
+                f"if all of `{leaf.name}` is 0",
+                _put(seen, leaf, torch.zeros_like(value)),
+            )
+        elif leaf.domain is Domain.LABELS and not leaf.named_like(
+            "len", "size", "index", "idx", "num"
+        ):
+            yield from _labels(seen, leaf)
+
+
+def _labels(seen: Observation, leaf: Leaf) -> Iterator[Probe]:
+    value = leaf.value
+    lowest = int(value.min())
+    if lowest < 0:
+        yield Probe(
+            f"if all of `{leaf.name}` is {lowest}, the label to ignore",
+            _put(seen, leaf, torch.full_like(value, lowest)),
+        )
+    present = value[value >= 0].unique().tolist()
+    for label in dict.fromkeys([*present[:1], *present[-1:]]):
+        yield Probe(
+            f"if every label of `{leaf.name}` is {label}",
+            _put(seen, leaf, torch.full_like(value, label)),
+            boundary=len(present) > 2,
+        )
+    if 0 not in present and present and min(present) == 1:
+        yield Probe(
+            f"if every label of `{leaf.name}` is 0",
+            _put(seen, leaf, torch.zeros_like(value)),
+        )
+    if value.dim() == 1 and value.numel() > 1:
+        distinct = torch.arange(value.numel(), device=value.device).to(value.dtype)
+        yield Probe(
+            f"if no two labels of `{leaf.name}` are equal",
+            _put(seen, leaf, distinct),
+            boundary=int(distinct.max()) > int(value.max()),
+        )
+
+
+def large(seen: Observation) -> Iterator[tuple[Leaf, float, Point]]:
+    """Each real input so large that its largest entry has a given size."""
+    for leaf in seen.inputs:
+        if leaf.parameter or leaf.domain is not Domain.REAL or not leaf.value.numel():
+            continue
+        size = leaf.value.abs().max().item()
+        if not size:
+            continue
+        first = leaf is seen.inputs[0]
+        for wanted in (10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0):
+            if wanted > size and (first or wanted <= 20):
+                factor = wanted / size
+                value = scaled(leaf, cast(leaf.value, seen.dtype), factor)
+                yield leaf, wanted, _put(seen, leaf, value)
+
+
+def tried(
+    seen: Observation, point: Point, dtype: torch.dtype | None = None
+) -> tuple[Run, Gradients]:
+    """Run at a point, forward and backward."""
+    run = seen.run(point, dtype=dtype)
+    return run, seen.gradients(run)
+
+
+def first_not_finite(
+    seen: Observation, point: Point, dtype: torch.dtype
+) -> Call | None:
+    """The first call at a point that makes something not finite of finite things."""
+    trace = Trace()
+    with trace:
+        seen.run(point, dtype=dtype)
+    for call in trace.calls:
+        result = call.result
+        if (
+            isinstance(result, Tensor)
+            and result.is_floating_point()
+            and not bool(torch.isfinite(result.detach()).all())
+            and all(
+                bool(torch.isfinite(t.detach()).all())
+                for t in call.tensors
+                if t.is_floating_point()
+            )
+        ):
+            return call
+    return None
+
+
+_STEEP = {
+    "sqrt": "sqrt has infinite slope at 0",
+    "pow": "a power below 1 has infinite slope at 0",
+    "norm": "the norm has no slope at 0",
+    "log": "log has infinite slope at 0",
+    "div": "a division by 0",
+    "acos": "acos has infinite slope at 1 and -1",
+    "asin": "asin has infinite slope at 1 and -1",
+    "std": "std has infinite slope where all entries are equal",
+    "atan2": "atan2 has no slope at the origin",
+    "rsqrt": "rsqrt has infinite slope at 0",
+    "reciprocal": "a division by 0",
+    "acosh": "acosh has infinite slope at 1",
+}
+
+
+def steep(seen: Observation, point: Point, dtype: torch.dtype) -> tuple[str, str]:
+    """Say which call has no finite slope at a point, and where it stands."""
+    trace = Trace()
+    with trace:
+        seen.run(point, dtype=dtype)
+    for call in trace.calls:
+        name = {
+            "true_divide": "div",
+            "__truediv__": "div",
+            "arccos": "acos",
+            "__rtruediv__": "div",
+            "__pow__": "pow",
+        }.get(call.name, call.name)
+        name = {"vector_norm": "norm", "linalg_norm": "norm"}.get(name, name)
+        if name not in _STEEP or not call.tensors:
+            continue
+        x = call.tensors[-1 if name == "div" else 0].detach()
+        if not x.is_floating_point() or not x.numel():
+            continue
+        at_zero = bool((x == 0).any())
+        if name in ("acos", "asin"):
+            at_zero = bool((x.abs() >= 1).any())
+        if name == "acosh":
+            at_zero = bool((x <= 1).any())
+        if name == "std":
+            at_zero = bool((call.result == 0).any())
+        if name == "pow":
+            power = call.args[1] if len(call.args) > 1 else 1
+            at_zero = at_zero and isinstance(power, (int, float)) and power < 1
+        if name == "norm":
+            at_zero = bool((call.result == 0).any())
+        if at_zero:
+            return _STEEP[name], call.where
+    return "", ""

@@ -1,0 +1,117 @@
+"""The loss depends on the order of the samples."""
+
+from collections.abc import Iterator
+
+import torch
+
+from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.observing import Observation, Run
+
+KIND = Kind(
+    slug="batch-order",
+    title="The order of the samples matters",
+    meaning="The loss assumes sorted samples, or treats the first few specially: a "
+    "shuffled batch gives another value. Losses of sequences do so by design.",
+    shows="All inputs are shuffled together, along the first dimension.",
+    cure="Sort inside the loss, or say in its docstring what order it expects.",
+)
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Shuffle the batch; leave out structures that are meant."""
+    size = seen.batch
+    if size < 3 or not seen.base.finite or not seen.steady:
+        return
+    if not _aligned(seen):
+        return
+    shuffled = _first_changed(seen, _shuffles(size))
+    if shuffled is None:
+        return
+    wrong = _reference_does_not(seen)
+    if not wrong and _by_design(seen, size):
+        return
+    say = KIND.error if wrong else KIND.warning
+    yield say(
+        f"Shuffling the samples changes the loss from {seen.value:.4g} to "
+        f"{shuffled.total:.4g}{_assumption(seen)}.",
+        evidence={"value": seen.value, "shuffled": shuffled.total},
+        rests_on=(Symptom.ORDER,),
+        explains=(Symptom.VALUE,) if wrong else (),
+        aspect="reference" if wrong else "",
+    )
+
+
+def _reference_does_not(seen: Observation) -> bool:
+    """Whether there is a reference, another value, and the reference has no order."""
+    if seen.reference is None or not seen.value_differs:
+        return False
+    here = seen.reference_run()
+    for order in _shuffles(seen.batch):
+        there = seen.reference_run(seen.rows(order))
+        if not there.finite or not seen.close(here.total, there.total, 100):
+            return False
+    return True
+
+
+def _aligned(seen: Observation) -> bool:
+    """Whether every argument with several entries has the batch as first dimension."""
+    return all(
+        leaf in seen.batched
+        or leaf.value.dim() == 0
+        or leaf.value.shape[0] != seen.batch
+        for leaf in seen.leaves
+        if not leaf.parameter
+    )
+
+
+def _shuffles(size: int) -> list[list[int]]:
+    generator = torch.Generator().manual_seed(1)
+    drawn = torch.randperm(size, generator=generator).tolist()
+    return [list(reversed(range(size))), drawn, [*range(1, size), 0]]
+
+
+def _first_changed(seen: Observation, orders: list[list[int]]) -> Run | None:
+    for order in orders:
+        run = seen.run(seen.rows(order))
+        if run.finite and not _same(seen, run, order):
+            return run
+    return None
+
+
+def _same(seen: Observation, run: Run, order: list[int]) -> bool:
+    """Whether a run on shuffled samples gives the same, or the same shuffled."""
+    for now, before in zip(run.outputs, seen.base.outputs, strict=True):
+        if now.shape != before.shape:
+            return True
+        before = before.detach()
+        if before.dim() and before.shape[0] == seen.batch:
+            before = before[order]
+        size = before.abs().max().item() if before.numel() else 0.0
+        near = max(1e-8, 1e3 * seen.noise) * (1 + size)
+        if not torch.allclose(now.detach(), before, rtol=1e-6, atol=near):
+            return False
+    return True
+
+
+def _by_design(seen: Observation, size: int) -> bool:
+    """Whether the order carries meaning: two halves, pairs, or neighbours."""
+    if size % 2 == 0:
+        half = size // 2
+        turned = [*range(half)][::-1]
+        halves = turned + [half + i for i in turned]
+        pairs = [i for k in turned for i in (2 * k, 2 * k + 1)]
+        for order in (halves, pairs):
+            run = seen.run(seen.rows(order))
+            if run.finite and _same(seen, run, order):
+                return half > 1
+    backwards = [*range(size)][::-1]
+    run = seen.run(seen.rows(backwards))
+    return run.finite and _same(seen, run, backwards)
+
+
+def _assumption(seen: Observation) -> str:
+    for call in seen.trace.calls:
+        if call.name in ("cumsum", "logcumsumexp", "cumprod", "cummax", "flip"):
+            place = f" ({call.where})" if call.where else ""
+            return f": `{call.name}`{place} assumes an order"
+    return ": it assumes an order, or treats some samples specially"

@@ -1,0 +1,209 @@
+"""The loss only fits one batch size."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.observing import Observation, Run
+from ownloss.checker.sessions import modules_of
+from ownloss.checker.tracing import Trace
+from ownloss.checker.wording import number
+
+KIND = Kind(
+    slug="batch-size",
+    title="A fixed batch size",
+    meaning="The loss divides by a configured batch size, keeps buffers of one, or "
+    "squeezes a batch of one away: the last, smaller batch of an epoch is wrong.",
+    shows="Samples are dropped, repeated, and passed alone: a mean stays, a sum "
+    "doubles, anything else is suspicious.",
+    cure="Take the batch size from the input: `prediction.shape[0]`; name the "
+    "dimension in squeeze(dim).",
+)
+
+_DETAILS = {
+    "rests_on": (Symptom.FEWER,),
+    "explains": (Symptom.VALUE, Symptom.GROWTH),
+}
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Try other batch sizes."""
+    if seen.batch < 2 or not seen.base.finite or not seen.steady:
+        return
+    for judge in (_raises, _one_is_special, _divides_by_constant, _by_reference):
+        found = judge(seen)
+        if found is not None:
+            yield found
+            return
+
+
+def _refused(run: Run) -> bool:
+    """Whether a run raised by accident, rather than to refuse its input."""
+    said = str(run.error)
+    return isinstance(run.error, (RuntimeError, IndexError, TypeError)) and not any(
+        words in said for words in ("xpected more", "numel() == 0", "mpty")
+    )
+
+
+def _square(seen: Observation) -> bool:
+    return any(list(leaf.value.shape).count(seen.batch) > 1 for leaf in seen.leaves)
+
+
+def _raises(seen: Observation) -> Finding | None:
+    size = seen.batch
+    if _square(seen):
+        return None
+    sizes = [n for n in (size - 1, size - 2, size // 2) if n > 1]
+    runs = [seen.run(seen.rows([*range(n)])) for n in sizes]
+    runs.append(seen.run(seen.rows([*range(size)] * 2)))
+    if sizes and all(_refused(run) for run in runs):
+        said = str(runs[0].error).splitlines()[0]
+        return KIND.error(
+            f"The loss only runs for {size} samples; for {sizes[0]} it raises: {said}",
+            **_DETAILS,
+        )
+    one = seen.run(seen.rows([0]))
+    if _refused(one) and any(run.error is None for run in runs):
+        said = str(one.error).splitlines()[0]
+        return KIND.error(
+            f"The loss raises for a batch of one: {said} A squeeze() without a "
+            "dimension is the usual cause.",
+            **_DETAILS,
+        )
+    return None
+
+
+def _one_is_special(seen: Observation) -> Finding | None:
+    """Compare one sample with the same sample twice, as for the whole batch."""
+    growth = seen.growth()
+    like = next((g for g in (1.0, 2.0) if math.isclose(growth, g, rel_tol=1e-6)), None)
+    pair = seen.run(seen.rows([0, 1]))
+    pairs = seen.run(seen.rows([0, 1, 0, 1]))
+    if like is None or not pair.finite or not pairs.finite or not pair.total:
+        return None
+    if not math.isclose(pairs.total / pair.total, like, rel_tol=1e-6):
+        return None
+    for i in range(min(seen.batch, 4)):
+        one, twice = seen.run(seen.rows([i])), seen.run(seen.rows([i, i]))
+        thrice = seen.run(seen.rows([i, i, i, i]))
+        if not one.finite or not twice.finite or not twice.total:
+            continue
+        steady = math.isclose(thrice.total, like * twice.total, rel_tol=1e-6)
+        if steady and not math.isclose(one.total * like, twice.total, rel_tol=1e-5):
+            return KIND.error(
+                f"A batch of one is treated differently: the loss of one sample is "
+                f"{one.total:.4g}, the same sample twice gives {twice.total:.4g}.",
+                **_DETAILS,
+            )
+    return None
+
+
+def _divides_by_constant(seen: Observation) -> Finding | None:
+    """A sum over the samples, divided by a number that does not follow the batch."""
+    if not math.isclose(seen.growth(), 2, rel_tol=1e-6):
+        return None
+    sizes = {
+        n for leaf in seen.leaves for n in (*leaf.value.shape[leaf in seen.batched :],)
+    }
+    rows = {
+        math.prod(leaf.value.shape[1:]) for leaf in seen.leaves if leaf in seen.batched
+    }
+    numbers = [
+        n for n in (*seen.args, *seen.kwargs.values()) if type(n) in (int, float)
+    ]
+    options = {round(n**power, 9) for n in numbers if n for power in (1, -1)}
+    configured = _configured(seen)
+    for divisor in _divisors(seen):
+        if divisor in configured:
+            return _constant(seen, divisor, f"`{configured[divisor]}`")
+        strange = divisor >= 3 and divisor not in sizes | rows | options
+        if not strange or divisor != int(divisor):
+            continue
+        if divisor in _divisors(seen, [*range(seen.batch)] * 2):
+            sure = divisor == seen.batch or seen.value_differs
+            return _constant(seen, divisor, "a constant", sure=sure)
+    return None
+
+
+def _constant(
+    seen: Observation, divisor: float, what: str, *, sure: bool = True
+) -> Finding:
+    factor = number(seen.batch / divisor)
+    say = KIND.error if sure else KIND.warning
+    return say(
+        f"The loss is a sum divided by {number(divisor)}, {what}, whatever the batch: "
+        f"for {seen.batch} samples it is {factor}x the mean.",
+        evidence={"divisor": divisor, "batch": seen.batch},
+        **_DETAILS,
+    )
+
+
+def _divisors(seen: Observation, rows: list[int] | None = None) -> list[float]:
+    """The plain numbers that the loss divides by."""
+    if rows is None:
+        trace = seen.trace
+    else:
+        trace = Trace()
+        with trace:
+            seen.run(seen.rows(rows), dtype=seen.native)
+    found = []
+    for call in trace.calls:
+        number_ = call.args[1] if len(call.args) > 1 else None
+        if isinstance(number_, bool) or not isinstance(number_, (int, float)):
+            continue
+        if call.name in ("div", "true_divide", "__truediv__", "div_") and number_:
+            found.append(float(number_))
+        elif call.name in ("mul", "__rmul__", "__mul__") and 0 < number_ < 0.4:
+            inverse = 1 / number_
+            if abs(inverse - round(inverse)) < 1e-9 * inverse and 3 <= inverse <= 4096:
+                found.append(float(round(inverse)))
+    return found
+
+
+def _configured(seen: Observation) -> dict[float, str]:
+    """Numbers that the loss holds under a name with "batch" in it."""
+    held: dict[str, Any] = {}
+    for module in modules_of(seen.loss):
+        for part in module.modules():
+            held.update(vars(part))
+    function = getattr(seen.loss, "__func__", seen.loss)
+    code = getattr(function, "__code__", None)
+    if code is not None:
+        known = getattr(function, "__globals__", {})
+        held.update({n: known[n] for n in code.co_names if n in known})
+        for name, cell in zip(
+            code.co_freevars, function.__closure__ or (), strict=True
+        ):
+            held[name] = getattr(cell, "cell_contents", None)
+    held.update(getattr(seen.loss, "__dict__", {}))
+    return {
+        float(value): name
+        for name, value in held.items()
+        if isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and ("batch" in name.lower() or name.lower() in ("bs", "b", "n"))
+        and value
+    }
+
+
+def _by_reference(seen: Observation) -> Finding | None:
+    """The ratio to a trusted mean follows the batch, but is not the batch size."""
+    if not seen.value_differs and "fewer" not in seen.versus:
+        return None
+    pairs = {n: seen.versus.get(n) for n in ("here", "fewer", "double")}
+    if any(p is None or not p[1] for p in pairs.values()):
+        return None
+    here, fewer, double = (pairs[n][0] / pairs[n][1] for n in pairs)
+    follows = math.isclose(double, 2 * here, rel_tol=1e-4) and math.isclose(
+        fewer * seen.batch, here * (seen.batch - 1), rel_tol=1e-4
+    )
+    divisor = seen.batch / here if here else math.nan
+    if not math.isfinite(divisor):
+        return None
+    whole = abs(divisor - round(divisor)) < 1e-4 * abs(divisor)
+    if follows and whole and round(divisor) > 1:
+        sizes = {n for leaf in seen.leaves for n in leaf.value.shape[1:]}
+        if round(divisor) not in sizes or round(divisor) == seen.batch:
+            return _constant(seen, round(divisor), "a constant")
+    return None

@@ -1,0 +1,236 @@
+"""(N, 1) meets (N,) and becomes (N, N)."""
+
+from collections.abc import Iterator
+
+from torch import Tensor
+
+from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.observing import Observation
+from ownloss.checker.tracing import Call
+
+KIND = Kind(
+    slug="broadcast",
+    title="Accidental broadcast",
+    meaning="Two tensors of different shapes are combined entry by entry, torch "
+    "stretches both, and every prediction is compared with every target.",
+    shows="An elementwise operation makes a result with one more dimension of the "
+    "batch size than either of its operands, and nobody asked for it.",
+    cure="Bring both to one shape first: `target.view_as(prediction)`; check "
+    "`prediction.shape == target.shape`.",
+)
+
+_ELEMENTWISE = {
+    "sub",
+    "add",
+    "mul",
+    "div",
+    "pow",
+    "rsub",
+    "maximum",
+    "minimum",
+    "where",
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "true_divide",
+    "subtract",
+    "multiply",
+    "divide",
+    "logical_and",
+    "logical_or",
+    "__and__",
+    "__or__",
+    "__rsub__",
+    "__rdiv__",
+    "__rmul__",
+    "__radd__",
+    "__sub__",
+    "__mul__",
+    "__add__",
+    "__truediv__",
+    "__pow__",
+    "mse_loss",
+    "l1_loss",
+    "smooth_l1_loss",
+    "huber_loss",
+    "atan2",
+    "xlogy",
+    "fmax",
+    "fmin",
+    "copysign",
+    "hypot",
+    "lerp",
+    "masked_fill",
+    "bitwise_and",
+}
+_ON_PURPOSE = {
+    "unsqueeze",
+    "view",
+    "reshape",
+    "expand",
+    "expand_as",
+    "unflatten",
+    "transpose",
+    "t",
+    "permute",
+    "movedim",
+    "swapaxes",
+    "repeat",
+    "__get__:T",
+    "__get__:mT",
+    "broadcast_to",
+    "meshgrid",
+    "outer",
+    "view_as",
+    "reshape_as",
+}
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Follow shapes through the loss, from the inputs on."""
+    size = seen.batch
+    if size < 2 or seen.given.error is not None:
+        return
+    flow = _Flow(seen)
+    for call in seen.trace.calls:
+        pair = _operands(call)
+        if call.name in _ELEMENTWISE and len(pair) == 2 and not flow.on_purpose(pair):
+            shapes = [tuple(t.shape) for t in pair]
+            result = _joint(*shapes)
+            counts = [shape.count(size) for shape in shapes]
+            known = all(flow.names.get(id(t)) for t in pair)
+            if known and result and min(counts) and result.count(size) > max(counts):
+                yield _finding(flow, call, pair, result)
+                return
+            if known and result and _only_by_luck(seen, shapes):
+                yield _lucky(flow, call, pair)
+                return
+        flow.follow(call)
+
+
+class _Flow:
+    """Which inputs every intermediate result comes from."""
+
+    def __init__(self, seen: Observation) -> None:
+        calls = seen.trace.calls  # makes the traced run
+        self.keep = calls
+        self.names: dict[int, set[str]] = {}
+        self.meant: set[int] = set()
+        for leaf, tensor in seen.pairs(seen.traced):
+            if not leaf.parameter:
+                self.names[id(tensor)] = {leaf.name}
+
+    def on_purpose(self, pair: list[Tensor]) -> bool:
+        """Whether somebody shaped one of the operands to be stretched."""
+        return any(id(t) in self.meant for t in pair)
+
+    def follow(self, call: Call) -> None:
+        """Hand names and intentions on from the arguments of a call to its result."""
+        results = (
+            call.result if isinstance(call.result, (tuple, list)) else [call.result]
+        )
+        for result in results:
+            if not isinstance(result, Tensor):
+                continue
+            names = set().union(*(self.names.get(id(t), set()) for t in call.tensors))
+            self.names.setdefault(id(result), set()).update(names)
+            first = call.tensors[0] if call.tensors else None
+            if first is None:
+                continue
+            stretched = call.name in _ON_PURPOSE and 1 in result.shape
+            if call.name == "__getitem__" and len(call.args) > 1:
+                index = call.args[1]
+                parts = index if isinstance(index, tuple) else (index,)
+                stretched = any(part is None for part in parts)
+            inherited = id(first) in self.meant and result.dim() == first.dim()
+            paired = call.name in _ELEMENTWISE and self.on_purpose(call.tensors)
+            if stretched or inherited or paired:
+                self.meant.add(id(result))
+
+    def name(self, tensor: Tensor) -> str:
+        names = sorted(self.names.get(id(tensor), ()))
+        return f"`{names[0]}`" if len(names) == 1 else "a result"
+
+
+def _operands(call: Call) -> list[Tensor]:
+    if call.name == "where":
+        return [t for t in call.args if isinstance(t, Tensor)][:2]
+    found = call.tensors[:2]
+    return found if len(found) == 2 else []
+
+
+def _joint(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that two shapes broadcast to; empty if they are equal or do not."""
+    if a == b:
+        return ()
+    length = max(len(a), len(b))
+    joint = []
+    for x, y in zip(
+        (1,) * (length - len(a)) + a, (1,) * (length - len(b)) + b, strict=True
+    ):
+        if x != y and 1 not in (x, y):
+            return ()
+        joint.append(max(x, y))
+    return tuple(joint)
+
+
+def _only_by_luck(seen: Observation, shapes: list[tuple[int, ...]]) -> bool:
+    """Whether (N,) lies along the classes of (N, C), and fits because C is N."""
+    small, big = sorted(shapes, key=len)
+    if len(small) != 1 or len(big) < 2 or small[0] != seen.batch:
+        return False
+    if big[0] != seen.batch or big[-1] != seen.batch:
+        return False
+    fewer = seen.run(seen.rows([*range(seen.batch - 1)]))
+    return fewer.error is not None and "must match" in str(fewer.error)
+
+
+def _finding(
+    flow: _Flow, call: Call, pair: list[Tensor], result: tuple[int, ...]
+) -> Finding:
+    left, right = pair
+    return KIND.error(
+        f"{flow.name(left)} {tuple(left.shape)} and {flow.name(right)} "
+        f"{tuple(right.shape)} broadcast to {result}"
+        + (f" ({call.where})" if call.where else "")
+        + ": every sample of the one is combined with every sample of the other.",
+        where=call.where,
+        evidence={
+            "left": list(left.shape),
+            "right": list(right.shape),
+            "result": list(result),
+            "operation": call.name,
+        },
+        explains=(
+            Symptom.VALUE,
+            Symptom.GROWTH,
+            Symptom.GRADIENT,
+            Symptom.PERFECT,
+            Symptom.FEWER,
+            Symptom.EMPTY,
+            Symptom.SPECIAL,
+            Symptom.MASKED,
+            Symptom.ORDER,
+        ),
+    )
+
+
+def _lucky(flow: _Flow, call: Call, pair: list[Tensor]) -> Finding:
+    small, big = sorted(pair, key=lambda t: t.dim())
+    return KIND.error(
+        f"{flow.name(small)} {tuple(small.shape)} is combined with {flow.name(big)} "
+        f"{tuple(big.shape)} along the last dimension, not along the samples; it only "
+        "fits because both sizes are equal, and raises with one sample fewer.",
+        cure="Give it a dimension for the others: `x.unsqueeze(-1)`.",
+        where=call.where,
+        explains=(
+            Symptom.VALUE,
+            Symptom.GROWTH,
+            Symptom.FEWER,
+            Symptom.ORDER,
+            Symptom.PERFECT,
+        ),
+    )

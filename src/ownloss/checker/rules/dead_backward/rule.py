@@ -1,0 +1,115 @@
+"""A hand-written backward that autograd never calls."""
+
+import sys
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+from torch import nn
+from torch.autograd import Function
+from torch.autograd.function import BackwardCFunction
+
+from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.observing import Observation
+from ownloss.checker.sessions import modules_of
+
+KIND = Kind(
+    slug="dead-backward",
+    title="Backward is never called",
+    meaning="Autograd calls the backward of a Function that was used by `.apply`, and "
+    "no other: not a method `backward` of a Module, nor that of a Function whose "
+    "forward was called directly.",
+    shows="A backward is written, and never runs.",
+    cure="Put forward and backward into a torch.autograd.Function and call it by "
+    "`.apply`.",
+)
+
+_DETAILS = {
+    "explains": (Symptom.FAILS, Symptom.NO_GRADIENT, Symptom.GRADIENT),
+}
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Look for Modules with a backward, and Functions used without apply."""
+    for module in modules_of(seen.loss):
+        for part in module.modules():
+            if hasattr(type(part), "backward") and not type(part).__module__.startswith(
+                "torch.nn"
+            ):
+                name = type(part).__name__
+                yield KIND.error(
+                    f"`{name}.backward` is never called: autograd only uses the "
+                    f"backward of a Function called by apply, `{name}` is a Module.",
+                    where=name,
+                    **_DETAILS,
+                )
+                return
+    legacy = _is_legacy(seen.base.error)
+    direct = _called_directly(seen)
+    if direct:
+        yield KIND.error(
+            f"`{direct}.backward` is never called: autograd only uses it on a Function "
+            f"called by apply; here `{direct}.forward` is called directly.",
+            cure=f"Call `{direct}.apply(...)`.",
+            where=direct,
+            **_DETAILS,
+        )
+    elif legacy:
+        yield KIND.error(
+            "The loss uses a Function in the old way, as an instance, which torch "
+            "refuses: its backward can never be called.",
+            cure="Make forward and backward static methods with ctx as their first "
+            "argument, and call the class by `.apply`.",
+            evidence={"error": str(seen.base.error).splitlines()[0]},
+            **_DETAILS,
+        )
+
+
+def _is_legacy(error: Exception | None) -> bool:
+    said = str(error or "")
+    return "Legacy autograd function" in said or (
+        isinstance(error, NotImplementedError) and "autograd.Function" in said
+    )
+
+
+def _code(cls: type) -> Any:
+    """The code of forward; classes made twice by one function share it."""
+    return getattr(cls.forward, "__code__", None)
+
+
+def _called_directly(seen: Observation) -> str:
+    """Find a Function whose forward runs without a context of autograd's own."""
+    forwards = {}
+    waiting: list[Any] = list(Function.__subclasses__())
+    while waiting:
+        cls = waiting.pop()
+        waiting += cls.__subclasses__()
+        code = _code(cls) if "forward" in vars(cls) else None
+        if code is not None and not cls.__module__.startswith("torch."):
+            forwards[code] = cls
+    if not forwards:
+        return ""
+    direct: list[type] = []
+
+    def watch(frame: FrameType, event: str, arg: Any) -> None:
+        if event == "call" and frame.f_code in forwards:
+            cls = forwards[frame.f_code]
+            first = frame.f_code.co_varnames[:1]
+            ctx = frame.f_locals.get(first[0]) if first else None
+            new_style = cls.setup_context is not Function.setup_context
+            caller = frame.f_back.f_globals.get("__name__", "") if frame.f_back else ""
+            by_apply = caller.startswith("torch.")
+            if not (by_apply if new_style else isinstance(ctx, BackwardCFunction)):
+                direct.append(cls)
+
+    before = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        seen.run(dtype=seen.native)
+    finally:
+        sys.setprofile(before)
+    used = {_code(c) for c in seen.functions}
+    for cls in direct:
+        if not issubclass(cls, nn.Module) and _code(cls) not in used:
+            return cls.__name__
+    return ""

@@ -1,0 +1,17 @@
+import torch
+
+
+class Quartic(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, prediction):
+        ctx.save_for_backward(4 * prediction**3)
+        return prediction.pow(4).sum()
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        (gradient,) = ctx.saved_tensors
+        return grad_output * gradient
+
+
+loss = Quartic.apply
+inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True),)

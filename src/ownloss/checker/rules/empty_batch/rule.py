@@ -1,0 +1,70 @@
+"""0/0, or an error, when nothing is selected."""
+
+import traceback
+from collections.abc import Iterator
+
+from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.observing import Observation
+from ownloss.checker.probing import empty, first_not_finite, tried
+
+KIND = Kind(
+    slug="empty-batch",
+    title="Nothing selected",
+    meaning="The loss divides by how many samples are selected, or takes the maximum "
+    "over them, and there may be none: no positive in the batch, every label ignored, "
+    "a mask that is False everywhere.",
+    shows="Masks, labels and targets are replaced by ones that select nothing.",
+    cure="Divide by the count clamped to at least 1, or return `prediction.sum() * 0`.",
+)
+
+# Torch's own means are NaN over nothing, and many a loss leaves it at that.
+_TORCH_MEANS = ("nll_loss", "cross_entropy", "mean")
+_REFUSALS = ("index", "out of range", "out of bounds", "assert", "num_classes")
+
+
+def _raised_on_purpose(error: Exception) -> bool:
+    """Whether a `raise` of the loss's own refuses the inputs, and says so."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and (frames[-1].line or "").startswith("raise")
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Try masks, labels and targets that select nothing."""
+    if not seen.given.finite:
+        return
+    for probe in empty(seen):
+        if not seen.affords(2, 0.1):
+            seen.skipped.append("empty selections")
+            return
+        run, gradients = tried(seen, probe.point, seen.native)
+        when = probe.when[0].upper() + probe.when[1:]
+        if run.error is not None:
+            said = str(run.error).splitlines()[0] if str(run.error) else ""
+            said = said or type(run.error).__name__
+            refused = any(word in said.lower() for word in _REFUSALS)
+            if probe.boundary or refused or _raised_on_purpose(run.error):
+                continue
+            trouble, where, call = f"the loss raises: {said}", "", None
+        elif not run.finite:
+            values = [o.detach() for o in run.outputs]
+            nan = any(bool(v.isnan().any()) for v in values)
+            trouble = f"the loss is {'NaN' if nan else 'infinite'}"
+            call = first_not_finite(seen, probe.point, seen.native)
+            where = call.where if call else ""
+            if call is not None:
+                trouble += f": `{call.name}`"
+                trouble += f" ({where})" if where else ""
+                trouble += " has nothing to work on"
+        elif gradients.error is None and not gradients.finite:
+            trouble, where, call = "the gradient is not finite", "", None
+        else:
+            continue
+        own = call is not None and call.name in _TORCH_MEANS
+        say = KIND.warning if probe.boundary or own else KIND.error
+        say = KIND.note if own and call.name != "mean" else say
+        yield say(
+            f"{when} {trouble}.",
+            where=where,
+            rests_on=(Symptom.EMPTY,),
+        )
+        return

@@ -1,0 +1,137 @@
+"""The loss does not change with its input: nothing can be learned."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.inputs import Leaf
+from ownloss.checker.observing import Observation, Point
+
+KIND = Kind(
+    slug="flat",
+    title="No slope",
+    meaning="argmax, round, a comparison, an unused argument or a saturated mask make "
+    "the loss constant, or a flight of steps: its gradient is zero wherever it exists.",
+    shows="The numeric gradient is zero at several points, and the analytic one is "
+    "zero or None.",
+    cure="Use a smooth stand-in: softmax for argmax, sigmoid for a comparison, or a "
+    "straight-through estimator.",
+)
+
+_STEPS = (
+    "argmax",
+    "argmin",
+    "round",
+    "floor",
+    "ceil",
+    "trunc",
+    "sign",
+    "sgn",
+    "heaviside",
+    "bucketize",
+    "topk",
+    "argsort",
+    "long",
+    "int",
+    "bool",
+    "histc",
+    "gt",
+    "lt",
+    "ge",
+    "le",
+    "eq",
+    "ne",
+)
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Look at several points for any slope."""
+    if seen.base.error is not None:
+        return
+    if not seen.base.outputs:
+        yield _whole_numbers(seen)
+        return
+    for leaf in seen.inputs:
+        if leaf.parameter:
+            continue
+        if _flat(seen, leaf):
+            yield _finding(seen, leaf)
+            return
+
+
+def _whole_numbers(seen: Observation) -> Finding:
+    raw = seen.base.raw
+    kind = str(raw.dtype) if isinstance(raw, Tensor) else type(raw).__name__
+    return KIND.error(
+        f"The loss returns whole numbers ({kind.removeprefix('torch.')}), which have "
+        "no gradient; a floating tensor is expected.",
+        rests_on=(Symptom.NO_GRADIENT,),
+    )
+
+
+def _flat(seen: Observation, leaf: Leaf) -> bool:
+    here = [c for c in seen.checks if c.leaf is leaf]
+    if not here or here[0].matters or not here[0].vanishes or here[0].elsewhere_wrong:
+        return False
+    if _entries_move(seen, leaf):
+        return False
+    points = [*seen.other_points, ("at the opposite inputs", seen.scaled(-1.0))]
+    for at, point in points:
+        found = seen.check_gradient(leaf, point, at)
+        if found is None:
+            continue
+        sloped = found.matters or found.elsewhere_wrong
+        if not found.vanishes or (sloped and not _stands_still(seen, leaf, point)):
+            return False
+    return True
+
+
+def _entries_move(seen: Observation, leaf: Leaf) -> bool:
+    """Whether a tiny step moves the outputs although it leaves their sum alone."""
+    if seen.scalar or len(seen.base.outputs) != 1:
+        return False
+    index = seen.index(leaf)
+    there = list(seen.point)
+    tiny = 1e-6 * leaf.size * seen.random_like(there[index], 8)
+    there[index] = there[index].to(tiny.dtype) + tiny
+    moved, base = seen.run(there), seen.base
+    if not moved.outputs or moved.outputs[0].shape != base.outputs[0].shape:
+        return False
+    return not torch.equal(moved.outputs[0].detach(), base.outputs[0].detach())
+
+
+def _stands_still(seen: Observation, leaf: Leaf, point: Point) -> bool:
+    """Whether a tiny step changes nothing: many small steps look like a slope."""
+    index = seen.index(leaf)
+    there = list(point)
+    tiny = 1e-9 * leaf.size * seen.random_like(point[index], 8)
+    there[index] = point[index].to(tiny.dtype) + tiny
+    return seen.run(there).total == seen.run(point).total
+
+
+def _finding(seen: Observation, leaf: Leaf) -> Finding:
+    values = {seen.value}
+    for seed in range(3, 7):
+        point = list(seen.point)
+        index = seen.index(leaf)
+        point[index] = seen.jittered(2.0, seed)[index]
+        values.add(seen.run(point).total)
+    message = f"The loss does not change when {leaf.label} changes a little"
+    step = next((c for c in seen.trace.calls if c.name in _STEPS and c.attached), None)
+    if len(values) == 1:
+        message = f"The loss does not depend on {leaf.label.rstrip(',')}"
+        if step is None:
+            message += ": the argument is not used, or its effect is saturated"
+        else:
+            message += f" at any input tried; it goes through `{step.name}`"
+    elif step is not None:
+        message += f": `{step.name}` ({step.where}) has no gradient"
+    return KIND.error(
+        message.replace(",:", ":") + ".",
+        where=leaf.name,
+        evidence={"values": sorted(v for v in values if v == v)},
+        rests_on=(Symptom.NO_GRADIENT,),
+        explains=(Symptom.GRADIENT, Symptom.PERFECT),
+    )

@@ -1,0 +1,151 @@
+"""The derivative is wrong in a way that no constant repairs."""
+
+import math
+from collections.abc import Iterator
+
+import torch
+
+from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.observing import GradientCheck, Observation
+from ownloss.checker.wording import entry, number
+
+KIND = Kind(
+    slug="formula",
+    title="Wrong derivative",
+    meaning="Backward computes something that is not the derivative of forward: a "
+    "factor of the chain rule is lost, a branch is forgotten, two gradients are "
+    "returned in swapped order.",
+    shows="The analytic and the numeric gradient differ, and their ratio is not the "
+    "same for all entries or not at all inputs.",
+    cure="Derive the formula of backward again, or leave backward out: autograd "
+    "differentiates every forward that consists of torch functions.",
+)
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Look for gradients that differ by more than a factor."""
+    if not seen.handmade:
+        return
+    yield from _swapped(seen)
+    for leaf in seen.inputs:
+        checks = [c for c in seen.all_checks if c.leaf is leaf]
+        wrong = [c for c in checks if not c.ok]
+        if not wrong or not math.isnan(seen.constant_ratio(leaf)):
+            continue
+        if all(c.vanishes for c in checks):
+            continue
+        meant = seen.deliberate or _clipped(wrong)
+        message = _message(seen, wrong[0], first_ok=checks[0].ok)
+        say = KIND.error
+        if meant:
+            say, message = KIND.warning, f"{message} It may be meant: {meant}."
+        found = wrong[0]
+        yield say(
+            message,
+            where=leaf.name,
+            evidence={
+                "at": found.at,
+                "entries": found.indices,
+                "analytic": None if found.analytic is None else found.analytic.tolist(),
+                "numeric": found.numeric.tolist(),
+            },
+            rests_on=(Symptom.GRADIENT,),
+        )
+
+
+def _swapped(seen: Observation) -> Iterator[Finding]:
+    """Compare the gradient of each input with the numeric one of each other."""
+    checks = [
+        c
+        for c in seen.checks
+        if c.analytic is not None and not c.ok and not math.isclose(c.ratio, -1)
+    ]
+    for a in checks:
+        for b in checks:
+            if a.leaf.position >= b.leaf.position or a.indices != b.indices:
+                continue
+            near = a.tolerance + b.tolerance
+            if torch.allclose(a.analytic, b.numeric, atol=near) and torch.allclose(
+                b.analytic, a.numeric, atol=near
+            ):
+                yield KIND.error(
+                    f"The gradients of `{a.leaf.name}` and `{b.leaf.name}` are "
+                    "swapped: backward returns each in the place of the other.",
+                    cure="Return the gradients in the order of forward's arguments.",
+                    where=a.leaf.name,
+                    rests_on=(Symptom.GRADIENT,),
+                    aspect="swapped",
+                )
+
+
+def _clipped(wrong: list[GradientCheck]) -> str:
+    """Whether the gradient is the right one, cut off at some size."""
+    for found in wrong:
+        if found.analytic is None or found.elsewhere_wrong:
+            return ""
+        limit = found.analytic.abs().max().item()
+        cut = found.numeric.clamp(-limit, limit)
+        if not torch.allclose(found.analytic, cut, atol=found.tolerance):
+            return ""
+        if found.wrong.all() and len(found.indices) > 1:
+            return ""
+    return "the gradient is clipped"
+
+
+def _message(seen: Observation, found: GradientCheck, *, first_ok: bool) -> str:
+    name = found.leaf.name
+    if found.analytic is None or not bool(found.wrong.any()):
+        return f"The gradient of `{name}` is wrong {found.at} in some entries."
+    if not found.matters:
+        return (
+            f"The loss does not change with `{name}` {found.at}, but backward returns "
+            "a gradient."
+        )
+    worst = int((found.analytic - found.numeric).abs().argmax())
+    where = f"{found.at}" if first_ok else "at the inputs given"
+    numbers = (
+        f"at {entry(found.leaf, found.indices[worst])} backward says "
+        f"{number(found.analytic[worst].item())}, differences say "
+        f"{number(found.numeric[worst].item())}"
+    )
+    if first_ok:
+        return (
+            f"The gradient of `{name}` is right at the inputs given and wrong "
+            f"{where}: {numbers}."
+        )
+    region = _region(seen, found)
+    if region:
+        return f"The gradient of `{name}` is wrong {region}: {numbers}."
+    share = f"{int(found.wrong.sum())} of {len(found.indices)} entries looked at"
+    return f"The gradient of `{name}` is wrong in {share}: {numbers}."
+
+
+def _region(seen: Observation, found: GradientCheck) -> str:
+    """Say which residuals the wrong entries have, where that tells."""
+    target = next(
+        (
+            leaf
+            for leaf in seen.leaves
+            if leaf is not found.leaf
+            and not leaf.parameter
+            and leaf.floating
+            and leaf.value.shape == found.leaf.value.shape
+        ),
+        None,
+    )
+    if target is None or found.wrong.all():
+        return ""
+    residual = (found.leaf.value - target.value).double().reshape(-1)[found.indices]
+    wrong, right = residual[found.wrong], residual[~found.wrong]
+    names = f"{found.leaf.name} - {target.name}"
+    if wrong.abs().min() > right.abs().max():
+        edge = number((wrong.abs().min() + right.abs().max()).item() / 2)
+        return f"where |{names}| is above about {edge} and right below"
+    if wrong.abs().max() < right.abs().min():
+        edge = number((wrong.abs().max() + right.abs().min()).item() / 2)
+        return f"where |{names}| is below about {edge} and right above"
+    if wrong.min() > 0 > right.max():
+        return f"where {names} is positive and right where it is negative"
+    if wrong.max() < 0 < right.min():
+        return f"where {names} is negative and right where it is positive"
+    return ""

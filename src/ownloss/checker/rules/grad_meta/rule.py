@@ -1,0 +1,108 @@
+"""Backward returns a gradient of another shape or dtype than its input."""
+
+import re
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.observing import Observation
+from ownloss.checker.tracing import FunctionCall
+from ownloss.checker.wording import times
+
+KIND = Kind(
+    slug="grad-meta",
+    title="Gradient of another shape or dtype",
+    meaning="A gradient has the shape and the dtype of its input. Where it has not, "
+    "autograd sums surplus dimensions and casts the dtype without a word.",
+    shows="What backward returns is compared with what forward was given.",
+    cure="Return a gradient of the input's shape and dtype: sum over dimensions that "
+    "forward broadcast, and keep the input's dtype throughout.",
+)
+
+_RESTS = {
+    "rests_on": (Symptom.FAILS,),
+    "explains": (Symptom.GRADIENT, Symptom.SECOND),
+}
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Compare what backward returns with what forward was given."""
+    said = str(seen.base_gradients.error or "")
+    refused = re.search(
+        r"Function (\w+)Backward returned an invalid gradient at index (\d+) - "
+        r"(got .*?) but expected (?:shape compatible with |type )?(.*)",
+        said,
+    )
+    if refused:
+        name, index, got, expected = refused.groups()
+        yield KIND.error(
+            f"`{name}.backward` returns a gradient of the wrong kind for argument "
+            f"{index}: {got}, expected {expected}.",
+            where=name,
+            **_RESTS,
+        )
+        return
+    for call in seen.function_calls:
+        for i, (arg, gradient) in enumerate(
+            zip(call.args, call.gradients, strict=False)
+        ):
+            if isinstance(arg, Tensor) and isinstance(gradient, Tensor):
+                if arg.is_floating_point() and gradient.shape != arg.shape:
+                    yield _shape(seen, call, i, arg, gradient)
+                    return
+                if arg.is_floating_point() and gradient.dtype != arg.dtype:
+                    yield _dtype(call, i, arg, gradient)
+                    return
+    yield from _loses_precision(seen)
+
+
+def _shape(
+    seen: Observation, call: FunctionCall, i: int, arg: Tensor, gradient: Tensor
+) -> Finding:
+    argument = call.argument_name(i)
+    message = (
+        f"`{call.name}.backward` returns {tuple(gradient.shape)} for `{argument}` of "
+        f"shape {tuple(arg.shape)}; autograd sums it"
+    )
+    for found in seen.checks:
+        if found.leaf.value.shape == arg.shape and not found.ok and found.ratio > 0:
+            message += f", which makes it {times(found.ratio)}"
+            break
+    return KIND.error(
+        message + ".",
+        where=f"{call.name}.backward",
+        evidence={"shape": list(gradient.shape), "expected": list(arg.shape)},
+        **_RESTS,
+    )
+
+
+def _dtype(call: FunctionCall, i: int, arg: Tensor, gradient: Tensor) -> Finding:
+    kept, got = (str(d).removeprefix("torch.") for d in (arg.dtype, gradient.dtype))
+    lost = "; the fractions are cut off" if not gradient.is_floating_point() else ""
+    return KIND.error(
+        f"`{call.name}.backward` returns {got} for `{call.argument_name(i)}`, which is "
+        f"{kept}; autograd casts it without a word{lost}.",
+        where=f"{call.name}.backward",
+        evidence={"dtype": got, "expected": kept},
+        **_RESTS,
+    )
+
+
+def _loses_precision(seen: Observation) -> Iterator[Finding]:
+    """In float64, see whether forward is exact and backward is not."""
+    if seen.native == torch.float64 or seen.dtype != torch.float64:
+        return
+    if not seen.functions or seen.noise > 1e-12:
+        return
+    for call in seen.recorded(torch.float64):
+        exact = all(o.dtype == torch.float64 for o in call.outputs)
+        for i, (arg, gradient) in enumerate(
+            zip(call.args, call.gradients, strict=False)
+        ):
+            if not isinstance(arg, Tensor) or not isinstance(gradient, Tensor):
+                continue
+            if arg.dtype == torch.float64 != gradient.dtype and exact:
+                yield _dtype(call, i, arg, gradient)
+                return

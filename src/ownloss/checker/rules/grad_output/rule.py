@@ -1,0 +1,94 @@
+"""Backward does not multiply by grad_output as it should."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.inputs import Leaf
+from ownloss.checker.observing import Observation
+from ownloss.checker.wording import number
+
+KIND = Kind(
+    slug="grad-output",
+    title="grad_output is ignored",
+    meaning="Backward must multiply by `grad_output`, the gradient of whatever comes "
+    "after the loss. It ignores it, uses it for some inputs only, or collapses one "
+    "number per sample into a single one.",
+    shows="Backward is not linear in grad_output: twice as much of it does not give "
+    "twice the gradient, or a random one does not give the numeric derivative.",
+    cure="Multiply every gradient that backward returns by grad_output.",
+)
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Compare the gradient for several upstream gradients."""
+    if not seen.handmade or seen.base.error is not None:
+        return
+    once = seen.base_gradients.values
+    twice = _gradients(seen, 2.0)
+    if twice is None or seen.base_gradients.error is not None:
+        return
+    for leaf, one, two in zip(seen.inputs, once, twice, strict=True):
+        if one is None or two is None or not bool((one != 0).any()):
+            continue
+        size = one.abs().max().item()
+        if not torch.allclose(two, 2 * one, rtol=1e-4, atol=1e-6 * size):
+            yield _ignored(seen, leaf, one, two)
+            return
+    yield from _collapsed(seen)
+
+
+def _gradients(seen: Observation, factor: float) -> list[Tensor | None] | None:
+    run = seen.run()
+    found = seen.gradients(run, [torch.full_like(o, factor) for o in run.outputs])
+    return None if found.error is not None else found.values
+
+
+def _ignored(seen: Observation, leaf: Leaf, one: Tensor, two: Tensor) -> Finding:
+    growth = (two.abs().sum() / one.abs().sum()).item()
+    message = (
+        f"Scaling the loss by 2 multiplies the gradient of `{leaf.name}` by "
+        f"{number(growth)}: backward does not multiply all of it by grad_output."
+    )
+    if torch.equal(one, two):
+        message = (
+            f"Scaling the loss by 2 does not scale the gradient of `{leaf.name}`: "
+            "backward never multiplies it by grad_output."
+        )
+    say = KIND.error
+    if seen.deliberate:
+        say, message = KIND.warning, f"{message} It may be meant: {seen.deliberate}."
+    return say(
+        message,
+        where=leaf.name,
+        evidence={"growth": growth},
+        rests_on=(Symptom.UPSTREAM,),
+        explains=(Symptom.GRADIENT, Symptom.SECOND),
+    )
+
+
+def _collapsed(seen: Observation) -> Iterator[Finding]:
+    """Weight the outputs at random; only one that is a single number has none."""
+    if seen.scalar or not all(c.ok for c in seen.checks) or not seen.functions:
+        return
+    weights = [
+        seen.random_like(o.detach(), 7 + i) for i, o in enumerate(seen.base.outputs)
+    ]
+    for leaf in seen.inputs:
+        found = seen.check_gradient(leaf, weights=weights, coordinates=10)
+        if found is None or found.ok or seen.deliberate:
+            continue
+        yield KIND.error(
+            f"The loss returns {sum(o.numel() for o in seen.base.outputs)} numbers. "
+            f"With a different upstream gradient for each, the gradient of "
+            f"`{leaf.name}` is wrong; with the same for all it is right: backward "
+            "collapses grad_output.",
+            cure="Multiply each entry by its own grad_output (reshape it so that it "
+            "broadcasts along the right dimension); do not average or index it.",
+            where=leaf.name,
+            rests_on=(Symptom.UPSTREAM,),
+            explains=(Symptom.GRADIENT, Symptom.SECOND),
+        )
+        return

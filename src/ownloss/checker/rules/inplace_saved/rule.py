@@ -1,0 +1,74 @@
+"""A tensor that backward needs is overwritten."""
+
+from collections.abc import Iterator
+
+import torch
+
+from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.observing import Observation
+
+KIND = Kind(
+    slug="inplace-saved",
+    title="A saved tensor is overwritten",
+    meaning="Forward saves a tensor for backward and then changes it in place, or "
+    "backward itself changes what was saved.",
+    shows="Autograd raises that a variable was modified in place, or a second "
+    "backward through the same graph gives another gradient.",
+    cure="Compute a new tensor instead of changing the saved one: `a * b`, not "
+    "`a.mul_(b)`.",
+)
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Run backward twice through one graph; compare what was saved."""
+    details = {"rests_on": (Symptom.TWICE,)}
+    error = seen.base_gradients.error
+    if error is not None and "modified by an inplace operation" in str(error):
+        names = ", ".join(f"`{c.__name__}`" for c in seen.functions)
+        yield KIND.error(
+            "Backward raises: a tensor that it needs was changed in place"
+            + (f" after {names} saved it." if names else " after torch saved it."),
+            where=names.strip("`"),
+            explains=(Symptom.FAILS, Symptom.GRADIENT),
+            evidence={"error": str(error).splitlines()[0]},
+            **details,
+        )
+        return
+    for call in seen.function_calls:
+        if call.overwritten:
+            yield KIND.error(
+                f"`{call.name}.forward` changes a tensor in place after it saved it "
+                "for backward, which then sees the changed one.",
+                where=f"{call.name}.forward",
+                explains=(Symptom.GRADIENT,),
+                **details,
+            )
+            return
+    if error is not None or not seen.functions:
+        return
+    run = seen.run()
+    weights = [seen.random_like(o.detach(), 3).abs() + 1.5 for o in run.outputs]
+    first = seen.gradients(run, weights, retain=True)
+    first.values = [g if g is None else g.clone() for g in first.values]
+    second = seen.gradients(run, weights, retain=True)
+    if first.error is not None:
+        return
+    if second.error is not None:
+        if "modified by an inplace operation" not in str(second.error):
+            return
+        yield KIND.error(
+            "Backward changes what it saved in place: a second backward through the "
+            "same graph raises.",
+            evidence={"error": str(second.error).splitlines()[0]},
+            **details,
+        )
+        return
+    for leaf, a, b in zip(seen.inputs, first.values, second.values, strict=True):
+        if a is not None and b is not None and not torch.allclose(a, b, equal_nan=True):
+            yield KIND.error(
+                f"A second backward through the same graph gives `{leaf.name}` another "
+                "gradient: backward changes what it saved in place.",
+                where=leaf.name,
+                **details,
+            )
+            return

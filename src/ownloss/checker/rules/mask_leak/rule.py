@@ -1,0 +1,158 @@
+"""Entries that are masked out still count."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.inputs import Domain, Leaf
+from ownloss.checker.observing import Observation
+from ownloss.checker.sessions import cast
+
+KIND = Kind(
+    slug="mask-leak",
+    title="Masked entries count",
+    meaning="Entries that a mask or an ignored label leaves out still move the loss: "
+    "the mask is inverted, is applied to a part only, or multiplies a NaN by 0.",
+    shows="The masked entries of the prediction are changed, then set to NaN; neither "
+    "may move the loss.",
+    cure="Select the entries with `x[mask]` or torch.where before computing.",
+)
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Change what every mask leaves out."""
+    if not seen.inputs or seen.inputs[0].parameter or not seen.base.outputs:
+        return
+    prediction = seen.inputs[0]
+    for name, kept, sure in _masks(seen, prediction):
+        if bool(kept.all()) or not bool(kept.any()):
+            continue
+        for leaf in seen.leaves:
+            if leaf.parameter or not leaf.floating or leaf.domain is Domain.BINARY:
+                continue
+            selected = _over(kept, leaf.value)
+            if selected is None:
+                continue
+            labels = any(
+                x.name == name and x.domain is Domain.LABELS for x in seen.leaves
+            )
+            found = _leaks(seen, leaf, selected, name, sure, selects=not labels)
+            if found is not None:
+                yield found
+                return
+
+
+def _masks(seen: Observation, prediction: Leaf) -> Iterator[tuple[str, Tensor, bool]]:
+    """Every mask: its name, True where an entry counts, and whether that is sure."""
+    if seen.mask is not None:
+        yield "mask", seen.mask.bool(), True
+    for leaf in seen.leaves:
+        if leaf is prediction or leaf.parameter:
+            continue
+        masklike = leaf.named_like(
+            "mask", "valid", "pad", "ignore", "keep", "legal", "allowed", "missing"
+        )
+        if leaf.domain in (Domain.MASK, Domain.BINARY) and masklike:
+            if not _has_target(seen, prediction, leaf):
+                continue  # a mask may itself be the target
+            kept = leaf.value.bool()
+            ignoring = leaf.named_like("pad", "ignore", "invalid", "illegal", "missing")
+            yield leaf.name, ~kept if ignoring else kept, False
+        elif leaf.domain is Domain.LABELS and leaf.value.numel() > 1:
+            if int(leaf.value.min()) in (-100, -1):
+                yield leaf.name, leaf.value != leaf.value.min(), False
+            elif leaf.named_like("len") and leaf.value.dim() == 1:
+                shape = prediction.value.shape
+                fits = len(shape) > 1 and shape[0] == len(leaf.value)
+                if fits and int(leaf.value.max()) <= shape[1]:
+                    steps = torch.arange(shape[1], device=leaf.value.device)
+                    yield leaf.name, steps < leaf.value[:, None], False
+
+
+def _has_target(seen: Observation, prediction: Leaf, mask: Leaf) -> bool:
+    return any(
+        leaf is not prediction and leaf is not mask and leaf.value.dim()
+        for leaf in seen.leaves
+        if not leaf.parameter
+    )
+
+
+def _over(kept: Tensor, value: Tensor) -> Tensor | None:
+    """Spread a mask over an input of the same leading shape, or classes in dim 1."""
+    if kept.shape == value.shape:
+        return kept
+    if kept.dim() < value.dim() and kept.shape == value.shape[: kept.dim()]:
+        extra = (1,) * (value.dim() - kept.dim())
+        return kept.reshape(kept.shape + extra).expand(value.shape)
+    without_classes = value.shape[:1] + value.shape[2:]
+    if value.dim() > 2 and kept.shape == without_classes:
+        return kept.unsqueeze(1).expand(value.shape)
+    return None
+
+
+def _leaks(
+    seen: Observation,
+    leaf: Leaf,
+    kept: Tensor,
+    name: str,
+    sure: bool,
+    *,
+    selects: bool,
+) -> Finding | None:
+    """Move what is masked out, then set it to NaN where a mask selects entries."""
+    value = cast(leaf.value, seen.dtype)
+    moved = seen.jittered(0.5, 11)[seen.index(leaf)].to(seen.dtype)
+    base = seen.run()
+    if not base.finite:
+        return None
+    outside = seen.run(seen.with_values({leaf: torch.where(kept, value, moved)}))
+    inside = seen.run(seen.with_values({leaf: torch.where(kept, moved, value)}))
+    if outside.error is not None or inside.error is not None:
+        return None
+    out = not _same(seen, base.outputs, outside.outputs)
+    into = not _same(seen, base.outputs, inside.outputs)
+    details = {
+        "where": leaf.name,
+        "rests_on": (Symptom.MASKED,),
+        "explains": (Symptom.VALUE, Symptom.GROWTH),
+    }
+    count = int((~kept).sum())
+    if out and into:
+        return KIND.error(
+            f"{count} entries of `{leaf.name}` are masked out by `{name}`, and "
+            f"changing them still changes the loss, from {base.total:.4g} to "
+            f"{outside.total:.4g}.",
+            **details,
+        )
+    if out and not into:
+        say = KIND.error if sure or seen.value_differs else KIND.warning
+        return say(
+            f"Only the entries of `{leaf.name}` that `{name}` leaves out count: the "
+            "mask is inverted, unless True means to ignore.",
+            cure="Negate the mask: `~mask`.",
+            **details,
+        )
+    if not into or not selects:
+        return None
+    bad = torch.where(kept, value, torch.full_like(value, torch.nan))
+    poisoned = seen.run(seen.with_values({leaf: bad}))
+    if poisoned.error is None and not poisoned.finite:
+        # The usual way to apply a mask: worth a warning only to whoever asks.
+        say = KIND.warning if sure else KIND.note
+        return say(
+            f"`{name}` leaves out {count} entries of `{leaf.name}`, but a NaN there "
+            "makes the loss NaN: 0 times NaN is NaN.",
+            cure="Select with torch.where or `x[mask]` before computing, instead of "
+            "multiplying by 0.",
+            **details,
+        )
+    return None
+
+
+def _same(seen: Observation, a: list[Tensor], b: list[Tensor]) -> bool:
+    return all(
+        x.shape == y.shape and torch.allclose(x, y, rtol=1e-7, atol=1e-10)
+        for x, y in zip(a, b, strict=True)
+    )

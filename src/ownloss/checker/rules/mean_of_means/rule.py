@@ -1,0 +1,275 @@
+"""Parts of different size are weighted alike."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.inputs import Domain, Leaf, tensors_in, with_tensors
+from ownloss.checker.observing import Observation, Point
+from ownloss.checker.sessions import cast
+
+KIND = Kind(
+    slug="mean-of-means",
+    title="Mean of means",
+    meaning="Micro-batches or rows with different numbers of tokens are averaged each "
+    "for itself and then weighted alike: a token in a short one counts more.",
+    shows="The samples are split unevenly, or joined; the value must not change.",
+    cure="Sum over all parts, count over all parts, divide once.",
+)
+
+_DETAILS = {
+    "explains": (Symptom.VALUE, Symptom.ORDER, Symptom.GROWTH),
+}
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Join lists of parts; weigh the samples; compare rows of different lengths."""
+    if not seen.base.finite or not seen.steady:
+        return
+    for judge in (_joined, _weighed, _ragged):
+        found = judge(seen)
+        if found is not None:
+            yield found
+            return
+
+
+def _joined(seen: Observation) -> Finding | None:
+    """Lists of parts of different lengths, against the same joined to one part."""
+    sizes = _part_sizes(seen.args)
+    if len(set(sizes)) < 2:
+        return None
+    count = len(sizes)
+    session = seen.run().call
+    try:
+        values = [
+            float(
+                session(*_parts(seen.args, count, lambda parts: parts), **seen.kwargs)
+            ),
+            float(session(*_parts(seen.args, count, _as_one), **seen.kwargs)),
+        ]
+        alone = [
+            float(
+                session(*_parts(seen.args, count, lambda p, k=k: [p[k]]), **seen.kwargs)
+            )
+            for k in range(count)
+        ]
+    except Exception:  # it takes the list for something else
+        return None
+    split, whole = values
+    mean = sum(alone) / count
+    weighted = sum(n * v for n, v in zip(sizes, alone, strict=True)) / sum(sizes)
+    averaged = seen.close(split, mean, 1e4)
+    added = seen.close(split, sum(alone), 1e4)
+    if not seen.close(whole, weighted, 1e4) or not (averaged or added):
+        return None
+    if seen.close(split, whole, 1e4):
+        return None
+    parts = " + ".join(map(str, sizes))
+    return KIND.error(
+        f"Split into {parts} the loss is {split:.4g}, in one piece {whole:.4g}: "
+        "divide by the count over all parts.",
+        evidence={"sizes": sizes, "split": split, "whole": whole},
+        **_DETAILS,
+    )
+
+
+def _part_sizes(tree: Any) -> list[int]:
+    """The lengths of the parts in the first list of parts; empty if there is none."""
+    branches = tree.values() if isinstance(tree, dict) else tree
+    several = isinstance(tree, (list, tuple)) and len(tree) > 1
+    if several and all(isinstance(t, Tensor) and t.dim() for t in tree):
+        return [len(t) for t in tree]
+    if not isinstance(tree, (dict, list, tuple)):
+        return []
+    found = [sizes for sizes in map(_part_sizes, branches) if len(set(sizes)) > 1]
+    if found:
+        return found[0]
+    firsts = [_first(branch) for branch in branches]
+    if isinstance(tree, list) and len(firsts) > 1 and None not in firsts:
+        return [len(t) for t in firsts]
+    return []
+
+
+def _first(tree: Any) -> Tensor | None:
+    tensors = [t for _, t in tensors_in(tree) if t.dim()]
+    return tensors[0] if tensors and not isinstance(tree, Tensor) else None
+
+
+def _parts(tree: Any, count: int, change: Callable[[list], list]) -> Any:
+    """Change every list of parts in the arguments."""
+    if isinstance(tree, dict):
+        return {key: _parts(branch, count, change) for key, branch in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        plain = all(isinstance(t, Tensor) and t.dim() for t in tree)
+        nested = isinstance(tree, list) and all(_first(b) is not None for b in tree)
+        if len(tree) == count and (plain or nested):
+            return change([_copied(branch) for branch in tree])
+        return type(tree)([_parts(branch, count, change) for branch in tree])
+    return _copied(tree)
+
+
+def _copied(tree: Any) -> Any:
+    return with_tensors(
+        tree, (cast(t.detach().clone(), torch.float64) for _, t in tensors_in(tree))
+    )
+
+
+def _as_one(parts: list) -> list:
+    """Join parts that are tensors, tuples or dicts of tensors."""
+    first = parts[0]
+    if isinstance(first, Tensor):
+        return [torch.cat(parts)]
+    if isinstance(first, dict):
+        return [{key: _as_one([p[key] for p in parts])[0] for key in first}]
+    return [type(first)([_as_one(list(part))[0] for part in zip(*parts, strict=True)])]
+
+
+def _weighed(seen: Observation) -> Finding | None:
+    """Samples that count in inverse proportion to the size of the part they are in."""
+    weights = _against_reference(seen)
+    if not weights and (seen.value_differs or not _weights_stay(seen)):
+        return None
+    weights = weights or seen.row_weights
+    if len(weights) < 3 or min(weights) <= 0 or max(weights) < 1.01 * min(weights):
+        return None
+    counts = _counts(seen) or [1] * seen.batch
+    groups: dict[float, int] = {}
+    for weight, count in zip(weights, counts, strict=False):
+        known = next((w for w in groups if abs(w - weight) < 1e-3 * w), weight)
+        groups[known] = groups.get(known, 0) + count
+    totals = sorted(w * n for w, n in groups.items() if n)
+    if any(abs(t / totals[0] - round(t / totals[0])) > 1e-2 for t in totals):
+        return None
+    return KIND.error(
+        f"Samples count differently by the part of the batch that they are in: from "
+        f"{min(weights):.3g} to {max(weights):.3g}"
+        f"{' times the reference' if seen.value_differs else ''}. Parts of different "
+        "size are weighted alike.",
+        evidence={"weights": weights},
+        **_DETAILS,
+    )
+
+
+def _weights_stay(seen: Observation) -> bool:
+    """Whether weights belong to the places in the batch, not to the samples."""
+    weights = seen.row_weights
+    if len(weights) != seen.batch or any(w != w for w in weights):
+        return False
+    order = [*range(seen.batch)][::-1]
+    run = seen.run(seen.rows(order))
+    turned = seen.gradients(run)
+    if turned.error is not None or turned.values[0] is None:
+        return False
+    for place, row in enumerate(order):
+        alone = seen.gradients(seen.run(seen.rows([row]))).values[0][0]
+        expected = weights[place] * alone
+        if not torch.allclose(turned.values[0][place], expected, rtol=1e-3, atol=1e-9):
+            return False
+    return True
+
+
+def _against_reference(seen: Observation) -> list[float]:
+    """How much each sample counts, as a multiple of what it does in the reference."""
+    if not seen.value_differs or seen.batch < 2 or not seen.scalar:
+        return []
+    trusted = seen.gradients(seen.reference_run())
+    own = seen.base_gradients
+    if trusted.error is not None or own.error is not None:
+        return []
+    a, b = own.values[0], trusted.values[0]
+    if a is None or b is None or a.shape != b.shape or a.shape[0] != seen.batch:
+        return []
+    weights = []
+    for mine, right in zip(a, b, strict=True):
+        square = (right.abs() ** 2).sum().item()
+        if not square:
+            return []
+        weight = (mine * right.conj()).real.sum().item() / square
+        if (mine - weight * right).abs().max() > 1e-4 * mine.abs().max() + 1e-12:
+            return []
+        weights.append(weight)
+    return weights
+
+
+def _selecting(seen: Observation) -> tuple[Leaf, Tensor] | None:
+    """A mask or labels with padding, and which of their entries count."""
+    for leaf in seen.batched:
+        if leaf.differentiable or leaf.value.dim() < 2:
+            continue
+        if leaf.domain is Domain.LABELS and int(leaf.value.min()) < 0:
+            return leaf, leaf.value != leaf.value.min()
+        masklike = leaf.named_like("mask", "valid")
+        if leaf.domain in (Domain.MASK, Domain.BINARY) and masklike:
+            return leaf, leaf.value.bool()
+    return None
+
+
+def _counts(seen: Observation) -> list[int]:
+    """How many entries of each row count, where a mask or labels tell."""
+    found = _selecting(seen)
+    return [] if found is None else found[1].reshape(seen.batch, -1).sum(1).tolist()
+
+
+def _rows_are_means(seen: Observation) -> bool:
+    """Whether a row is divided by the number of its tokens, not by its length.
+
+    One token more is masked out; the gradient of the others must grow accordingly.
+    """
+    found = _selecting(seen)
+    if found is None:
+        return False
+    leaf, kept = found
+    row = int(kept.reshape(seen.batch, -1).sum(1).argmax())
+    places = kept[row].reshape(-1).nonzero().reshape(-1).tolist()
+    point = seen.rows([row])
+    before = _by_token(seen, point, leaf)
+    point[seen.index(leaf)] = point[seen.index(leaf)].clone()
+    point[seen.index(leaf)].view(-1)[places[-1]] = leaf.value[~kept].reshape(-1)[0]
+    after = _by_token(seen, point, leaf)
+    if before is None or after is None or len(places) < 2:
+        return False
+    growth = (after[places[0]] / before[places[0]]).item()
+    return abs(growth - len(places) / (len(places) - 1)) < 1e-3
+
+
+def _by_token(seen: Observation, point: Point, leaf: Leaf) -> Tensor | None:
+    """The size of the first input's gradient at every token of one row."""
+    gradient = seen.gradients(seen.run(point)).values[0]
+    if gradient is None:
+        return None
+    gradient, shape = gradient[0].abs(), leaf.value.shape[1:]
+    if gradient.shape[: len(shape)] != shape:
+        gradient = gradient.movedim(0, -1)  # classes first
+    if gradient.shape[: len(shape)] != shape:
+        return None
+    return gradient.reshape(shape.numel(), -1).sum(1)
+
+
+def _ragged(seen: Observation) -> Finding | None:
+    """Rows with different numbers of tokens that count alike."""
+    counts = _counts(seen)[:12]
+    weights = seen.row_weights
+    if len(set(counts)) < 2 or len(weights) != len(counts):
+        return None
+    known = [(w, c) for w, c in zip(weights, counts, strict=True) if w == w and c]
+    if len({c for _, c in known}) < 2:
+        return None
+    first = known[0][0]
+    alike = all(abs(w - first) <= 1e-4 * abs(first) for w, _ in known)
+    if not alike or abs(first - 1) < 1e-6:
+        return None
+    if seen.versus and not seen.value_differs:
+        return None
+    if not _rows_are_means(seen):
+        return None
+    say = KIND.error if seen.value_differs else KIND.warning
+    split = " + ".join(str(c) for _, c in known[:6])
+    return say(
+        f"Rows with {split} tokens count alike, so a token in a short row counts more "
+        "than one in a long row: divide by the number of all tokens.",
+        evidence={"counts": counts, "weights": weights},
+        **_DETAILS,
+    )

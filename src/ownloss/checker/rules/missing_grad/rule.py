@@ -1,0 +1,78 @@
+"""An input that matters gets no gradient."""
+
+from collections.abc import Iterator
+
+from torch import Tensor
+
+from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.inputs import Leaf
+from ownloss.checker.observing import Observation
+from ownloss.checker.wording import number
+
+KIND = Kind(
+    slug="missing-grad",
+    title="No gradient for an input",
+    meaning="An input or a parameter changes the loss, and backward returns None or "
+    "zeros for it: whoever trains it trains nothing.",
+    shows="The numeric gradient is not zero, the analytic one is None or zero.",
+    cure="Return its derivative in backward, in its place.",
+)
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Look for inputs that matter and whose gradient vanishes everywhere."""
+    if not any(o.requires_grad for o in seen.base.outputs):
+        return
+    for leaf in seen.inputs:
+        checks = [c for c in seen.all_checks if c.leaf is leaf and c.matters]
+        if not checks or not all(c.vanishes for c in checks):
+            continue
+        place = _place_in_backward(seen, leaf)
+        if not place and not leaf.parameter:
+            continue
+        got = "None" if checks[0].analytic is None else "zeros"
+        largest = number(checks[0].numeric.abs().max().item())
+        if place:
+            message = (
+                f"{leaf.label} changes the loss, but backward returns {got} for it "
+                f"({place}). Its largest derivative is {largest}."
+            )
+            cure = KIND.cure
+        else:
+            message = (
+                f"{leaf.label} changes the loss, but no gradient arrives at it: it "
+                f"will never be trained. Its largest derivative is {largest}."
+            )
+            cure = "Use the parameter itself: no .item(), .data, .detach() or no_grad."
+        yield KIND.error(
+            message[0].upper() + message[1:],
+            cure=cure,
+            where=leaf.name,
+            evidence={"numeric": checks[0].numeric.tolist()},
+            rests_on=(Symptom.GRADIENT,),
+        )
+
+
+def _place_in_backward(seen: Observation, leaf: Leaf) -> str:
+    """Find the Function that takes this input and returns nothing for it."""
+    ordinals = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
+    for call in seen.function_calls:
+        if not call.ran_backward:
+            continue
+        for i, arg in enumerate(call.args):
+            if not isinstance(arg, Tensor) or i >= len(call.gradients):
+                continue
+            gradient = call.gradients[i]
+            missing = gradient is None or not bool((gradient != 0).any())
+            same = arg.numel() == leaf.value.numel() and bool(
+                (arg.detach().reshape(-1) == leaf.value.to(arg.dtype).reshape(-1)).all()
+            )
+            if missing and same:
+                nth = ordinals[i] if i < len(ordinals) else f"{i + 1}th"
+                return f"the {nth} value that `{call.name}.backward` returns"
+    for call in seen.function_calls:
+        if call.ran_backward and not any(
+            g is not None and bool((g != 0).any()) for g in call.gradients
+        ):
+            return f"`{call.name}.backward` returns nothing else"
+    return ""

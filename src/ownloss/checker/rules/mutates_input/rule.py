@@ -1,0 +1,92 @@
+"""The loss changes its arguments, or backward changes its grad_output."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.observing import Observation, Point
+
+KIND = Kind(
+    slug="mutates-input",
+    title="An argument is changed",
+    meaning="The loss writes into the tensors that it was given, or backward into its "
+    "grad_output: the caller's data are no longer what they were.",
+    shows="The arguments are compared with copies, before and after, in every dtype.",
+    cure="Compute a new tensor instead of writing into an argument; call .clone() "
+    "first where you must write.",
+)
+
+_DETAILS = {
+    "rests_on": (Symptom.CHANGED,),
+    "explains": (Symptom.AGAIN, Symptom.TWICE, Symptom.FAILS, Symptom.GRADIENT),
+}
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Compare the arguments before and after, forward and backward."""
+    error = seen.given.error
+    if error is not None and "leaf Variable that requires grad" in str(error):
+        yield KIND.error(
+            "The loss changes an input in place, which autograd refuses for an input "
+            "that requires a gradient.",
+            evidence={"error": str(error).splitlines()[0]},
+            **_DETAILS,
+        )
+        return
+    points = [("", seen.point), (" at larger inputs", seen.scaled(5.0))]
+    for at, point in points:
+        for dtype in dict.fromkeys((seen.native, torch.float32, seen.dtype)):
+            for grad in (True, False):
+                found = _changed(seen, point, dtype, at, grad)
+                if found is not None:
+                    yield found
+                    return
+    for call in seen.recorded(weights=_weights(seen)):
+        if call.changed_grad_output:
+            yield KIND.error(
+                f"`{call.name}.backward` changes its grad_output in place; other parts "
+                "of the graph may use it too.",
+                cure="Multiply into a new tensor: `grad_output * x`, not "
+                "`grad_output.mul_(x)`.",
+                where=f"{call.name}.backward",
+                **_DETAILS,
+            )
+            return
+
+
+def _weights(seen: Observation) -> list[Tensor]:
+    return [seen.random_like(o.detach(), 5) for o in seen.base.outputs]
+
+
+def _changed(
+    seen: Observation, point: Point, dtype: torch.dtype, at: str, grad: bool
+) -> Finding | None:
+    run = seen.run(point, dtype=dtype, grad=grad)
+    if run.error is not None:
+        return None
+    if grad:
+        seen.gradients(run)
+    for leaf, now in seen.pairs(run):
+        if leaf.parameter:
+            continue
+        before = point[seen.index(leaf)].to(now.dtype)
+        same = (now.detach() == before) | (now.isnan() & before.isnan())
+        if bool(same.all()):
+            continue
+        changed = int((~same).sum())
+        values = now.detach()[~same].unique()
+        what = f"{changed} of {now.numel()} entries"
+        became = f" became {values.item():g}" if values.numel() == 1 else " changed"
+        where = (
+            f" in {str(dtype).removeprefix('torch.')}" if dtype != seen.native else ""
+        )
+        return KIND.error(
+            f"The loss changes its input {leaf.label.rstrip(',')} in place"
+            f"{where}{at}: {what}{became}.",
+            where=leaf.name,
+            evidence={"changed": changed},
+            **_DETAILS,
+        )
+    return None

@@ -1,0 +1,99 @@
+"""Finite inputs at which the loss or its gradient is NaN."""
+
+from collections.abc import Callable, Iterator
+
+from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.observing import Gradients, Observation, Run
+from ownloss.checker.probing import Probe, first_not_finite, special, steep, tried
+
+KIND = Kind(
+    slug="nan-trap",
+    title="NaN at special inputs",
+    meaning="The loss is fine at most inputs, and NaN or without a finite gradient at "
+    "some that are bound to come: a prediction that equals its target, a zero vector, "
+    "a probability of exactly 0, constants. NaN also comes out of the branch that "
+    "torch.where discards.",
+    shows="Special inputs are built from the ones given; the first operation without a "
+    "finite slope is named.",
+    cure="Add a small eps inside the root, the logarithm or the denominator; make the "
+    "argument safe before torch.where, not after.",
+)
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Try the inputs given, then special ones."""
+    if seen.given.error is not None:
+        return
+    here = Probe("at the inputs given", seen.point)
+    run, gradients = tried(seen, here.point, seen.native)
+    trouble = _trouble(run, gradients)
+    if trouble:
+        yield _finding(
+            seen,
+            here,
+            trouble,
+            KIND.error,
+            rests_on=(Symptom.NOT_FINITE,),
+            explains=tuple(Symptom),
+            aspect="given",
+        )
+        return
+    if not run.finite or gradients.error is not None:
+        return
+    for probe in special(seen):
+        if not seen.affords(2, 0.1):
+            seen.skipped.append("special inputs")
+            break
+        run, gradients = tried(seen, probe.point, seen.native)
+        trouble = _trouble(run, gradients)
+        if not trouble:
+            continue
+        if "infinite" in trouble and probe.boundary:
+            continue
+        if trouble == "the loss is infinite" and not seen.scalar:
+            continue  # a pole of an elementwise function, such as the logarithm
+        details = {"rests_on": (Symptom.SPECIAL,)}
+        certain = not probe.boundary or trouble == "the loss is NaN"
+        certain = certain and not probe.guess
+        say = KIND.error if certain else KIND.warning
+        yield _finding(seen, probe, trouble, say, **details)
+        return
+
+
+def _trouble(run: Run, gradients: Gradients) -> str:
+    """Say what is not finite; empty if all is, or if the loss refuses the inputs."""
+    if run.error is not None:
+        return ""
+    values = [o.detach() for o in run.outputs]
+    if any(bool(v.isnan().any()) for v in values):
+        return "the loss is NaN"
+    if any(bool(v.isinf().any()) for v in values):
+        return "the loss is infinite"
+    if gradients.error is None and not gradients.finite:
+        nan = any(g is not None and bool(g.isnan().any()) for g in gradients.values)
+        return f"the gradient is {'NaN' if nan else 'infinite'}"
+    return ""
+
+
+def _finding(
+    seen: Observation,
+    probe: Probe,
+    trouble: str,
+    say: Callable[..., Finding],
+    **details: object,
+) -> Finding:
+    when = probe.when[0].upper() + probe.when[1:]
+    message = f"{when} {trouble}"
+    call = None
+    if "loss" in trouble:
+        call = first_not_finite(seen, probe.point, seen.native)
+    if call is not None:
+        reason, where = f"`{call.name}` is the first that is not finite", call.where
+    else:
+        reason, where = steep(seen, probe.point, seen.native)
+    if reason:
+        message += f": {reason}" + (f" ({where})" if where else "")
+    used = any(c.name == "where" for c in seen.trace.calls)
+    if used and "gradient" in trouble:
+        message += ". torch.where does not help: 0 times infinity is NaN in backward"
+    return say(message + ".", where=where if reason else "", **details)

@@ -1,0 +1,148 @@
+"""The loss assumes how its tensors lie in memory."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.observing import Observation, Point
+
+KIND = Kind(
+    slug="noncontiguous",
+    title="Memory layout",
+    meaning="The loss or its backward only works for tensors that lie in memory row by "
+    "row: `.view` raises for a transposed one, raw memory is read in the wrong order.",
+    shows="The same values are passed in another memory layout, and so is grad_output.",
+    cure="Use reshape instead of view, or call .contiguous() first.",
+)
+
+_DETAILS = {"rests_on": (Symptom.LAYOUT,)}
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Transpose in memory: the inputs, then the upstream gradient."""
+    if not seen.base.finite or not seen.base_gradients.finite or not seen.steady:
+        return
+    base = seen.run(dtype=seen.native)
+    expected = seen.gradients(base)
+    if base.error is not None:
+        return
+    yield from _inputs(seen, base.total, expected.values)
+    if expected.error is None:
+        yield from _upstream(seen)
+
+
+def _inputs(
+    seen: Observation, value: float, gradients: list[Tensor | None]
+) -> Iterator[Finding]:
+    for names, point in _transposed(seen):
+        run = seen.run(point, dtype=seen.native, exact=True)
+        found = seen.gradients(run)
+        error = run.error or found.error
+        if error is not None:
+            yield KIND.error(
+                f"The loss raises if {names} in another memory layout: "
+                f"{str(error).splitlines()[0]}",
+                where=names,
+                **_DETAILS,
+            )
+            return
+        same = abs(run.total - value) <= 1e-4 * abs(value) + 1e-6
+        for a, b in zip(found.values, gradients, strict=True):
+            same &= (
+                a is None
+                or b is None
+                or torch.allclose(
+                    a,
+                    b,
+                    rtol=1e-3,
+                    atol=1e-5 * (1 + b.abs().max().item()),
+                    equal_nan=True,
+                )
+            )
+        if not same:
+            what = f"{run.total:.4g} instead of {value:.4g}"
+            if abs(run.total - value) <= 1e-4 * abs(value) + 1e-6:
+                what = "another gradient"
+            yield KIND.error(
+                f"The same values give another result if {names} in another memory "
+                f"layout: {what}.",
+                where=names,
+                **_DETAILS,
+            )
+            return
+
+
+def _transposed(seen: Observation) -> Iterator[tuple[str, Point]]:
+    """The point given, one argument after the other and then all in other layouts."""
+    arguments = [leaf for leaf in seen.leaves if not leaf.parameter]
+    for leaf in arguments:
+        for layout in _layouts(leaf.value):
+            yield (
+                f"`{leaf.name}` lies",
+                [
+                    layout if other is leaf else other.value.clone()
+                    for other in seen.leaves
+                ],
+            )
+    if len(arguments) > 1:
+        for last in (False, True):
+            point = []
+            for leaf in seen.leaves:
+                layouts = list(_layouts(leaf.value)) or [leaf.value.clone()]
+                point.append(layouts[-1 if last else 0])
+            yield "all arguments lie", point
+
+
+def _layouts(value: Tensor) -> Iterator[Tensor]:
+    """The same values, in other places of the memory."""
+    value = value.detach()
+    if not value.is_contiguous():
+        yield value.contiguous()
+    for dim in (0, 1):
+        if value.dim() > dim + 1:
+            turned = value.transpose(dim, -1).contiguous().transpose(dim, -1)
+            if not turned.is_contiguous():
+                yield turned
+    if value.dim() == 1 and value.numel() > 1:
+        other = ~value if value.dtype == torch.bool else value + 1
+        yield torch.stack([value, other], 1)[:, 0]
+
+
+def _upstream(seen: Observation) -> Iterator[Finding]:
+    if not seen.functions:
+        return
+    run = seen.run()
+    plain = [seen.random_like(o.detach(), 3) for o in run.outputs]
+    if all(w.numel() < 2 for w in plain):
+        return
+    expected = seen.gradients(run, plain)
+    if expected.error is not None:
+        return
+    turned = [next(_layouts(w), w) for w in plain]
+    spread = [w.flatten()[0].expand(w.shape) for w in plain]
+    full = [w.contiguous() for w in spread]
+    found = seen.gradients(seen.run(), full)
+    for weights, trusted, words in (
+        (turned, expected.values, "transposed"),
+        (spread, found.values, "expanded (stride 0, as `.sum()` makes it)"),
+    ):
+        got = seen.gradients(seen.run(), weights, as_laid_out=True)
+        if got.error is not None:
+            yield KIND.error(
+                f"Backward raises for a grad_output that is {words} in memory: "
+                f"{str(got.error).splitlines()[0]}",
+                where="grad_output",
+                **_DETAILS,
+            )
+            return
+        for a, b in zip(got.values, trusted, strict=True):
+            if a is not None and b is not None and not torch.allclose(a, b, rtol=1e-4):
+                yield KIND.error(
+                    f"The gradient is another one for a grad_output that is {words} in "
+                    "memory.",
+                    where="grad_output",
+                    **_DETAILS,
+                )
+                return

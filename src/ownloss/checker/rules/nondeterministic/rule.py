@@ -1,0 +1,102 @@
+"""Two calls with the same inputs differ."""
+
+from collections.abc import Iterator
+
+import torch
+
+from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.observing import Observation
+from ownloss.checker.sessions import modules_of
+
+KIND = Kind(
+    slug="nondeterministic",
+    title="Two calls differ",
+    meaning="The loss draws random numbers, drops entries out, or keeps a running "
+    "average: the same inputs give another value the next time.",
+    shows="Two calls in a row, with and without a fixed seed.",
+    cure="Draw outside of the loss and pass the draw in; update running averages in a "
+    "method of their own, not in forward.",
+)
+
+_DETAILS = {
+    "rests_on": (Symptom.AGAIN,),
+    "explains": (
+        Symptom.GRADIENT,
+        Symptom.ORDER,
+        Symptom.VALUE,
+        Symptom.GROWTH,
+        Symptom.LAYOUT,
+        Symptom.MASKED,
+        Symptom.PERFECT,
+        Symptom.SECOND,
+        Symptom.FEWER,
+        Symptom.TWICE,
+        Symptom.UPSTREAM,
+    ),
+}
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Call twice, with the seed and without."""
+    if seen.base.error is not None:
+        return
+    if not seen.reproducible:
+        yield KIND.error(
+            f"Two calls with the same inputs differ, also with a fixed seed: "
+            f"{seen.run().total:.4g} and {seen.run().total:.4g}.",
+            **_DETAILS,
+        )
+        return
+    first = seen.run()
+    second = seen.run(on=first.call)
+    if not _same(seen, first.total, second.total):
+        name, registered = _changed(seen)
+        message = (
+            "Two calls with the same inputs differ, also with a fixed seed: "
+            f"{first.total:.4g}, then {second.total:.4g}"
+        )
+        message += f"; the module updates `{name}` in forward." if name else "."
+        meant = registered and not seen.value_differs
+        say = KIND.warning if meant else KIND.error
+        yield say(message, where=name, **_DETAILS)
+        return
+    unseeded = [seen.run(seeded=False).total for _ in range(2)]
+    if not _same(seen, *unseeded) or not _same(seen, first.total, unseeded[0]):
+        dropped = any("dropout" in call.name for call in seen.trace.calls)
+        say = KIND.error if dropped else KIND.warning
+        details = dict(_DETAILS)
+        details["explains"] = ()
+        cause = "drops entries out at random" if dropped else "draws random numbers"
+        yield say(
+            f"Two calls with the same inputs differ, {unseeded[0]:.4g} and "
+            f"{unseeded[1]:.4g}; with a fixed seed they agree: the loss {cause}.",
+            **details,
+        )
+
+
+def _same(seen: Observation, a: float, b: float) -> bool:
+    return a == b or (a != a and b != b) or seen.close(a, b)
+
+
+def _changed(seen: Observation) -> tuple[str, bool]:
+    """The attribute that a call changes, and whether it is a registered buffer."""
+    session = seen.run().call
+    modules = modules_of(session)
+    before = [_state(m) for m in modules]
+    seen.run(on=session)
+    for module, old in zip(modules, before, strict=True):
+        now = _state(module)
+        for name, value in now.items():
+            if name in old and str(old[name]) != str(value):
+                return name, name in dict(module.named_buffers())
+    return "", False
+
+
+def _state(module: torch.nn.Module) -> dict[str, object]:
+    state = {n: b.clone() for n, b in module.named_buffers()}
+    for path, part in module.named_modules():
+        for name, value in vars(part).items():
+            if not name.startswith("_"):
+                kept = value.clone() if isinstance(value, torch.Tensor) else str(value)
+                state[f"{path}.{name}".lstrip(".")] = kept
+    return state

@@ -1,0 +1,143 @@
+"""Large inputs or small dtypes make the loss infinite or NaN."""
+
+import math
+from collections.abc import Iterator
+
+import torch
+
+from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.observing import Gradients, Observation, Run
+from ownloss.checker.probing import first_not_finite, large, tried
+
+KIND = Kind(
+    slug="overflow",
+    title="Overflow",
+    meaning="exp, log(sigmoid), log(softmax) or a constant too small or too large for "
+    "half precision break for large logits or in a small dtype. In double precision "
+    "the same loss looks fine.",
+    shows="The inputs are made larger step by step, and the loss in float32, float16 "
+    "and bfloat16 is compared with the same in float64.",
+    cure="Use the forms that torch offers for logits: softplus, logsigmoid, "
+    "log_softmax, logsumexp.",
+)
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Compare small dtypes with float64 at growing inputs."""
+    if seen.dtype != torch.float64 or not seen.base.finite:
+        return
+    if not seen.base_gradients.finite:
+        return
+    found = _at_large_inputs(seen) or _in_half(seen) or _large_in_half(seen)
+    if found is not None:
+        yield found
+
+
+def _at_large_inputs(seen: Observation) -> Finding | None:
+    for leaf, size, point in large(seen):
+        if not seen.affords(4, 0.1):
+            seen.skipped.append("large inputs")
+            return None
+        run, gradients = tried(seen, point, torch.float32)
+        if _fine(run, gradients) or run.error is not None:
+            continue
+        exact, exact_gradients = tried(seen, point, torch.float64)
+        if not _fits(exact, exact_gradients, 1e30):
+            continue
+        message = (
+            f"Not finite in float32 for `{leaf.name}` up to {size:g}, where float64 "
+            f"gives {exact.total:.4g}"
+        )
+        call = first_not_finite(seen, point, torch.float32)
+        if call is not None:
+            message += f": `{call.name}`"
+            message += f" ({call.where})" if call.where else ""
+            message += " breaks first"
+        # Some losses of torch overflow themselves: soft_margin_loss does.
+        own = call is None or call.name.endswith("_loss")
+        # Logarithms of probabilities do not come in hundreds.
+        logs = leaf.named_like("log_p", "logp", "lp")
+        say = KIND.warning if own or size > 100 else KIND.error
+        say = KIND.note if logs else say
+        return say(
+            message + ".",
+            where=call.where if call else leaf.name,
+            evidence={"size": size, "float64": exact.total, "float32": str(run.total)},
+            rests_on=(Symptom.LARGE,),
+        )
+    return None
+
+
+def _in_half(seen: Observation) -> Finding | None:
+    """At the inputs given, in the two half precisions."""
+    if seen.handmade and any("numpy" in c.name for c in seen.trace.calls):
+        return None
+    for dtype in (torch.float16, torch.bfloat16):
+        name = str(dtype).removeprefix("torch.")
+        run, gradients = tried(seen, seen.point, dtype)
+        if run.error is not None:
+            if "without overflow" in str(run.error):
+                return KIND.error(
+                    f"The loss raises in {name}: {str(run.error).splitlines()[0]}.",
+                    cure="Use torch.finfo(x.dtype).min or float('-inf') in place of "
+                    "the constant.",
+                    rests_on=(Symptom.LARGE,),
+                )
+            continue
+        if _fine(run, gradients) or gradients.error is not None:
+            continue
+        if abs(seen.value) > 1e3 or not _fits(seen.base, seen.base_gradients, 1e3):
+            continue
+        call = first_not_finite(seen, seen.point, dtype)
+        by = f": `{call.name}` ({call.where}) breaks first" if call else ""
+        return KIND.error(
+            f"Not finite in {name} at the inputs given, where float64 gives "
+            f"{seen.value:.4g}{by}.",
+            evidence={"dtype": name, "float64": seen.value},
+            rests_on=(Symptom.LARGE,),
+        )
+    return None
+
+
+def _large_in_half(seen: Observation) -> Finding | None:
+    """At logits of 10 and 20 in float16, where an eps of 1e-8 is 0."""
+    for leaf, size, point in large(seen):
+        if size > 20 or leaf is not seen.inputs[0]:
+            continue
+        run, gradients = tried(seen, point, torch.float16)
+        if run.error is not None or gradients.error is not None or run.finite:
+            continue
+        exact, exact_gradients = tried(seen, point, torch.float32)
+        if not _fits(exact, exact_gradients, 1e2):
+            continue
+        call = first_not_finite(seen, point, torch.float16)
+        if call is None or call.name not in (
+            "log",
+            "div",
+            "sqrt",
+            "rsqrt",
+            "reciprocal",
+        ):
+            continue
+        return KIND.note(
+            f"Not finite in float16 for `{leaf.name}` up to {size:g}, where float32 "
+            f"gives {exact.total:.4g}: `{call.name}` ({call.where}) breaks first. The "
+            "smallest float16 is 6e-8: a smaller eps is 0.",
+            where=call.where,
+            evidence={"size": size},
+            rests_on=(Symptom.LARGE,),
+            aspect="small eps",
+        )
+    return None
+
+
+def _fine(run: Run, gradients: Gradients) -> bool:
+    return run.finite and gradients.finite
+
+
+def _fits(run: Run, gradients: Gradients, limit: float) -> bool:
+    """Whether value and gradients are finite and far from the largest number."""
+    if not _fine(run, gradients) or not math.isfinite(run.total):
+        return False
+    sizes = [g.detach().abs().max().item() for g in gradients.values if g is not None]
+    return max([abs(run.total), *sizes]) < limit

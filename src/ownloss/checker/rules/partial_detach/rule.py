@@ -1,0 +1,110 @@
+"""One path from an input to the loss is cut, others are not."""
+
+from collections.abc import Iterator
+
+import torch
+
+from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.observing import GradientCheck, Observation
+
+KIND = Kind(
+    slug="partial-detach",
+    title="A part of the gradient is cut off",
+    meaning="One path from the input to the loss is cut: a detached term, a normaliser "
+    "taken by `.item()`, a gradient penalty without create_graph. The rest of the "
+    "gradient is there, so nothing raises. A stop-gradient that is meant looks alike.",
+    shows="The value is right, and the gradient is right once the cut is undone.",
+    cure="If the cut is not meant, remove it. If it is, say so in a comment, and pass "
+    "a reference with the same stop-gradient.",
+)
+
+_NAMES = {
+    "detach": "`.detach()`",
+    "detach_": "`.detach_()`",
+    "item": "`.item()`",
+    "tolist": "`.tolist()`",
+    "numpy": "`.numpy()`",
+    "__array__": "NumPy",
+    "__float__": "`float(...)`",
+    "tensor": "`torch.tensor(...)`",
+    "as_tensor": "`torch.as_tensor(...)`",
+    "__get__:data": "`.data`",
+    "no_grad": "`torch.no_grad()`",
+}
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Look for a gradient that is incomplete because of a call that detaches."""
+    if not seen.cuts or seen.base.error is not None:
+        return
+    wrong = [c for c in seen.checks if not c.ok and c.analytic is not None]
+    lost = [c for c in seen.checks if not c.ok and c.analytic is None]
+    if not wrong and not (lost and len(lost) < len(seen.checks)):
+        return
+    if seen.handmade and not seen.cuts_explain:
+        return
+    found = (wrong or lost)[0]
+    meant = None if found.leaf.parameter else _reference_agrees(seen)
+    if meant:
+        return
+    details = {
+        "where": found.leaf.name,
+        "evidence": {
+            "analytic": None if found.analytic is None else found.analytic.tolist(),
+            "numeric": found.numeric.tolist(),
+        },
+        "rests_on": (Symptom.GRADIENT,),
+        "explains": (Symptom.SECOND,),
+    }
+    penalty = [
+        c for c in seen.cuts if c.name == "grad" and not c.kwargs.get("create_graph")
+    ]
+    if penalty and seen.cuts_explain:
+        yield KIND.error(
+            f"{_missing(found)}: `autograd.grad` inside the loss "
+            f"({penalty[0].where}) lacks create_graph=True.",
+            cure="Pass create_graph=True to autograd.grad.",
+            **details,
+        )
+        return
+    cuts = [c for c in seen.cuts if c.name != "grad"]
+    if not cuts:
+        return
+    cut = cuts[-1]
+    place = f" ({cut.where})" if cut.where else ""
+    message = f"{_missing(found)}: {_NAMES[cut.name]}{place} cuts one path"
+    say = KIND.error if meant is False else KIND.warning
+    message += "." if meant is False else ". Is that meant?"
+    yield say(message, **details)
+
+
+def _missing(found: GradientCheck) -> str:
+    """Say how much of the gradient is gone."""
+    name = found.leaf.name
+    if found.analytic is None:
+        return f"The whole gradient of `{name}` is missing"
+    if not found.matters:
+        return f"`{name}` gets a gradient although the loss does not change with it"
+    rest = (found.analytic - found.numeric).norm() / found.numeric.norm()
+    share = rest.item()
+    if share <= 1:
+        return f"{share:.0%} of the gradient of `{name}` is missing"
+    return f"The gradient of `{name}` is not the derivative of the loss"
+
+
+def _reference_agrees(seen: Observation) -> bool | None:
+    """Whether a reference has the same incomplete gradient; None without one."""
+    if seen.reference is None:
+        return None
+    run = seen.reference_run()
+    trusted, own = seen.gradients(run), seen.base_gradients
+    if trusted.error is not None or not seen.close(run.total, seen.value):
+        return None
+    for a, b in zip(trusted.values, own.values, strict=False):
+        if (a is None) != (b is None):
+            return False
+        if a is not None and not torch.allclose(
+            a.double(), b.double(), rtol=1e-4, atol=1e-7
+        ):
+            return False
+    return True

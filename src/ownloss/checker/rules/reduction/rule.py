@@ -1,0 +1,239 @@
+"""Mean and sum over the wrong things."""
+
+import math
+from collections.abc import Iterator
+from itertools import pairwise
+
+import torch
+
+from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.inputs import Domain, Leaf
+from ownloss.checker.observing import Observation
+from ownloss.checker.wording import meaning_of, number
+
+KIND = Kind(
+    slug="reduction",
+    title="Wrong reduction",
+    meaning="The loss takes a mean where a sum is meant or the other way round, "
+    "averages over the classes or counts padding, divides a term twice, or takes a "
+    "root over the whole batch.",
+    shows="The ratio to a reference is a size of the inputs. Without a reference: the "
+    "loss grows with the batch as neither a mean nor a sum does.",
+    cure="Sum over what belongs to one sample, then take the mean over the samples.",
+)
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Compare with the reference, else watch how the loss grows."""
+    if not seen.base.finite or not seen.steady:
+        return
+    for judge in (_by_reference, _rows_agree, _halves, _mixture, _padding, _classes):
+        found = judge(seen)
+        if found is not None:
+            yield found
+            return
+
+
+def _error(seen: Observation, message: str, **details: object) -> Finding:
+    return KIND.error(message, explains=(Symptom.GROWTH,), **details)
+
+
+def _by_reference(seen: Observation) -> Finding | None:
+    """One factor at all values, and it is a size."""
+    ratio = seen.reference_ratio
+    if not seen.value_differs or not math.isfinite(ratio) or not ratio > 0:
+        return None
+    double = seen.versus.get("double")
+    doubled = double[0] / double[1] if double and double[1] else math.nan
+    meaning = meaning_of(ratio, seen, doubled)
+    grows = math.isfinite(doubled) and not math.isclose(doubled, ratio, rel_tol=1e-4)
+    share = _share(seen, ratio)
+    if not meaning and not grows and not share:
+        return KIND.error(
+            f"The loss is {number(ratio)} times the reference at all values: perhaps "
+            "it divides by something else.",
+            evidence={"ratio": ratio},
+            explains=(Symptom.GROWTH,),
+        )
+    if not meaning and share:
+        meaning = share
+    if not meaning:
+        meaning = f"with every sample twice it is {number(doubled)} times"
+    return _error(
+        seen,
+        f"The loss is {number(ratio)} times the reference: {meaning}.",
+        evidence={"ratio": ratio, "ratio with the batch doubled": doubled},
+        rests_on=(Symptom.VALUE,),
+        aspect="reference",
+    )
+
+
+def _share(seen: Observation, ratio: float) -> str:
+    """Say if a factor is the share of entries that a mask or labels let count."""
+    for leaf in seen.leaves:
+        if leaf.parameter or leaf.differentiable:
+            continue
+        kept = _kept(leaf)
+        if kept is None:
+            continue
+        share = kept.double().mean().item()
+        for value, words in (
+            (share, "the share"),
+            (1 / share if share else 0, "1 by the share"),
+        ):
+            if share < 1 and math.isclose(ratio, value, rel_tol=1e-3):
+                return f"it is {words} of entries that `{leaf.name}` lets count"
+    return ""
+
+
+def _kept(leaf: Leaf) -> torch.Tensor | None:
+    if leaf.domain in (Domain.MASK, Domain.BINARY):
+        return leaf.value.bool()
+    if leaf.domain is Domain.LABELS and int(leaf.value.min()) < 0:
+        return leaf.value >= 0
+    return None
+
+
+def _rows_agree(seen: Observation) -> Finding | None:
+    """Every sample alone is right, the batch is not."""
+    if not seen.value_differs or math.isfinite(seen.reference_ratio):
+        return None
+    rows = [p for name, p in seen.versus.items() if name.startswith("row")]
+    rows = [p for p in rows if math.isfinite(p[0]) and math.isfinite(p[1])]
+    if len(rows) < 2 or not all(seen.same_as_reference(*p) for p in rows):
+        return None
+    own, trusted = seen.versus["here"]
+    return _error(
+        seen,
+        f"Every sample alone gives what the reference gives, but the batch gives "
+        f"{own:.4g} instead of {trusted:.4g}: the samples are put together wrongly.",
+        rests_on=(Symptom.VALUE,),
+        aspect="rows",
+    )
+
+
+def _halves(seen: Observation) -> Finding | None:
+    """Divided by the batch size twice."""
+    two, three = seen.growth(2), seen.growth(3)
+    if math.isclose(two, 1 / 2, rel_tol=1e-5) and math.isclose(
+        three, 1 / 3, rel_tol=1e-5
+    ):
+        return _error(
+            seen,
+            "The loss halves when every sample is taken twice: it is divided by the "
+            "batch size twice.",
+            evidence={"growth": two},
+            rests_on=(Symptom.GROWTH,),
+            aspect="twice",
+        )
+    return None
+
+
+_ORDER_STATISTICS = ("quantile", "nanquantile", "kthvalue", "median", "topk", "sort")
+
+
+def _mixture(seen: Observation) -> Finding | None:
+    """One term is a mean over the samples, another a sum."""
+    if len(seen.inputs) == 0 or not seen.scalar or seen.batch < 2:
+        return None
+    values = [seen.value, *(seen.growth(k) * seen.value for k in (2, 3, 4))]
+    steps = [b - a for a, b in pairwise(values)]
+    if not all(math.isfinite(v) for v in values):
+        return None
+    size = max(map(abs, values))
+    even = max(steps) - min(steps) <= 1e-6 * size
+    summed, averaged = steps[0], values[0] - steps[0]
+    if not even or abs(summed) < 1e-3 * size or abs(averaged) < 1e-3 * size:
+        return None
+    if not _averaged_part_moves(seen):
+        return None
+    if any(call.name in _ORDER_STATISTICS for call in seen.trace.calls):
+        return None  # interpolated between samples, they grow by themselves
+    return KIND.warning(
+        f"With every sample twice the loss grows from {values[0]:.4g} to "
+        f"{values[1]:.4g}: one part is a sum over the samples, another a mean, so "
+        "their balance depends on the batch size.",
+        evidence={"sum": summed, "mean": averaged},
+        rests_on=(Symptom.GROWTH,),
+        aspect="mixture",
+    )
+
+
+def _averaged_part_moves(seen: Observation) -> bool:
+    """Whether the part that does not grow depends on the inputs at all."""
+    point = seen.jittered(0.5, 4)
+    once = seen.run(point).total
+    twice = seen.run(seen.rows([*range(seen.batch)] * 2, point)).total
+    here = 2 * seen.value - seen.growth() * seen.value
+    return math.isfinite(once + twice) and not seen.close(2 * once - twice, here, 100)
+
+
+def _padding(seen: Observation) -> Finding | None:
+    """More padding changes the loss."""
+    if not seen.scalar or seen.batch < 2:
+        return None
+    for leaf in seen.leaves:
+        kept = _kept(leaf)
+        named = leaf.named_like("mask", "valid") or leaf.domain is Domain.LABELS
+        if kept is None or not named or leaf not in seen.batched or bool(kept.all()):
+            continue
+        if leaf.named_like("pad"):
+            continue
+        point = seen.rows([*range(seen.batch), 0])
+        value = point[seen.index(leaf)].clone()
+        value[-1] = int(leaf.value.min()) if leaf.domain is Domain.LABELS else 0
+        point[seen.index(leaf)] = value
+        more = seen.run(point)
+        expected = seen.value * seen.batch / (seen.batch + 1)
+        if more.finite and seen.close(more.total, expected, 100) and seen.value:
+            return KIND.warning(
+                f"One more row that `{leaf.name}` leaves out changes the loss from "
+                f"{seen.value:.4g} to {more.total:.4g}: padding counts in the "
+                "denominator.",
+                cure="Divide by the number of entries that count.",
+                rests_on=(Symptom.MASKED,),
+                aspect="padding",
+            )
+    return None
+
+
+def _classes(seen: Observation) -> Finding | None:
+    """A class that nothing belongs to and nothing predicts changes the loss."""
+    prediction = seen.inputs[0] if seen.inputs else None
+    if prediction is None or prediction.value.dim() != 2 or not seen.scalar:
+        return None
+    if prediction.domain not in (Domain.SIMPLEX, Domain.REAL, Domain.LOG_SIMPLEX):
+        return None
+    if prediction.domain is Domain.REAL and not seen.trace.named(
+        "softmax", "log_softmax", "cross_entropy", "logsumexp"
+    ):
+        return None
+    value = prediction.value.double()
+    classes = value.shape[1]
+    shifted = value + 3 * seen.random_like(value[:, :1], 9)
+    if prediction.domain is Domain.REAL and not seen.close(
+        seen.run(seen.with_values({prediction: shifted})).total, seen.value, 100
+    ):
+        return None
+    values = {}
+    for leaf in seen.leaves:
+        if leaf.parameter or leaf.value.shape != prediction.value.shape:
+            continue
+        filler = {
+            Domain.SIMPLEX: 1e-14,
+            Domain.BINARY: 0.0,
+            Domain.LOG_SIMPLEX: -40.0,
+            Domain.REAL: -60.0,
+        }.get(leaf.domain, 0.0)
+        extra = torch.full_like(leaf.value[:, :1].double(), filler)
+        values[leaf] = torch.cat([leaf.value.double(), extra], 1)
+    more = seen.run(seen.with_values(values))
+    expected = seen.value * classes / (classes + 1)
+    if not more.finite or not seen.value or not seen.close(more.total, expected, 1e3):
+        return None
+    return KIND.warning(
+        f"One more class that never occurs changes the loss from {seen.value:.4g} to "
+        f"{more.total:.4g}: it averages over the {classes} classes instead of summing.",
+        evidence={"classes": classes},
+        rests_on=(Symptom.GROWTH,),
+    )

@@ -1,0 +1,45 @@
+"""The gradient is right but for a constant."""
+
+import math
+from collections.abc import Iterator
+
+from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.observing import Observation
+from ownloss.checker.wording import meaning_of, number, times
+
+KIND = Kind(
+    slug="scale",
+    title="Off by a constant",
+    meaning="The gradient points the right way but has the wrong length: forward "
+    "takes a mean, a factor or a temperature that backward forgets or takes twice.",
+    shows="The ratio of the analytic to the numeric gradient is the same number for "
+    "every entry and at every input.",
+    cure="Multiply what backward returns by what forward multiplies by, once.",
+)
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Look for one positive factor between analytic and numeric gradient."""
+    if not seen.handmade:
+        return
+    for leaf in seen.inputs:
+        ratio = seen.constant_ratio(leaf)
+        if not ratio > 0 or math.isclose(ratio, 1, rel_tol=1e-3):
+            continue
+        meaning = meaning_of(ratio, seen, seen.ratio_with_double_batch(leaf))
+        message = f"The gradient of `{leaf.name}` is {times(ratio)}"
+        message += f"; {meaning}." if meaning else "."
+        say = KIND.error
+        if seen.deliberate:
+            say, message = (
+                KIND.warning,
+                f"{message} It may be meant: {seen.deliberate}.",
+            )
+        yield say(
+            message,
+            cure=f"Divide the gradient that backward returns by {number(ratio)}: take "
+            "in backward the same mean and factors as in forward.",
+            where=leaf.name,
+            evidence={"ratio": ratio},
+            rests_on=(Symptom.GRADIENT,),
+        )

@@ -1,0 +1,77 @@
+"""What backward or a later call needs lies where other calls overwrite it."""
+
+from collections.abc import Iterator
+
+import torch
+
+from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.observing import Observation
+
+KIND = Kind(
+    slug="shared-state",
+    title="State shared between calls",
+    meaning="What backward needs is kept on the class, the module or in a global "
+    "instead of on ctx: a second call before backward overwrites it. Or a later call "
+    "uses what an earlier one left behind.",
+    shows="Two calls, then backward of the first: its gradient is not the one it has "
+    "alone. Or a value changes with what was computed before.",
+    cure="Keep it on ctx, with save_for_backward; compute it anew in every call.",
+)
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Call twice before one backward; call on b after a."""
+    if seen.base.error is not None:
+        return
+    other = seen.other_batch
+    alone = seen.run(other)
+    first = seen.run()
+    second = seen.run(other, on=first.call)
+    gradients = seen.gradients(first)
+    kept = _kept_on(seen)
+    if seen.base_gradients.error is None:
+        for leaf, own, now in zip(
+            seen.inputs, seen.base_gradients.values, gradients.values, strict=True
+        ):
+            changed = gradients.error is not None or (
+                own is not None
+                and (
+                    now is None
+                    or not torch.allclose(own, now, rtol=1e-5, equal_nan=True)
+                )
+            )
+            if changed:
+                message = (
+                    "A second call before backward changes the gradient of the first"
+                )
+                message += f": {kept}." if kept else "."
+                if gradients.error is not None:
+                    message = "After a second call, backward of the first raises: "
+                    message += str(gradients.error).splitlines()[0]
+                yield KIND.error(
+                    message,
+                    where=leaf.name,
+                    rests_on=(Symptom.AGAIN,),
+                    explains=(Symptom.GRADIENT, Symptom.SECOND, Symptom.KEPT),
+                    aspect="gradient",
+                )
+                return
+    again = seen.run(on=seen.run().call)
+    if not alone.finite or not second.finite or not seen.close(again.total, seen.value):
+        return
+    if not seen.close(alone.total, second.total):
+        yield KIND.error(
+            f"The loss of the same inputs is {second.total:.4g} after a call with "
+            f"others, and {alone.total:.4g} alone: something computed in the first "
+            "call is used again in the second.",
+            rests_on=(Symptom.AGAIN,),
+            explains=(Symptom.KEPT,),
+        )
+
+
+def _kept_on(seen: Observation) -> str:
+    for cls in seen.functions:
+        for name, value in vars(cls).items():
+            if isinstance(value, torch.Tensor):
+                return f"`{cls.__name__}.{name}` is stored on the class"
+    return ""

@@ -1,0 +1,44 @@
+"""The gradient points uphill."""
+
+import math
+from collections.abc import Iterator
+
+from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.observing import Observation
+from ownloss.checker.wording import number
+
+KIND = Kind(
+    slug="sign",
+    title="Wrong sign",
+    meaning="The gradient points the other way: a step against it makes the loss "
+    "larger.",
+    shows="The ratio of the analytic to the numeric gradient is negative, most often "
+    "-1.",
+    cure="Change the sign of what backward returns.",
+)
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Look for one negative factor between analytic and numeric gradient."""
+    if not seen.handmade:
+        return
+    for leaf in seen.inputs:
+        ratio = seen.constant_ratio(leaf)
+        if not ratio < 0:
+            continue
+        message = f"The gradient of `{leaf.name}` has the wrong sign"
+        if not math.isclose(ratio, -1, rel_tol=1e-3):
+            message += f", and is {number(-ratio)} times as long as it should be"
+        message += ": a step against it increases the loss."
+        say = KIND.error
+        if seen.deliberate:
+            say, message = (
+                KIND.warning,
+                f"{message} It may be meant: {seen.deliberate}.",
+            )
+        yield say(
+            message,
+            where=leaf.name,
+            evidence={"ratio": ratio},
+            rests_on=(Symptom.GRADIENT,),
+        )

@@ -1,0 +1,17 @@
+import torch
+
+
+class SquaredError(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, prediction, target):
+        ctx.save_for_backward(prediction, target)
+        return (prediction - target).square().sum()
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        prediction, target = ctx.saved_tensors
+        return grad_output * 2 * (target - prediction), None
+
+
+loss = SquaredError.apply
+inputs = (torch.tensor([1.0, 2.0, 4.0], requires_grad=True), torch.zeros(3))

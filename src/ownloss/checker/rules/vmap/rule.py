@@ -1,0 +1,140 @@
+"""torch.vmap gives something else than a loop."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+from ownloss.checker.findings import Finding, Kind
+from ownloss.checker.inputs import with_tensors
+from ownloss.checker.observing import Observation
+from ownloss.checker.sessions import cast
+
+KIND = Kind(
+    slug="vmap",
+    title="vmap goes wrong",
+    meaning="The loss cannot be mapped over a dimension: a Function has no "
+    "setup_context, Python decides by a value, or the vmap rule takes the wrong "
+    "dimension or reduces over it.",
+    shows="torch.vmap over a stack of inputs is compared with a loop, for several "
+    "in_dims.",
+    cure="Write setup_context and set generate_vmap_rule = True; a vmap rule of your "
+    "own must keep the mapped dimension apart.",
+)
+
+_COPIES = 3
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Map over stacked inputs, and loop over the same."""
+    if not seen.base.finite:
+        return
+    if not seen.functions:
+        yield from _decides_by_values(seen)
+        return
+    promised = [c for c in seen.functions if _has_rule(c)]
+    if not promised:
+        old = [c for c in seen.functions if c.setup_context is Function.setup_context]
+        why = "has no setup_context" if old else "has no vmap rule"
+        name = (old or seen.functions)[0].__name__
+        yield KIND.note(
+            f"torch.vmap and torch.func.grad refuse this loss: `{name}` {why}.",
+            where=name,
+            aspect="refused",
+        )
+        return
+    name = promised[0].__name__
+    points = [seen.point, *(seen.jittered(0.5, s) for s in range(1, _COPIES))]
+    values = [[cast(p[i], seen.dtype) for p in points] for i in _mapped(seen)]
+    for dims in _in_dims(values):
+        found = _compare(seen, values, dims)
+        if found is None:
+            continue
+        yield KIND.error(
+            f"{found} The vmap rule of `{name}` is wrong"
+            f" (in_dims={dims if len(dims) > 1 else dims[0]}).",
+            where=f"{name}.vmap",
+            evidence={"in_dims": list(dims)},
+            rests_on=(),
+        )
+        return
+
+
+def _decides_by_values(seen: Observation) -> Iterator[Finding]:
+    for call in seen.trace.named("__bool__", "item", "__float__", "tolist", "nonzero"):
+        if call.attached:
+            yield KIND.note(
+                f"torch.vmap refuses this loss: `{call.name}` ({call.where}) asks for "
+                "a value.",
+                cure="Decide with torch.where instead of Python.",
+                where=call.where,
+                aspect="refused",
+            )
+            return
+
+
+def _has_rule(cls: type) -> bool:
+    return cls.generate_vmap_rule or cls.vmap is not Function.vmap
+
+
+def _mapped(seen: Observation) -> list[int]:
+    return [
+        i for i, leaf in enumerate(seen.leaves) if leaf.floating and not leaf.parameter
+    ]
+
+
+def _in_dims(values: list[list[Tensor]]) -> Iterator[tuple[int | None, ...]]:
+    yield (0,) * len(values)
+    if len(values) > 1:
+        yield (0,) + (None,) * (len(values) - 1)
+        yield (None,) + (0,) * (len(values) - 1)
+    if all(v[0].dim() for v in values):
+        yield (1,) * len(values)
+        yield (-1,) * len(values)
+
+
+def _compare(
+    seen: Observation, values: list[list[Tensor]], dims: tuple[int | None, ...]
+) -> str | None:
+    """Say how the mapped loss differs from the loop; None if it does not."""
+    places = _mapped(seen)
+    session = seen.run().call
+
+    def call(*tensors: Tensor) -> Tensor:
+        point = [cast(v, seen.dtype) for v in seen.point]
+        for place, tensor in zip(places, tensors, strict=True):
+            point[place] = tensor
+        given = iter(point)
+        args = with_tensors(seen.args, given)
+        result = session(*args, **with_tensors(seen.kwargs, given))
+        return result if isinstance(result, Tensor) else result[0]
+
+    def gradient(*tensors: Tensor) -> Tensor:
+        return torch.func.grad(lambda *t: call(*t).sum())(*tensors)
+
+    stacked = [
+        v[0] if dim is None else torch.stack(v, dim)
+        for v, dim in zip(values, dims, strict=True)
+    ]
+    looped = [
+        [v[0] if dim is None else v[k] for v, dim in zip(values, dims, strict=True)]
+        for k in range(_COPIES)
+    ]
+    for function, what in ((call, "values"), (gradient, "gradients")):
+        try:
+            expected = torch.stack([function(*one) for one in looped])
+        except Exception:  # the loss itself cannot do it: not the rule's fault
+            return None
+        try:
+            got = torch.vmap(function, dims, randomness="different")(*stacked)
+        except Exception as error:
+            return f"torch.vmap raises: {str(error).splitlines()[0]}"
+        if got.shape != expected.shape or not torch.allclose(
+            got, expected, rtol=1e-5, atol=1e-7
+        ):
+            detail = ""
+            if got.shape == expected.shape and got.dim() == 1:
+                detail = f", {got[0].item():.4g} instead of {expected[0].item():.4g}"
+            return f"torch.vmap gives other {what} than a loop{detail}."
+    return None

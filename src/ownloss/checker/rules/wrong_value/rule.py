@@ -1,0 +1,365 @@
+"""Gradient and value agree, and the loss is not the one that was meant."""
+
+from collections.abc import Iterator
+
+import torch
+
+from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.inputs import Domain, Leaf, jittered
+from ownloss.checker.observing import Observation, Point
+from ownloss.checker.sessions import cast
+from ownloss.checker.tracing import Call
+from ownloss.checker.wording import number
+
+KIND = Kind(
+    slug="wrong-value",
+    title="Not the loss that was meant",
+    meaning="The gradient is the derivative of the value, but the value is wrong: "
+    "softmax twice, probabilities for log-probabilities, labels reversed, a similarity "
+    "for a distance, a standard deviation for a variance.",
+    shows="The value is not the reference's. Without one: a perfect prediction is not "
+    "the minimum, or a function of torch is given what it does not expect.",
+    cure="Compare the formula with its source at two or three inputs worked by hand.",
+)
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Compare with the reference, then look for signs of a mistake."""
+    if seen.base.error is not None or not seen.steady:
+        return
+    if seen.versus:
+        if seen.value_differs:
+            yield _by_reference(seen)
+        return
+    found = _misused(seen) or _imperfect(seen) or _attracted(seen) or _zero_labels(seen)
+    if found is not None:
+        yield found
+
+
+def _by_reference(seen: Observation) -> Finding:
+    name = next(
+        n
+        for n in ("here", "moved", "afresh")
+        if n in seen.versus and not seen.same_as_reference(*seen.versus[n])
+    )
+    own, trusted = seen.versus[name]
+    at = {"here": "", "moved": " at inputs moved a little"}.get(
+        name, " at other inputs"
+    )
+    message = f"The loss is {own:.5g}{at}, the reference {trusted:.5g}"
+    ratio = seen.reference_ratio
+    message += (
+        f": {number(ratio)} times, at every input tried." if ratio == ratio else "."
+    )
+    hint = _misused(seen)
+    if hint is not None:
+        message += f" {hint.message}"
+    return KIND.error(
+        message,
+        evidence={"value": own, "reference": trusted},
+        rests_on=(Symptom.VALUE,),
+        explains=(Symptom.PERFECT,),
+        aspect="" if hint is None else "misuse against the reference",
+    )
+
+
+_SOFTMAX = ("softmax", "sigmoid", "log_softmax", "logsigmoid")
+_FROM_LOGITS = (
+    "cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "softmax",
+    "log_softmax",
+)
+
+
+def _misused(seen: Observation) -> Finding | None:
+    """Functions of torch that are given what they do not expect."""
+    made: dict[int, Call] = {}
+    for call in seen.trace.calls:
+        if call.name in _SOFTMAX and isinstance(call.result, torch.Tensor):
+            made[id(call.result)] = call
+        first = call.tensors[0] if call.tensors else None
+        if first is None or first.is_complex():
+            continue
+        before = made.get(id(first))
+        twice = before is not None and before.name != "log_softmax"
+        if call.name in _FROM_LOGITS and twice:
+            return _hint(
+                call,
+                f"`{call.name}` is given the result of "
+                f"`{before.name}`, and takes logits: it is applied twice",
+            )
+        if call.name in ("nll_loss", "kl_div") and first.numel():
+            values = first.detach()
+            if bool((values >= 0).all()) and bool((values <= 1).all()):
+                return _hint(
+                    call,
+                    f"`{call.name}` takes log-probabilities, and is given "
+                    "numbers between 0 and 1",
+                )
+        if call.name == "kl_div" and len(call.tensors) > 1:
+            target = call.tensors[1].detach()
+            if bool((target < 0).any()) and not call.kwargs.get("log_target"):
+                return _hint(
+                    call,
+                    "the target of `kl_div` is negative: it takes "
+                    "probabilities, after the log-probabilities",
+                )
+            student = call.tensors[1].requires_grad and not first.requires_grad
+            if student:
+                return _hint(
+                    call,
+                    "`kl_div` takes the prediction first and the target "
+                    "second, and is given them in the other order",
+                    sure=False,
+                )
+        positive = first.numel() > 3 and bool((first.detach() > 0).all())
+        takes_log = call.kwargs.get("log_input", True)
+        if call.name == "poisson_nll_loss" and takes_log and positive:
+            return _hint(
+                call,
+                "`poisson_nll_loss` takes the logarithm of the rate, "
+                "and is given positive numbers only",
+                sure=False,
+            )
+    return None
+
+
+def _hint(call: Call, message: str, *, sure: bool = True) -> Finding:
+    place = f" ({call.where})" if call.where else ""
+    say = KIND.error if sure else KIND.warning
+    return say(
+        f"{message[0].upper()}{message[1:]}{place}.",
+        where=call.where,
+        rests_on=(Symptom.PERFECT,),
+        aspect="misuse",
+    )
+
+
+def _imperfect(seen: Observation) -> Finding | None:
+    """Whether a good prediction costs more than a bad one."""
+    if not seen.scalar or not seen.inputs or seen.inputs[0].parameter:
+        return None
+    prediction = seen.inputs[0]
+    for leaf in seen.leaves:
+        if leaf is prediction or leaf.parameter:
+            continue
+        pair = _good_and_bad(seen, prediction, leaf)
+        if pair is None:
+            continue
+        good, bad, words = pair
+        better, worse = seen.run(good), seen.run(bad)
+        if not better.finite or not worse.finite:
+            continue
+        margin = 1e-3 * (abs(better.total) + abs(worse.total)) + 1e-9
+        uphill = _pushes_away(seen, prediction, leaf)
+        if better.total > worse.total + margin and uphill:
+            return KIND.error(
+                f"{words}: {better.total:.4g} for the good prediction, "
+                f"{worse.total:.4g} for the bad one.",
+                evidence={"good": better.total, "bad": worse.total},
+                rests_on=(Symptom.PERFECT,),
+                aspect="minimum",
+            )
+    found = _beyond_perfect(seen, prediction)
+    return found
+
+
+def _good_and_bad(
+    seen: Observation, prediction: Leaf, target: Leaf
+) -> tuple[Point, Point, str] | None:
+    """A prediction that fits the labels, and one that fits others."""
+    value = cast(prediction.value, seen.dtype)
+    words = "The loss is larger where the prediction fits the labels"
+    if target.domain is Domain.LABELS and value.dim() >= 2:
+        labels = target.value
+        dim = (
+            1
+            if value.dim() > 2 and labels.shape == (value.shape[:1] + value.shape[2:])
+            else value.dim() - 1
+        )
+        shape = value.shape[:dim] + value.shape[dim + 1 :]
+        classes = value.shape[dim]
+        if labels.shape != shape or classes < 2 or int(labels.max()) >= classes:
+            return None
+        numbers = [n for n in (*seen.args, *seen.kwargs.values()) if type(n) is int]
+        if classes + 1 in numbers:
+            return None  # a question a threshold: a label is no column of the logits
+        known = labels.clamp(min=0).unsqueeze(dim)
+        points = []
+        for index in (known, (known + 1) % classes):
+            hot = torch.zeros_like(value).scatter_(dim, index, 1.0)
+            points.append(_fitting(prediction, hot))
+    elif target.domain is Domain.BINARY and target.value.shape == value.shape:
+        hot = target.value.to(value.dtype)
+        points = [_fitting(prediction, hot), _fitting(prediction, 1 - hot)]
+    else:
+        return None
+    if any(p is None for p in points):
+        return None
+    good, bad = (seen.with_values({prediction: p}) for p in points)
+    return good, bad, words
+
+
+def _pushes_away(seen: Observation, prediction: Leaf, target: Leaf) -> bool:
+    """Whether a step against the gradient makes every sample fit its label less."""
+    gradient = seen.base_gradients.values[seen.inputs.index(prediction)]
+    if gradient is None or gradient.shape != prediction.value.shape:
+        return False
+    if target.domain is Domain.BINARY:
+        fit = 2 * target.value.to(gradient.dtype) - 1
+        return bool((gradient * fit >= 0).all()) and bool((gradient != 0).any())
+    dim = (
+        1
+        if gradient.dim() > 2
+        and target.value.shape == (gradient.shape[:1] + gradient.shape[2:])
+        else gradient.dim() - 1
+    )
+    known = target.value.clamp(min=0).unsqueeze(dim)
+    own = gradient.gather(dim, known)
+    rest = gradient.sum(dim, keepdim=True) - own
+    counts = target.value.unsqueeze(dim) >= 0
+    others = (rest <= 0) if prediction.domain is Domain.LOG_SIMPLEX else (rest < 0)
+    return bool((own > 0)[counts].all()) and bool(others[counts].all())
+
+
+def _fitting(prediction: Leaf, hot: torch.Tensor) -> torch.Tensor | None:
+    """Values of the prediction's domain that are high where `hot` is 1."""
+    match prediction.domain:
+        case Domain.REAL:
+            return 4.0 * (2 * hot - 1)
+        case Domain.UNIT:
+            return 0.1 + 0.8 * hot
+        case Domain.SIMPLEX:
+            soft = 0.1 + 0.8 * hot
+            return soft / soft.sum(-1, keepdim=True)
+        case Domain.LOG_SIMPLEX:
+            return (4.0 * hot).log_softmax(-1)
+    return None
+
+
+def _attracted(seen: Observation) -> Finding | None:
+    """Whether something named a negative attracts and something positive repels."""
+    named = {
+        word: next((x for x in seen.inputs if x.named_like(word)), None)
+        for word in ("anchor", "pos", "neg")
+    }
+    if None in named.values():
+        return None
+    anchor, positive, negative = (named[w] for w in ("anchor", "pos", "neg"))
+    if not anchor.value.shape == positive.value.shape == negative.value.shape:
+        return None
+    value, other = anchor.value, negative.value
+    good = seen.run(seen.with_values({positive: value, negative: other}))
+    bad = seen.run(seen.with_values({positive: other, negative: value}))
+    if good.finite and bad.finite and good.total > bad.total + 1e-6:
+        return KIND.error(
+            f"The loss is {good.total:.4g} where the positive equals the anchor, and "
+            f"{bad.total:.4g} where the negative does: they are swapped.",
+            rests_on=(Symptom.PERFECT,),
+            aspect="swapped",
+        )
+    return None
+
+
+def _zero_labels(seen: Observation) -> Finding | None:
+    """Whether samples labelled 0 have no influence: 1 and -1 were expected."""
+    prediction = seen.inputs[0] if seen.inputs else None
+    gradients = seen.base_gradients.values
+    if prediction is None or prediction.domain is not Domain.REAL or not gradients:
+        return None
+    for leaf in seen.leaves:
+        named = leaf.named_like(*_TARGETS) or leaf.name.lower() in ("y", "t")
+        if leaf.domain is not Domain.BINARY or not named or gradients[0] is None:
+            continue
+        if leaf.value.shape != prediction.value.shape:
+            continue
+        zero = leaf.value == 0
+        if not bool(zero.any()) or bool(zero.all()):
+            continue
+        silent = not bool((gradients[0][zero] != 0).any())
+        alive = bool((gradients[0][~zero] != 0).any())
+        there = seen.run(seen.scaled(-1.0))
+        turned = seen.gradients(there).values[0]
+        silent = silent and turned is not None and not bool((turned[zero] != 0).any())
+        if silent and alive:
+            return KIND.error(
+                f"Samples with `{leaf.name}` 0 have no influence on the gradient: "
+                "the formula expects labels -1 and 1.",
+                where=leaf.name,
+                rests_on=(Symptom.PERFECT,),
+                aspect="labels",
+            )
+    return None
+
+
+_TARGETS = ("target", "truth", "label", "gt", "y_true", "true", "reference", "observed")
+
+
+def _beyond_perfect(seen: Observation, prediction: Leaf) -> Finding | None:
+    """Whether a prediction that is off costs less than one that equals its target."""
+    if len(seen.inputs) > 1 or not seen.row_weights:
+        return None
+    for leaf in seen.leaves:
+        if leaf is prediction or leaf.parameter or leaf.differentiable:
+            continue
+        alike = leaf.value.numel() == prediction.value.numel() and leaf.floating
+        named = leaf.named_like(*_TARGETS) or leaf.name.lower() in ("y", "t")
+        if not alike or not named or leaf.domain is not prediction.domain:
+            continue
+        if leaf.domain in (Domain.BINARY, Domain.SIGNS, Domain.LOG_SIMPLEX):
+            continue
+        perfect = cast(leaf.value, seen.dtype).reshape(prediction.value.shape)
+        best = seen.run(seen.with_values({prediction: perfect}))
+        if not best.finite:
+            continue
+        for size in (0.3, 1.0, 3.0):
+            for seed in (1, 2):
+                there = seen.with_values({prediction: perfect})
+                off = seen.random_like(perfect, seed) * size * leaf.size
+                moved = [perfect + off.abs(), perfect - off.abs(), perfect + off]
+                if leaf.domain is not Domain.REAL:
+                    moved = [_near(leaf, perfect, off / leaf.size)]
+                for value in moved:
+                    there[seen.index(prediction)] = value
+                    run = seen.run(there)
+                    margin = 1e-3 * abs(best.total) + 1e-6
+                    if run.finite and run.total < best.total - margin:
+                        return _not_minimum(
+                            seen, prediction, leaf, best.total, run.total
+                        )
+    return None
+
+
+def _bottomless(seen: Observation, prediction: Leaf, target: Leaf) -> bool:
+    """Whether the loss falls and falls as the prediction moves off in one direction."""
+    perfect = cast(target.value, seen.dtype).reshape(prediction.value.shape)
+    for sign in (1.0, -1.0):
+        values = [
+            seen.run(seen.with_values({prediction: perfect + sign * far})).total
+            for far in (10.0, 100.0, 1000.0)
+        ]
+        if values[0] < 0 and values[1] < 2 * values[0] and values[2] < 2 * values[1]:
+            return True
+    return False
+
+
+def _near(leaf: Leaf, perfect: torch.Tensor, off: torch.Tensor) -> torch.Tensor:
+    return jittered(leaf, perfect, 1.0, off)
+
+
+def _not_minimum(
+    seen: Observation, prediction: Leaf, target: Leaf, best: float, lower: float
+) -> Finding:
+    below = " and is negative" if lower < 0 <= best else ""
+    say = (
+        KIND.error if below and _bottomless(seen, prediction, target) else KIND.warning
+    )
+    return say(
+        f"A prediction that equals `{target.name}` is not the minimum: it costs "
+        f"{best:.4g}, one that is off costs {lower:.4g}{below}.",
+        where=prediction.name,
+        evidence={"equal": best, "off": lower},
+        rests_on=(Symptom.PERFECT,),
+        aspect="minimum",
+    )

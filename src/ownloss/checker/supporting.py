@@ -1,0 +1,243 @@
+"""What torch can do with a loss: tried, feature by feature, when asked for."""
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from ownloss.checker.inputs import with_tensors
+from ownloss.checker.numeric import slope
+from ownloss.checker.observing import (
+    Observation,
+    Run,
+    random_state_kept,
+    seed_everything,
+)
+from ownloss.checker.sessions import cast
+
+
+@dataclass(frozen=True)
+class Support:
+    """Whether one feature of torch works with a loss.
+
+    Attributes:
+        works: whether it runs and gives the right result.
+        error: what was raised, in one line; empty if nothing was.
+        wrong: how the result is wrong, where nothing was raised; else empty.
+    """
+
+    works: bool
+    error: str = ""
+    wrong: str = ""
+
+    def __bool__(self) -> bool:
+        return self.works
+
+    def __str__(self) -> str:
+        if self.works:
+            return "yes"
+        return f"silently wrong: {self.wrong}" if self.wrong else f"no: {self.error}"
+
+
+class Supports(Mapping[str, Support]):
+    """A mapping from features to `Support`; each is tried when it is looked up.
+
+    >>> import torch
+    >>> from ownloss.checker import check
+    >>> def mse(prediction, target):
+    ...     return (prediction - target).square().mean()
+    >>> prediction = torch.tensor([1.0, 3.0], requires_grad=True)
+    >>> str(check(mse, prediction, torch.zeros(2)).supports["vmap"])
+    'yes'
+    """
+
+    def __init__(self, seen: Observation) -> None:
+        self._seen = seen
+        self._tried: dict[str, Support] = {}
+
+    def __getitem__(self, feature: str) -> Support:
+        if feature not in _TRIALS:
+            raise KeyError(f"{feature!r}; expected one of {', '.join(_TRIALS)}")
+        if feature not in self._tried:
+            self._tried[feature] = _try(_TRIALS[feature], self._seen)
+        return self._tried[feature]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_TRIALS)
+
+    def __len__(self) -> int:
+        return len(_TRIALS)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{feature}: {support}" for feature, support in self.items())
+
+    def to_dict(self) -> dict[str, str]:
+        """Every feature with its verdict as text."""
+        return {feature: str(support) for feature, support in self.items()}
+
+
+class _SilentlyWrongError(Exception):
+    """Raised by a trial whose result is wrong."""
+
+
+def _try(trial: Callable[[Observation], None], seen: Observation) -> Support:
+    seen.deadline = float("inf")
+    try:
+        with warnings.catch_warnings(), random_state_kept(), torch.enable_grad():
+            warnings.simplefilter("ignore")
+            trial(seen)
+    except _SilentlyWrongError as error:
+        return Support(False, wrong=str(error))
+    except Exception as error:
+        said = str(error).strip().splitlines()
+        return Support(
+            False, error=f"{type(error).__name__}: {said[0] if said else ''}"
+        )
+    return Support(True)
+
+
+def _raised(run: Run) -> None:
+    if run.error is not None:
+        raise run.error
+
+
+def _expect(
+    got: Tensor | None, expected: Tensor | None, what: str, near: float
+) -> None:
+    if got is None or expected is None:
+        if (got is None) != (expected is None):
+            raise _SilentlyWrongError(f"{what} is missing")
+        return
+    if not torch.allclose(got.double(), expected.double(), rtol=near, atol=near):
+        raise _SilentlyWrongError(f"{what} is another")
+
+
+def _as_function(seen: Observation, call: Any = None) -> tuple[Callable, list[Tensor]]:
+    """The loss as a function of its first input alone, which is also returned."""
+    run = seen.run()
+    _raised(run)
+    call = run.call if call is None else call
+    index = seen.index(seen.inputs[0])
+    point = [cast(v, seen.dtype).detach() for v in seen.point]
+
+    def function(x: Tensor) -> Tensor:
+        given = iter([*point[:index], x, *point[index + 1 :]])
+        args = with_tensors(seen.args, given)
+        seed_everything(seen.seed)
+        raw = call(*args, **with_tensors(seen.kwargs, given))
+        return sum(o.sum() for o in seen._outputs_of(raw, True))
+
+    if seen.inputs[0].parameter:
+        raise TypeError("only the parameters of this loss are differentiated")
+    return function, [point[index]]
+
+
+def _backward(seen: Observation) -> None:
+    _raised(seen.base)
+    if not any(o.requires_grad for o in seen.base.outputs):
+        raise RuntimeError("the loss has no grad_fn")
+    if seen.base_gradients.error is not None:
+        raise seen.base_gradients.error
+    wrong = [c.leaf.name for c in seen.checks if not c.ok]
+    if wrong:
+        raise _SilentlyWrongError(f"the gradient of {wrong[0]}")
+
+
+def _double_backward(seen: Observation) -> None:
+    function, (x,) = _as_function(seen)
+    direction = seen.random_like(x, 1)
+    along = seen.random_like(x, 2)
+
+    def projected(value: Tensor, keep: bool) -> Tensor:
+        value = value.detach().requires_grad_()
+        upstream = torch.ones((), dtype=value.dtype, requires_grad=keep)
+        (gradient,) = torch.autograd.grad(
+            function(value), value, upstream, create_graph=keep
+        )
+        product = (gradient * direction).real.sum()
+        if not keep:
+            return product
+        twice = torch.autograd.grad(product, value, allow_unused=True)[0]
+        return torch.zeros_like(x) if twice is None else twice
+
+    found = (projected(x, True) * along).real.sum().item()
+    step = 1e-3 * min(seen.inputs[0].size, 1.0)
+    here = projected(x, False).item()
+    numeric = slope(lambda s: projected(x + s * along, False).item(), here, step)
+    near = 1e-4 * max(abs(found), abs(numeric.value)) + 1e-7
+    if numeric.reliable and not numeric.admits(found, near):
+        raise _SilentlyWrongError(f"{found:.4g} instead of {numeric.value:.4g}")
+
+
+def _func_grad(seen: Observation) -> None:
+    function, (x,) = _as_function(seen)
+    expected = seen.base_gradients.values[0]
+    _expect(torch.func.grad(function)(x), expected, "the gradient", 1e-6)
+
+
+def _vmap(seen: Observation) -> None:
+    function, (x,) = _as_function(seen)
+    stack = torch.stack([x, x.flip(0) if x.dim() else x, x])
+    got = torch.vmap(function, randomness="same")(stack)
+    looped = torch.stack([function(one).detach() for one in stack])
+    _expect(got, looped, "the value", 1e-6)
+
+
+def _jvp(seen: Observation) -> None:
+    function, (x,) = _as_function(seen)
+    direction = seen.random_like(x, 3)
+    _, got = torch.func.jvp(function, (x,), (direction,))
+    numeric = seen.along(seen.point, {seen.index(seen.inputs[0]): direction})
+    near = 1e-4 * max(abs(numeric.value), got.abs().item()) + 1e-7
+    if numeric.reliable and not numeric.admits(got.item(), near):
+        raise _SilentlyWrongError(f"{got.item():.4g} instead of {numeric.value:.4g}")
+
+
+def _compile(seen: Observation) -> None:
+    function, (x,) = _as_function(seen)
+    torch._dynamo.reset()
+    # The loss alone: to compile what hands it its inputs takes three times as long.
+    loss = torch.compile(seen.run().call, backend="aot_eager")
+    compiled, _ = _as_function(seen, loss)
+    x = x.clone().requires_grad_()
+    value = compiled(x)
+    _expect(value, function(x), "the value", 1e-5)
+    (gradient,) = torch.autograd.grad(value, x, allow_unused=True)
+    _expect(gradient, seen.base_gradients.values[0], "the gradient", 1e-5)
+
+
+def _autocast(seen: Observation) -> None:
+    with torch.autocast(seen.device.type, dtype=torch.bfloat16):
+        run = seen.run(dtype=torch.float32)
+        _raised(run)
+    found = seen.gradients(run)
+    if found.error is not None:
+        raise found.error
+    if not run.finite or not found.finite:
+        raise _SilentlyWrongError("not finite")
+    if abs(run.total - seen.value) > 0.1 * abs(seen.value) + 0.05:
+        raise _SilentlyWrongError(f"{run.total:.4g} instead of {seen.value:.4g}")
+
+
+def _checkpoint(seen: Observation) -> None:
+    function, (x,) = _as_function(seen)
+    x = x.clone().requires_grad_()
+    value = checkpoint(function, x, use_reentrant=False)
+    (gradient,) = torch.autograd.grad(value, x, allow_unused=True)
+    _expect(gradient, seen.base_gradients.values[0], "the gradient", 1e-6)
+
+
+_TRIALS: dict[str, Callable[[Observation], None]] = {
+    "backward": _backward,
+    "double backward": _double_backward,
+    "torch.func.grad": _func_grad,
+    "vmap": _vmap,
+    "jvp": _jvp,
+    "torch.compile": _compile,
+    "autocast": _autocast,
+    "checkpoint": _checkpoint,
+}

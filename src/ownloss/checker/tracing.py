@@ -1,0 +1,306 @@
+"""What happens inside a loss: its calls of torch, its graph, its Functions."""
+
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import BackwardCFunction
+from torch.overrides import TorchFunctionMode
+
+from ownloss.checker.inputs import parameter_names, tensors_in
+
+_TORCH = str(Path(torch.__file__).parent)
+_HERE = str(Path(__file__).parent)
+CUTS = (
+    "detach",
+    "detach_",
+    "item",
+    "tolist",
+    "numpy",
+    "__array__",
+    "__float__",
+    "tensor",
+    "as_tensor",
+    "__get__:data",
+    "no_grad",
+    "grad",
+)
+"""Calls after which no gradient flows back to what they were given."""
+
+_PYTHON = str(Path(functools.__file__).parent)
+_WRAPPED = ("forward", "setup_context", "backward")
+
+
+@dataclass(eq=False)
+class Call:
+    """One call of a torch function that the loss made.
+
+    Attributes:
+        name: such as `sub`, `mse_loss` or `detach`.
+        tensors: its tensor arguments.
+        result: what it returned.
+        where: "line 12 of my_loss.py".
+        args: all its positional arguments.
+        kwargs: its keyword arguments.
+        inside: the name of the Python function that called.
+        recording: whether autograd was recording when it was made.
+        attached: whether one of its tensors requires a gradient.
+    """
+
+    name: str
+    tensors: list[Tensor]
+    result: Any
+    where: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    inside: str
+    recording: bool
+    attached: bool
+
+
+class Trace(TorchFunctionMode):
+    """Writes down every call of torch while it is entered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[Call] = []
+
+    def __torch_function__(
+        self, func: Callable, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Run one call, then write it down."""
+        kwargs = kwargs or {}
+        recording = torch.is_grad_enabled()
+        tensors = list(_tensors((args, tuple(kwargs.values()))))
+        attached = any(t.requires_grad for t in tensors)
+        name = _name(func)
+        if name == "_set_grad_enabled" and recording and not args[0]:
+            name = "no_grad"
+        where, inside = _caller()
+        result = func(*args, **kwargs)
+        if not where:  # the checker's own
+            return result
+        self.calls.append(
+            Call(
+                name, tensors, result, where, args, kwargs, inside, recording, attached
+            )
+        )
+        return result
+
+    def named(self, *names: str) -> list[Call]:
+        """The calls of these functions."""
+        return [call for call in self.calls if call.name in names]
+
+
+class WithoutCuts(TorchFunctionMode):
+    """Lets gradients flow through `detach`, `.data`, `.item()` and `no_grad`."""
+
+    def __torch_function__(
+        self, func: Callable, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Hand on the tensor instead of cutting it off."""
+        name = _name(func)
+        if name in ("detach", "item", "__get__:data"):
+            return args[0]
+        if name == "_set_grad_enabled" and torch.is_grad_enabled():
+            return None
+        kwargs = dict(kwargs or {})
+        if name == "grad":
+            kwargs["create_graph"] = True
+        if name in ("tensor", "as_tensor") and isinstance(args[0], (list, tuple)):
+            parts = list(args[0])
+            if parts and all(isinstance(p, Tensor) for p in parts):
+                return torch.stack(parts)
+        return func(*args, **kwargs)
+
+
+def _name(func: Callable) -> str:
+    name = getattr(func, "__name__", "")
+    if name in ("__get__", "__set__"):
+        name = f"{name}:{getattr(func.__self__, '__name__', '')}"
+    return name
+
+
+def _tensors(tree: Any) -> Iterator[Tensor]:
+    if isinstance(tree, Tensor):
+        yield tree
+    elif isinstance(tree, (tuple, list)):
+        for branch in tree:
+            yield from _tensors(branch)
+
+
+def _caller() -> tuple[str, str]:
+    """Where in the user's code the running call stands."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if file.startswith(_HERE):
+            return "", ""
+        library = file.startswith(_PYTHON) and "-packages" not in file
+        if not library and not file.startswith((_TORCH, "<frozen")):
+            place = f"line {frame.f_lineno} of {Path(file).name}"
+            return place, frame.f_code.co_qualname
+        frame = frame.f_back
+    return "", ""
+
+
+def nodes_of(outputs: list[Tensor], limit: int = 20_000) -> list[Any]:
+    """The nodes of the graph behind some tensors."""
+    waiting = [t.grad_fn for t in outputs if t.grad_fn is not None]
+    seen: dict[Any, None] = dict.fromkeys(waiting)
+    while waiting and len(seen) < limit:
+        for node, _ in waiting.pop().next_functions:
+            if node is not None and node not in seen:
+                seen[node] = None
+                waiting.append(node)
+    return list(seen)
+
+
+def function_nodes(nodes: list[Any]) -> list[Any]:
+    """The nodes of hand-written `autograd.Function`s."""
+    return [node for node in nodes if isinstance(node, BackwardCFunction)]
+
+
+@dataclass(eq=False)
+class FunctionCall:
+    """One use of a hand-written Function, forward and backward.
+
+    Attributes:
+        function: the class.
+        ctx: its context, which is also its node in the graph.
+        args: what `apply` was given.
+        outputs: what forward returned, as tensors.
+        overwritten: saved tensors that forward changed after saving them.
+        grad_outputs: what backward was given.
+        returned: what backward returned; None where it did not run or returned None.
+        ran_backward: whether backward ran.
+        changed_grad_output: whether backward changed what it was given.
+    """
+
+    function: type
+    ctx: Any
+    args: tuple[Any, ...]
+    outputs: list[Tensor]
+    overwritten: bool = False
+    grad_outputs: tuple[Any, ...] = ()
+    returned: Any = None
+    ran_backward: bool = False
+    changed_grad_output: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name of the class."""
+        return self.function.__name__
+
+    def argument_name(self, index: int) -> str:
+        """The name of an argument of forward."""
+        names = parameter_names(self.function.apply)
+        return names[index] if index < len(names) else f"argument {index}"
+
+    @property
+    def gradients(self) -> list[Any]:
+        """What backward returned, one entry an argument."""
+        if isinstance(self.returned, (tuple, list)):
+            return list(self.returned)
+        return [self.returned]
+
+    @property
+    def identity(self) -> bool:
+        """Whether forward hands its first tensor on unchanged."""
+        tensors = [a for a in self.args if isinstance(a, Tensor)]
+        return bool(
+            tensors
+            and self.outputs
+            and tensors[0].shape == self.outputs[0].shape
+            and torch.equal(
+                tensors[0].detach().double(), self.outputs[0].detach().double()
+            )
+        )
+
+
+@dataclass(eq=False)
+class Recorder:
+    """Wraps forward and backward of Function classes while it is entered."""
+
+    calls: list[FunctionCall] = field(default_factory=list)
+
+    @contextmanager
+    def watching(self, classes: list[type]) -> Iterator["Recorder"]:
+        """Wrap these classes; put everything back afterwards."""
+        before = [(c, dict(vars(c))) for c in classes]
+        try:
+            for cls in classes:
+                self._wrap(cls)
+            yield self
+        finally:
+            for cls, attributes in before:
+                for name in _WRAPPED:
+                    if name in attributes:
+                        setattr(cls, name, attributes[name])
+                    elif name in vars(cls):
+                        delattr(cls, name)
+
+    def _wrap(self, cls: type) -> None:
+        forward, backward = cls.forward, cls.backward
+        setup_context = cls.setup_context
+
+        def watched_forward(ctx: Any, *inputs: Any) -> Any:
+            saved: list[tuple[Tensor, Tensor]] = []
+            save = ctx.save_for_backward
+
+            def save_and_remember(*tensors: Any) -> None:
+                saved.extend((t, t.clone()) for t in tensors if isinstance(t, Tensor))
+                save(*tensors)
+
+            ctx.save_for_backward = save_and_remember
+            try:
+                outputs = forward(ctx, *inputs)
+            finally:
+                del ctx.save_for_backward
+            call = FunctionCall(cls, ctx, inputs, list(_tensors(outputs)))
+            call.overwritten = any(
+                not torch.equal(now.nan_to_num(), then.nan_to_num())
+                for now, then in saved
+            )
+            self.calls.append(call)
+            return outputs
+
+        def watched_setup(ctx: Any, inputs: tuple[Any, ...], output: Any) -> Any:
+            self.calls.append(FunctionCall(cls, ctx, inputs, list(_tensors(output))))
+            return setup_context(ctx, inputs, output)
+
+        def watched_backward(ctx: Any, *grad_outputs: Any) -> Any:
+            call = next((c for c in self.calls if c.ctx is ctx), None)
+            if call is None:
+                call = FunctionCall(cls, ctx, (), [])
+                self.calls.append(call)
+            given = [g.clone() if isinstance(g, Tensor) else g for g in grad_outputs]
+            call.ran_backward, call.grad_outputs = True, tuple(given)
+            call.returned = backward(ctx, *grad_outputs)
+            call.changed_grad_output = any(
+                isinstance(g, Tensor) and not torch.equal(g, old)
+                for g, old in zip(grad_outputs, given, strict=True)
+            )
+            return call.returned
+
+        if setup_context is torch.autograd.Function.setup_context:
+            cls.forward = staticmethod(watched_forward)
+        else:
+            cls.setup_context = staticmethod(watched_setup)
+        if backward is not torch.autograd.Function.backward:
+            cls.backward = staticmethod(watched_backward)
+
+
+def tensors_on(ctx: Any) -> dict[str, Tensor]:
+    """The tensors kept as plain attributes of a context."""
+    return {
+        f"{name}{path}": tensor
+        for name, value in vars(ctx).items()
+        for path, tensor in tensors_in(value)
+    }
