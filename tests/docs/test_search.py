@@ -31,13 +31,19 @@ GERMAN = re.findall(
     re.MULTILINE,
 )
 MESSAGE = "reference/messages/backward/element-0-does-not-require-grad"
-FIRST_QUERY_AT_MOST = 100_000
+FIRST_QUERY_AT_MOST = 120_000
 
 
 @functools.cache
 def ids(name):
     """Every id on a page."""
     return set(re.findall(r'\bid="([^"]+)"', (SITE / name).read_text("utf-8")))
+
+
+def counted(path):
+    """The arguments of the one call that a file of the index is."""
+    call = path.read_text("utf-8").strip()
+    return json.loads(f"[{call[call.index('(') + 1 : -1]}]")
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +57,18 @@ def searching(browser, served):
     context.close()
 
 
+def typed(page, query):
+    """Type a query, and wait for what it finds."""
+    page.fill("#search-words", query)
+    page.wait_for_function(
+        "query => document.getElementById('search-status').textContent.includes(query)",
+        arg=query.strip(),
+    )
+
+
 def results(page, query):
     """Type a query; return the first three places that are offered."""
-    page.fill("#search-words", query)
+    typed(page, query)
     links = page.locator("#search-results a").all()[:3]
     parts = [urlsplit(link.get_attribute("href")) for link in links]
     return [f"{p.path.removesuffix('.html')}#{unquote(p.fragment)}" for p in parts]
@@ -74,7 +89,7 @@ def test_every_message_leads_to_its_page_first(name, searching):
 
 @pytest.mark.parametrize(("term", "german"), GERMAN)
 def test_a_german_word_leads_to_the_entry_of_the_glossary(term, german, searching):
-    searching.fill("#search-words", german)
+    typed(searching, german)
     titles = searching.locator("#search-results a").all_inner_texts()[:3]
     assert term in titles
 
@@ -91,14 +106,29 @@ def test_every_place_of_the_list_is_there():
 
 
 def test_every_result_that_there_can_be_leads_somewhere():
-    text = (SITE / "_static" / "search-index.js").read_text("utf-8")
-    index = json.loads(text.partition("=")[2])
-    assert len(index["pages"]) > 50
+    index = SITE / "_static" / "search-index"
+    pages = counted(index / "sections.js")[0]
+    assert len(pages) > 50
     missing = []
-    for name, _, rows in index["pages"]:
+    for number, (name, *_) in enumerate(pages):
         there = ids(name)
+        rows = counted(index / f"page-{number}.js")[2]
         missing += [f"{name}#{anchor}" for anchor, *_ in rows if anchor not in there]
     assert missing == []
+
+
+def test_every_result_says_something_and_in_words():
+    index = SITE / "_static" / "search-index"
+    silent, formulas = [], []
+    for path in index.glob("page-*.js"):
+        _, title, rows = counted(path)
+        for anchor, heading, excerpt in rows[1:]:
+            if not excerpt and "." not in heading:  # an object's name says what it is
+                silent.append(f"{title}#{anchor}")
+            if re.search(r"\\[a-z]{2,}", excerpt):
+                formulas.append(excerpt)
+    assert silent == []
+    assert formulas == []
 
 
 def test_python_and_the_browser_cut_text_alike(searching, monkeypatch):
@@ -151,10 +181,10 @@ def test_results_follow_what_is_typed_and_the_address_follows_too(page):
     page.goto("search.html?q=huber")
     page.wait_for_selector("#search-results a")
     assert "huber" in page.locator("#search-results a").first.inner_text().lower()
-    page.fill("#search-words", "softmax")
+    typed(page, "softmax")
     assert "softmax" in page.locator("#search-results").inner_text().lower()
     assert page.url.endswith("?q=softmax")
-    page.fill("#search-words", "xylophone")
+    typed(page, "xylophone")
     assert "No result for “xylophone”" in page.inner_text("#search-status")
     assert page.locator("#search-results a").count() == 0
     page.fill("#search-words", "")
@@ -169,7 +199,7 @@ def test_what_is_searched_for_is_text_and_never_markup(page):
 
 
 def test_without_its_index_the_page_says_so(page):
-    page.route("**/search-index.js*", lambda route: route.abort())
+    page.route("**/search-index/sections.js*", lambda route: route.abort())
     page.goto("search.html?q=loss")
     page.wait_for_function(
         "document.getElementById('search-status').textContent.includes('not be loaded')"

@@ -4,18 +4,20 @@ A reader who pastes an error message or types a question wants the section that 
 it, and rarely types words that all stand on one page, which Sphinx asks for. Here
 every section, object and entry of the glossary is found for itself, the more of the
 words it has and the rarer these are, the higher. MiniSearch ranks in the browser; this
-extension writes what it needs: one script and one index. The search page alone loads
-them, the index when there is something to look for.
+extension writes what it needs.
 
-The index is the reverse of a text: each word, and the sections that have it. It is
-small and says nothing of the order of the words, so each section brings its first
-sentences with it. Both files are plain scripts, and so the search also works where the
-site is opened from a disk.
+The index is the reverse of a text: each word, and the sections that have it. It comes
+in pieces, so that a query costs the same on a site of any size: one small file says how
+many sections there are, one file for each two letters holds the words that begin with
+them, and one file a page holds the titles and first sentences of its sections. A query
+loads what its words begin with, and the pages that it shows. All are plain scripts,
+and so the search also works where the site is opened from a disk.
 """
 
 import functools
 import json
 import re
+import shutil
 import zlib
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
@@ -33,7 +35,7 @@ from sphinx.search.en import ENGLISH_STOPWORDS
 
 HERE = Path(__file__).parent
 STEMMERS = Path(sphinx.search.__file__).parent / "minified-js"
-SCRIPT, INDEX = "search.js", "search-index.js"
+SCRIPT, INDEX = "search.js", "search-index"
 LICENCES = (
     "/*! MiniSearch, MIT licence, (c) Luca Ongaro */\n"
     "/*! Snowball stemmers, BSD licence, (c) Martin Porter and Richard Boulton */\n"
@@ -113,6 +115,9 @@ def sections(doctree: nodes.document, *, code: bool = True) -> list[Section]:
                 section_of_child = Section(*place)
                 found.append(section_of_child)
                 walk(child, section_of_child)
+                if section and leads_nowhere(child, section_of_child):
+                    found.remove(section_of_child)
+                    section.words.update(section_of_child.words)
             elif isinstance(child, nodes.Text):
                 if section:
                     section.words.update(terms(child))
@@ -120,7 +125,7 @@ def sections(doctree: nodes.document, *, code: bool = True) -> list[Section]:
                 continue
             elif not is_passed_over(child):
                 if section and isinstance(child, nodes.paragraph):
-                    section.excerpt = f"{section.excerpt} {child.astext()}".strip()
+                    section.excerpt = f"{section.excerpt} {said(child)}".strip()
                 walk(child, section)
 
     walk(doctree, None)
@@ -128,6 +133,25 @@ def sections(doctree: nodes.document, *, code: bool = True) -> list[Section]:
         section.excerpt = shortened(section.excerpt)
         section.words.difference_update(terms(section.title))
     return found
+
+
+def leads_nowhere(node: nodes.Node, section: Section) -> bool:
+    """Whether a section says nothing itself: code, cards or a list of links alone."""
+    return isinstance(node, nodes.section) and not section.excerpt
+
+
+def said(paragraph: nodes.paragraph) -> str:
+    """Return what a paragraph says in words: no formula, and not what it links to."""
+    if all(
+        isinstance(child, nodes.reference | addnodes.pending_xref)
+        or not child.astext().strip(" ,;·")
+        for child in paragraph.children
+    ):
+        return ""
+    copy = paragraph.deepcopy()
+    for formula in list(copy.findall(nodes.math)):
+        formula.replace_self(nodes.Text("…"))
+    return copy.astext()
 
 
 def is_passed_over(node: nodes.Node) -> bool:
@@ -146,31 +170,65 @@ def shortened(text: str) -> str:
     return text[:EXCERPT].rsplit(" ", 1)[0] + " …"
 
 
-def packed(pages: dict[str, tuple[str, list[Section]]]) -> str:
-    """Write the index as a script.
+def packed(pages: dict[str, tuple[str, list[Section]]]) -> dict[str, str]:
+    """Write the index as scripts that call what search.js defines.
 
     Args:
         pages: From the address of a page to its title and its sections.
 
     Returns:
-        A script that sets ``searchIndex``: pages with their sections, and for each word
-        the numbers of its sections, each as what it is more than the one before, to
-        base 36.
+        From the name of a file to its text. ``sections.js`` holds the address of each
+        page, the number of words in its title and, for each of its sections, the
+        number of words in title and text; and the shelves that there are.
+        ``words-X-Y.js`` is a shelf: for each word that begins with XY, the numbers of
+        the sections that have it in their title, of those that have it in their text,
+        and of the pages that have it in theirs, each as what it is more than the one
+        before, to base 36. ``page-N.js`` holds the titles and the first sentences.
     """
-    listed = []
-    having: dict[str, list[int]] = {}
-    number = 0
-    for address, (title, found) in sorted(pages.items()):
+    files: dict[str, str] = {}
+    counted = []
+    postings: dict[str, tuple[list[int], list[int], list[int]]] = {}
+    section = 0
+    for page, (address, (title, found)) in enumerate(sorted(pages.items())):
+        page_words = set(terms(title))
+        for word in page_words:
+            postings.setdefault(word, ([], [], []))[2].append(page)
+        lengths = []
+        for part in found:
+            title_words = set(terms(part.title))
+            for which, words in enumerate((title_words, part.words)):
+                for word in words:
+                    postings.setdefault(word, ([], [], []))[which].append(section)
+            lengths.append(f"{base36(len(title_words))}.{base36(len(part.words))}")
+            section += 1
+        counted.append([address, len(page_words), " ".join(lengths)])
         rows = [[part.anchor, part.title, part.excerpt] for part in found]
-        listed.append([address, title, rows])
-        for section in found:
-            for word in section.words:
-                having.setdefault(word, []).append(number)
-            number += 1
-    words = " ".join(f"{word} {gaps(having[word])}" for word in sorted(having))
-    index = {"pages": listed, "words": words, "stopwords": sorted(ENGLISH_STOPWORDS)}
-    text = json.dumps(index, ensure_ascii=False, separators=(",", ":"))
-    return f"window.searchIndex={text}\n"
+        files[f"page-{page}.js"] = called("searchPage", page, title, rows)
+    shelves: dict[str, list[str]] = {}
+    for word in sorted(postings):
+        row = "|".join(map(gaps, postings[word]))
+        shelves.setdefault(shelf(word), []).append(f"{word} {row}")
+    for name, rows in shelves.items():
+        files[f"words-{name}.js"] = called("searchWords", " ".join(rows))
+    common = sorted(ENGLISH_STOPWORDS)
+    files["sections.js"] = called("searchSections", counted, common, sorted(shelves))
+    return files
+
+
+def called(function: str, *arguments: Any) -> str:
+    """Write a script that is one call."""
+    written = (
+        json.dumps(a, ensure_ascii=False, separators=(",", ":")) for a in arguments
+    )
+    return f"{function}({','.join(written)})\n"
+
+
+def shelf(word: str) -> str:
+    """Name the file of a word: its first two letters, as a file may be called."""
+    return "-".join(
+        letter if re.fullmatch("[a-z0-9_]", letter) else f"{ord(letter):x}"
+        for letter in word[:2]
+    )
 
 
 def gaps(numbers: Iterable[int]) -> str:
@@ -178,8 +236,8 @@ def gaps(numbers: Iterable[int]) -> str:
     written, last = [], -1
     for number in numbers:
         gap, last = number - last, number
-        written.append("" if gap == 1 else base36(gap))
-    return ",".join(written)
+        written.append("." if gap == 1 else base36(gap) + ",")
+    return "".join(written)
 
 
 def base36(number: int) -> str:
@@ -235,7 +293,10 @@ def write_search(app: Sphinx, env: BuildEnvironment) -> list[str]:
         for page, found in known(env).items()
         if page in env.titles and "orphan" not in env.metadata[page]
     }
-    (static / INDEX).write_text(packed(pages), encoding="utf-8")
+    shutil.rmtree(static / INDEX, ignore_errors=True)
+    (static / INDEX).mkdir()
+    for name, text in packed(pages).items():
+        (static / INDEX / name).write_text(text, encoding="utf-8")
     sources = [
         STEMMERS / "base-stemmer.js",
         STEMMERS / "english-stemmer.js",
@@ -262,8 +323,11 @@ def load_search(
         app.add_js_file(SCRIPT, loading_method="defer")
         app.add_css_file("search.css")
         # With its checksum, as Sphinx names files: a new index has a new address.
-        checksum = zlib.crc32(Path(app.outdir, "_static", INDEX).read_bytes())
-        context["search_index"] = f"_static/{INDEX}?v={checksum:08x}"
+        checksum = 0
+        for path in sorted(Path(app.outdir, "_static", INDEX).iterdir()):
+            checksum = zlib.crc32(path.read_bytes(), checksum)
+        context["search_index"] = f"_static/{INDEX}/"
+        context["search_version"] = f"{checksum:08x}"
 
 
 def remove_sphinx_search(app: Sphinx, _error: Exception | None) -> None:

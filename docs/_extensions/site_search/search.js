@@ -1,11 +1,11 @@
 // The search page: it takes the words from the address or from its field, and shows the
-// sections that have most of them. The index comes when there is something to look for.
+// sections that have most of them. What a query needs of the index comes with it.
 
 const stemmer = new EnglishStemmer();
 const field = document.getElementById("search-words");
 const status = document.getElementById("search-status");
 const list = document.getElementById("search-results");
-const SHOWN = 20;
+const SHOWN = 12;
 
 // Cut text into what is looked for; `terms` in the extension does the same.
 function terms(text) {
@@ -15,7 +15,7 @@ function terms(text) {
     const parts = (ascii && word.match(/[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+/g)) || [];
     for (const part of new Set([word, ...parts])) {
       const small = part.toLowerCase();
-      const common = window.searchIndex.stopwords.includes(small);
+      const common = stopwords.has(small);
       if (small.length > 1 && /\D/.test(small) && !common) {
         found.push(stemmer.stemWord(small));
       }
@@ -24,81 +24,150 @@ function terms(text) {
   return found;
 }
 
-function unpacked({ pages, words }) {
-  const sections = [];
-  for (const [address, page, rows] of pages) {
-    for (const [anchor, title, excerpt] of rows) {
-      sections.push({
-        id: sections.length,
-        address: `${address}#${anchor}`,
-        page,
-        title,
-        excerpt,
-        first: anchor === rows[0][0],
-        titleTerms: terms(title),
-        pageTerms: terms(page),
-        bodyTerms: [],
-      });
+// What the index's scripts say when they are loaded: see `packed` in the extension.
+
+const FIELDS = { title: 0, text: 1, page: 2 };
+const sections = [];
+const pages = [];
+const vocabulary = new Map();
+let stopwords;
+let shelves;
+
+window.searchSections = (counted, common, shelvesThere) => {
+  stopwords = new Set(common);
+  shelves = shelvesThere;
+  for (const [address, pageWords, lengths] of counted) {
+    const first = sections.length;
+    for (const length of lengths.split(" ").filter(Boolean)) {
+      const [title, text] = length.split(".").map((count) => parseInt(count, 36));
+      sections.push({ page: pages.length, lengths: [title, text, pageWords] });
     }
+    pages.push({ address, first, end: sections.length });
   }
-  const listed = words.split(" ");
+};
+
+window.searchWords = (rows) => {
+  const listed = rows.split(" ");
   for (let i = 0; i < listed.length; i += 2) {
-    let number = -1;
-    for (const gap of listed[i + 1].split(",")) {
-      number += gap === "" ? 1 : parseInt(gap, 36);
-      sections[number].bodyTerms.push(listed[i]);
-    }
+    const [titles, texts, inPages] = listed[i + 1].split("|").map(numbers);
+    const everySection = inPages.flatMap((page) => {
+      const { first, end } = pages[page];
+      return Array.from({ length: end - first }, (_, n) => first + n);
+    });
+    const having = [titles, texts, everySection];
+    const once = having.map((found) => Object.fromEntries(found.map((id) => [id, 1])));
+    vocabulary.set(listed[i], once);
   }
-  return sections;
+};
+
+window.searchPage = (page, title, rows) => {
+  pages[page].title = title;
+  pages[page].rows = rows;
+};
+
+function numbers(gaps) {
+  let number = -1;
+  return (gaps.match(/\.|\w+/g) ?? []).map((gap) => {
+    number += gap === "." ? 1 : parseInt(gap, 36);
+    return number;
+  });
 }
 
+const scripts = new Map();
+function loaded(name) {
+  if (!scripts.has(name)) {
+    const coming = new Promise((resolve, reject) => {
+      const script = document.createElement("script");
+      script.src = `${list.dataset.index}${name}.js?v=${list.dataset.version}`;
+      script.onload = resolve;
+      script.onerror = () => {
+        scripts.delete(name);
+        reject(new Error(name));
+      };
+      document.head.append(script);
+    });
+    scripts.set(name, coming);
+  }
+  return scripts.get(name);
+}
+
+// The first two letters of a word name the file that it is in.
+function shelf(word) {
+  return [...word]
+    .slice(0, 2)
+    .map((sign) => (/[a-z0-9_]/.test(sign) ? sign : sign.codePointAt(0).toString(16)))
+    .join("-");
+}
+
+// MiniSearch ranks; of its index it is given what has come so far, in the form in which
+// it writes an index itself.
 function engine() {
-  const sections = unpacked(window.searchIndex);
-  const vocabulary = new Set();
-  const index = new MiniSearch({
-    fields: ["titleTerms", "pageTerms", "bodyTerms"],
-    tokenize: (text) => text.split(","),
-    processTerm: (term) => {
-      vocabulary.add(term);
-      return term;
-    },
-    searchOptions: {
-      tokenize: (text) => [...new Set(terms(text))],
+  const average = [0, 1, 2].map(
+    (which) => sections.reduce((sum, { lengths }) => sum + lengths[which], 0) / sections.length
+  );
+  const index = {
+    documentCount: sections.length,
+    nextId: sections.length,
+    documentIds: sections.map((_, id) => id),
+    fieldIds: FIELDS,
+    fieldLength: sections.map(({ lengths }) => lengths),
+    averageFieldLength: average,
+    storedFields: {},
+    dirtCount: 0,
+    index: [...vocabulary],
+    serializationVersion: 2,
+  };
+  return MiniSearch.loadJS(index, { fields: Object.keys(FIELDS) });
+}
+
+// The best sections first, and before them those that are called what was typed.
+function find(wanted) {
+  const calledSo = ({ id, match }) =>
+    sections[id].lengths[FIELDS.title] === wanted.length &&
+    wanted.every((term) => match[term]?.includes("title"));
+  return engine()
+    .search(wanted.join(" "), {
+      tokenize: (text) => text.split(" "),
       processTerm: (term) => term,
-      boost: { titleTerms: 2, pageTerms: 0.2 },
+      boost: { title: 2, page: 0.2 },
       // The guide explains what the examples show.
-      boostDocument: (id) => (sections[id].address.startsWith("examples/") ? 0.8 : 1),
+      boostDocument: (id) => (addressOf(id).startsWith("examples/") ? 0.8 : 1),
       // Only the last word may be unfinished; only what nobody wrote may be misspelt.
       prefix: (term, i, all) => i === all.length - 1 && term.length > 2,
       fuzzy: (term) => !vocabulary.has(term) && term.length > 4 && 0.2,
-    },
-  });
-  index.addAll(sections);
-
-  // The best sections first, and before them those that are called what was typed.
-  return (query) => {
-    const wanted = new Set(terms(query));
-    const isCalledSo = ({ titleTerms }) => {
-      const title = new Set(titleTerms);
-      return title.size === wanted.size && [...title].every((term) => wanted.has(term));
-    };
-    return index
-      .search(query)
-      .map(({ id, terms }) => ({ ...sections[id], found: new Set(terms) }))
-      .sort((a, b) => isCalledSo(b) - isCalledSo(a));
-  };
+    })
+    .sort((a, b) => calledSo(b) - calledSo(a));
 }
 
-let loading;
-function loaded() {
-  loading ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = list.dataset.index;
-    script.onload = () => resolve(engine());
-    script.onerror = reject;
-    document.head.append(script);
-  });
-  return loading;
+function addressOf(id) {
+  return pages[sections[id].page].address;
+}
+
+async function resultsFor(query) {
+  await loaded("sections");
+  const wanted = [...new Set(terms(query))];
+  await words(wanted.map(shelf));
+  // What nobody wrote is misspelt, perhaps as early as in its second letter.
+  const unknown = wanted.filter((term) => term.length > 4 && !vocabulary.has(term));
+  const near = (name) => unknown.some((term) => shelf(term).split("-")[0] === name.split("-")[0]);
+  await words(shelves.filter(near));
+  const results = find(wanted);
+  const best = results.slice(0, SHOWN);
+  const needed = new Set(best.map(({ id }) => sections[id].page));
+  await Promise.all([...needed].map((page) => loaded(`page-${page}`)));
+  const count = results.length;
+  return { count, best: best.map(({ id, terms }) => ({ ...row(id), found: new Set(terms) })) };
+}
+
+function words(names) {
+  const there = names.filter((name) => shelves.includes(name));
+  return Promise.all(there.map((name) => loaded(`words-${name}`)));
+}
+
+function row(id) {
+  const { address, first, rows, title: page } = pages[sections[id].page];
+  const [anchor, title, excerpt] = rows[id - first];
+  return { address: `${address}#${anchor}`, page, title, excerpt, first: id === first };
 }
 
 // Text with the words that were found marked in it.
@@ -147,17 +216,19 @@ async function search() {
     status.textContent = "";
     return;
   }
-  status.textContent ||= "Loading the index …";
+  // Said only where it takes long enough to wonder.
+  const slow = setTimeout(() => (status.textContent = "Loading the index …"), 2000);
   try {
-    const find = await loaded();
+    const { count, best } = await resultsFor(query);
     if (query !== field.value.trim()) {
       return; // more was typed meanwhile, and is looked for by itself
     }
-    const results = find(query);
-    list.replaceChildren(...results.slice(0, SHOWN).map(shown));
-    status.textContent = verdict(query, results.length);
+    list.replaceChildren(...best.map(shown));
+    status.textContent = verdict(query, count);
   } catch {
     status.textContent = "The index could not be loaded. Load the page again.";
+  } finally {
+    clearTimeout(slow);
   }
 }
 
