@@ -23,6 +23,8 @@ html_baseurl = (
     or os.environ.get("READTHEDOCS_CANONICAL_URL")
     or "http://127.0.0.1:8000/"
 )
+# Pages name their address on paper only where they have one.
+html_context = {"published": "127.0.0.1" not in html_baseurl}
 # Where the sources lie: "edit this page", Colab and Binder; nothing of it without.
 repository_url = os.environ.get("REPOSITORY_URL", "")
 

@@ -41,7 +41,7 @@ def for_a_notebook(notebook: str) -> str:
 
 
 def finish_downloads(app: Sphinx) -> None:
-    """Mend the notebooks, and pack the zips anew without the time of day.
+    """Mend the notebooks, and pack the zips again without the time of day.
 
     Args:
         app: The Sphinx application, when Sphinx-Gallery has run.

@@ -1,17 +1,17 @@
-"""Make anew what has changed, was interrupted or has failed; leave the rest as it is.
+"""Make again what has changed, was interrupted or has failed; leave the rest as it is.
 
 Sphinx-Gallery runs an example again when the example's own text changes, and Sphinx
 reads a page again when the page's own file does. What they do not see is seen here:
 
 - the style, this package and the versions of what the examples import: every example
-  runs anew (:func:`forget_stale_pages`);
+  runs again (:func:`forget_stale_pages`);
 - the extensions of the site, ``ownloss`` and every installed version: every page is
-  read anew; its styles, scripts and templates: every page is written anew
+  read again; its styles, scripts and templates: every page is written again
   (the settings of :func:`setup`);
 - nothing at all of the gallery: it is left alone (:func:`leave_gallery_alone`);
 - an example that was interrupted, or failed: it is not taken for done
   (:func:`follow_run`);
-- a build that was interrupted, or had a warning: every page is read and written anew
+- a build that was interrupted, or had a warning: every page is read and written again
   (:func:`begin`), so the warning is said again.
 """
 
@@ -135,7 +135,7 @@ def forget_stale_pages(app: Sphinx) -> None:
     if mark.exists() and mark.read_text() == now:
         return
     if written.exists():
-        logger.info("style, gallery or versions changed: every example runs anew")
+        logger.info("style, gallery or versions changed: every example runs again")
         shutil.rmtree(written)
     written.mkdir(parents=True)
     mark.write_text(now)

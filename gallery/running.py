@@ -1,7 +1,7 @@
 """Run the examples that have changed on all cores, before Sphinx-Gallery looks at them.
 
 Sphinx-Gallery runs one example after the other, or starts processes that import torch
-anew. Here its own function is called in forked processes; it then finds these examples
+again. Here its own function is called in forked processes; it then finds these examples
 done. One that has failed it finds undone, runs again and reports.
 """
 

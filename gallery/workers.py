@@ -1,6 +1,6 @@
 """Spread work over copies of this process that have imported everything already.
 
-A fork costs next to nothing; a process that is started anew imports torch again, which
+A fork costs next to nothing; a new process imports torch once more, which
 takes longer than most examples.
 """
 

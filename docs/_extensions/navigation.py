@@ -1,6 +1,6 @@
 """The tree of all pages beside every page, made once and fitted to each page.
 
-The theme asks Sphinx for the whole tree anew for every page, which costs more the more
+The theme asks Sphinx for the whole tree again for every page, which costs more the more
 pages there are. Here it is made once; a page gets it with its own links, and with the
 marks of where it is.
 """

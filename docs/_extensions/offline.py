@@ -57,6 +57,10 @@ def simplify(app: Sphinx, doctree: nodes.document, _docname: str) -> None:
     """Take out of a page what only a browser can do."""
     if not is_epub(app):
         return
+    for figure in doctree.findall(nodes.figure):
+        if "to-drag" in figure["classes"]:
+            for caption in list(figure.findall(nodes.caption)):
+                figure.remove(caption)
     for node in list(doctree.findall(nodes.Element)):
         if isinstance(node, nodes.raw) or ONLY_IN_A_BROWSER & set(node["classes"]):
             node.parent.remove(node)

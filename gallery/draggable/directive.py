@@ -46,7 +46,7 @@ class Draggable(SphinxDirective, ABC):
         # An address of its own, not the count that Sphinx would give it.
         called = re.match(r"[a-z_]\w*", self.arguments[0])
         name = f"{self.name}-{called[0]}" if called else self.name
-        figure = nodes.figure("", moved, *caption, names=[name])
+        figure = nodes.figure("", moved, *caption, names=[name], classes=["to-drag"])
         self.state.document.note_implicit_target(figure)
         return [figure]
 

@@ -126,6 +126,46 @@ def test_on_paper_a_dark_page_is_light_and_has_no_drawers(browser, served):
     context.close()
 
 
+def test_a_copy_button_is_seen_by_touch_and_by_keyboard(browser, served):
+    touched = browser.new_context(base_url=served, has_touch=True, is_mobile=True)
+    page = touched.new_page()
+    page.goto(GUIDE)
+    button = page.locator("button.copybtn").first
+    assert button.evaluate("b => getComputedStyle(b).opacity") == "1"
+    touched.close()
+    context = browser.new_context(base_url=served, reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(GUIDE)
+    button = page.locator("button.copybtn").first
+    assert button.evaluate("b => getComputedStyle(b).opacity") == "0"
+    button.focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")  # focus as the keyboard moves it
+    assert button.evaluate("b => b === document.activeElement")
+    assert button.evaluate("b => getComputedStyle(b).opacity") == "1"
+    context.close()
+
+
+def test_the_tree_of_pages_is_opened_by_keyboard(browser, served):
+    context = browser.new_context(
+        base_url=served, viewport={"width": 1440, "height": 900}
+    )
+    page = context.new_page()
+    page.goto("index.html")
+    box = page.locator(".sidebar-tree .toctree-checkbox:not(:checked)").first
+    box.focus()
+    item = page.locator("li:has(> .toctree-checkbox:focus)")
+    assert not item.locator("ul").first.is_visible()
+    page.keyboard.press("Space")
+    assert item.locator("ul").first.is_visible()
+    assert box.get_attribute("aria-label")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    outline = "label => getComputedStyle(label).outlineStyle"
+    assert item.locator("> label").evaluate(outline) == "solid"
+    context.close()
+
+
 def test_a_copy_button_copies_the_code_without_prompts_and_output(browser, served):
     context = browser.new_context(
         base_url=served, permissions=["clipboard-read", "clipboard-write"]
