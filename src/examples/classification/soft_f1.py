@@ -69,8 +69,8 @@ def soft_f1(logits: Tensor, target: Tensor) -> Tensor:
 # At the threshold 0.5, yes: of a label that 3 % of the samples have, cross entropy is
 # seldom more than half sure, so it finds few. But move the threshold to where F1 is
 # best on held-out samples, and cross entropy has caught up. What soft F1 saves is the
-# search for that threshold. Its outputs are no probabilities: their mean is above the
-# 3 % of the label, cross entropy's is close to it.
+# search for that threshold. Its outputs are no probabilities, though: where it says
+# yes, it is surer than it is right.
 
 import matplotlib.pyplot as plt
 from torch.nn.functional import binary_cross_entropy_with_logits
@@ -102,7 +102,11 @@ for name, style, loss in (
     score = 2 * (marked * target[test]).sum(0) / (marked + target[test]).sum(0)
     ax.plot(thresholds, score, style, label=name)
     print(f"{name}: F1 {score[24]:.2f} at 0.5, at best {score.max():.2f}", end=" ")
-    print(f"at {thresholds[score.argmax()]:.2f}; mean output {p.mean():.3f}")
+    print(f"at {thresholds[score.argmax()]:.2f}; ", end="")
+    yes = p > 0.5
+    print(
+        f"its yes says {p[yes].mean():.2f}, is right in {target[test][yes].mean():.2f}"
+    )
 ax.set(xlabel="threshold", ylabel="F1 on held-out samples", ylim=(0, None))
 ax.set_title("Cross entropy needs its threshold moved, soft F1 does not")
 ax.legend()
