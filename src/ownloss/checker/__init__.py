@@ -1,21 +1,28 @@
-"""Say whether the gradient of a loss is right and, if not, what is wrong with it."""
+"""Say whether the gradient of a loss is right and, if not, what is wrong with it.
 
-import inspect
+`check` runs the loss as a `Subject`, on copies; `measures` answer one question each
+(the gradient, the batch, a reference, ...) and know no rule; an `Observation` is the
+subject with its measures, and what every rule is given. A rule, a folder in `rules`,
+yields findings; `precedence` sorts them; a `Report` says them.
+"""
+
 import warnings
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ownloss.checker.budget import Budget
+from ownloss.checker.copies import state_kept
 from ownloss.checker.findings import PAGE, Finding, Kind
-from ownloss.checker.inputs import tensors_in
-from ownloss.checker.observing import Observation, random_state_kept
+from ownloss.checker.observation import Observation
 from ownloss.checker.precedence import most_telling
-from ownloss.checker.reporting import LossError, Report
+from ownloss.checker.randomness import random_state_kept
+from ownloss.checker.refusals import refuse, refuse_result
+from ownloss.checker.report import LossError, Report
 from ownloss.checker.rules import findings_of, kinds
-from ownloss.checker.sessions import state_kept
+from ownloss.checker.signatures import name_of
 
 __all__ = ["PAGE", "Finding", "Kind", "LossError", "Report", "check", "kinds"]
 
@@ -73,7 +80,7 @@ def check(
             reference=reference,
             mask=mask,
             seed=seed,
-            seconds=seconds,
+            budget=Budget(seconds),
         )
         if not seen.inputs:
             raise ValueError(
@@ -82,71 +89,17 @@ def check(
             )
         refuse_result(loss, seen.given.raw, seen.given.error)
         seen = seen.of_few_samples()
-        findings = most_telling(findings_of(seen))
+        found, crashes = findings_of(seen)
+        findings = most_telling(found)
         failures = unexplained(seen, findings)
-    return Report(name_of(loss), findings + failures, seen, ran=not failures)
-
-
-def refuse(
-    loss: Callable[..., Any], inputs: tuple[Any, ...], named: dict[str, Any]
-) -> None:
-    """Raise where there is nothing to check."""
-    if isinstance(loss, type):
-        raise TypeError(
-            f"`{loss.__name__}` is a class; expected a loss to call, "
-            f"such as an instance, `{loss.__name__}()`"
-            + (", or `.apply`" if issubclass(loss, torch.autograd.Function) else "")
-        )
-    if not callable(loss):
-        raise TypeError(
-            f"the loss is a {type(loss).__name__}; expected something to call, "
-            "such as a function or a Module"
-        )
-    for _, tensor in tensors_in((inputs, named)):
-        if tensor.is_meta:
-            raise ValueError(
-                f"an input of shape {tuple(tensor.shape)} is on the meta device, "
-                "which holds no numbers; expected a device such as 'cpu'"
-            )
-
-    try:
-        function = loss.forward if isinstance(loss, torch.nn.Module) else loss
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):
-        return
-    try:
-        signature.bind(*inputs, **named)
-    except TypeError as error:
-        raise TypeError(
-            f"`{name_of(loss)}` takes {signature} and was given {len(inputs)} "
-            f"argument{'s' * (len(inputs) != 1)}: {error}"
-        ) from None
-
-
-def refuse_result(loss: Callable[..., Any], raw: Any, error: Exception | None) -> None:
-    """Raise where a loss returns nothing that could be a loss."""
-    if error is not None or isinstance(raw, (bool, int, float)):
-        return
-    tensors = [tensor for _, tensor in tensors_in(raw)]
-    if not tensors:
-        hint = "; was `return` forgotten?" if raw is None else ""
-        got = "None" if raw is None else type(raw).__name__
-        raise TypeError(
-            f"`{name_of(loss)}` returned {got}"
-            f"; expected a tensor, or a tuple, list or dict with tensors{hint}"
-        )
-    if all(tensor.numel() == 0 for tensor in tensors):
-        raise ValueError(
-            f"`{name_of(loss)}` returned an empty tensor of shape "
-            f"{tuple(tensors[0].shape)}; expected at least one number"
-        )
+    return Report(name_of(loss), findings + failures, seen, crashes, ran=not failures)
 
 
 def unexplained(seen: Observation, findings: list[Finding]) -> list[Finding]:
     """Say what the loss raised, where no rule could say why."""
     error, what = seen.given.error, "The loss"
     if error is None:
-        error, what = seen.base_gradients.error, "Backward"
+        error, what = seen.base_backward.error, "Backward"
     if error is None or any(f.severity == "error" for f in findings):
         return []
     lines = str(error).strip().splitlines()
@@ -160,15 +113,3 @@ def unexplained(seen: Observation, findings: list[Finding]) -> list[Finding]:
             evidence={"error": str(error)},
         )
     ]
-
-
-def name_of(loss: Callable[..., Any]) -> str:
-    """The name of a loss, for a sentence."""
-    if isinstance(loss, partial):
-        return name_of(loss.func)
-    owner = getattr(loss, "__self__", None)
-    if isinstance(owner, type):
-        return f"{owner.__name__}.apply"
-    if hasattr(loss, "__name__"):
-        return loss.__name__
-    return type(loss).__name__

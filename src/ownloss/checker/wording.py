@@ -2,8 +2,8 @@
 
 import math
 
-from ownloss.checker.inputs import Leaf
-from ownloss.checker.observing import Observation
+from ownloss.checker.arguments import Argument
+from ownloss.checker.observation import Observation
 
 
 def number(value: float) -> str:
@@ -34,20 +34,24 @@ def times(ratio: float) -> str:
 def dimensions(seen: Observation) -> dict[str, int]:
     """The sizes that a wrong factor could be, in words."""
     sizes: dict[str, int] = {}
-    for leaf in seen.leaves:
-        if leaf.parameter or not leaf.value.dim():
+    for argument in seen.arguments:
+        if argument.parameter or not argument.value.dim():
             continue
-        shape = leaf.value.shape
-        if seen.batch > 1:
-            sizes.setdefault("the batch size", seen.batch)
+        shape = argument.value.shape
+        if seen.batch.size > 1:
+            sizes.setdefault("the batch size", seen.batch.size)
         for dim, size in enumerate(shape):
-            if dim or leaf not in seen.batched:
-                sizes.setdefault(f"the size of dimension {dim} of `{leaf.name}`", size)
-        sizes.setdefault(f"the number of elements of `{leaf.name}`", leaf.value.numel())
-        if seen.batch > 1 and leaf in seen.batched and len(shape) > 1:
-            per_row = leaf.value.numel() // seen.batch
+            if dim or argument not in seen.batch.arguments:
+                sizes.setdefault(
+                    f"the size of dimension {dim} of `{argument.name}`", size
+                )
+        sizes.setdefault(
+            f"the number of elements of `{argument.name}`", argument.value.numel()
+        )
+        if seen.batch.size > 1 and argument in seen.batch.arguments and len(shape) > 1:
+            per_row = argument.value.numel() // seen.batch.size
             sizes.setdefault(
-                f"the number of elements of a row of `{leaf.name}`", per_row
+                f"the number of elements of a row of `{argument.name}`", per_row
             )
     return sizes
 
@@ -83,15 +87,15 @@ def listed(items: list[str], limit: int = 3) -> str:
     return shown + (f" and {len(items) - limit} more" if len(items) > limit else "")
 
 
-def entry(leaf: Leaf, flat: int) -> str:
+def entry(argument: Argument, flat: int) -> str:
     """Name one entry of an input.
 
     >>> import torch
-    >>> entry(Leaf("x", 0, torch.zeros(2, 3), True), 4)
+    >>> entry(Argument("x", 0, torch.zeros(2, 3), True), 4)
     'x[1, 1]'
     """
     place = []
-    for size in reversed(leaf.value.shape):
+    for size in reversed(argument.value.shape):
         place.append(flat % size)
         flat //= size
-    return f"{leaf.name}[{', '.join(map(str, reversed(place)))}]"
+    return f"{argument.name}[{', '.join(map(str, reversed(place)))}]"

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from ownloss.checker.findings import Finding, Kind
-from ownloss.checker.observing import Observation
+from ownloss.checker.observation import Observation
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,20 @@ def kinds() -> dict[str, Kind]:
     return {rule.kind.slug: rule.kind for rule in rules()}
 
 
-def findings_of(seen: Observation) -> list[Finding]:
-    """Ask every rule."""
+def findings_of(seen: Observation) -> tuple[list[Finding], dict[str, Exception]]:
+    """Ask every rule.
+
+    Returns:
+        What they found, and what the rules raised that could not look, by kind.
+    """
     found: list[Finding] = []
+    crashes: dict[str, Exception] = {}
     for rule in rules():
-        if seen.time_left() < 0:
-            seen.skipped.append(rule.kind.slug)
+        if seen.budget.time_left < 0:
+            seen.budget.skip(rule.kind.slug)
             continue
         try:
             found.extend(rule.find(seen))
         except Exception as error:  # one rule that fails must not hide the others
-            seen.failures[rule.kind.slug] = error
-    return found
+            crashes[rule.kind.slug] = error
+    return found, crashes

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import torch
 
 from ownloss.checker.findings import Finding, Kind, Symptom
-from ownloss.checker.observing import Observation, Run
+from ownloss.checker.observation import Observation
+from ownloss.checker.runs import Run
 
 KIND = Kind(
     slug="batch-order",
@@ -19,8 +20,8 @@ KIND = Kind(
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Shuffle the batch; leave out structures that are meant."""
-    size = seen.batch
-    if size < 3 or not seen.base.finite or not seen.steady:
+    size = seen.batch.size
+    if size < 3 or not seen.base.finite or not seen.determinism.steady:
         return
     if not _aligned(seen):
         return
@@ -43,12 +44,12 @@ def find(seen: Observation) -> Iterator[Finding]:
 
 def _reference_does_not(seen: Observation) -> bool:
     """Whether there is a reference, another value, and the reference has no order."""
-    if seen.reference is None or not seen.value_differs:
+    if seen.reference.loss is None or not seen.reference.differs:
         return False
-    here = seen.reference_run()
-    for order in _shuffles(seen.batch):
-        there = seen.reference_run(seen.rows(order))
-        if not there.finite or not seen.close(here.total, there.total, 100):
+    here = seen.reference.run()
+    for order in _shuffles(seen.batch.size):
+        there = seen.reference.run(seen.batch.rows(order))
+        if not there.finite or not seen.precision.close(here.total, there.total, 100):
             return False
     return True
 
@@ -56,11 +57,11 @@ def _reference_does_not(seen: Observation) -> bool:
 def _aligned(seen: Observation) -> bool:
     """Whether every argument with several entries has the batch as first dimension."""
     return all(
-        leaf in seen.batched
-        or leaf.value.dim() == 0
-        or leaf.value.shape[0] != seen.batch
-        for leaf in seen.leaves
-        if not leaf.parameter
+        argument in seen.batch.arguments
+        or argument.value.dim() == 0
+        or argument.value.shape[0] != seen.batch.size
+        for argument in seen.arguments
+        if not argument.parameter
     )
 
 
@@ -72,7 +73,7 @@ def _shuffles(size: int) -> list[list[int]]:
 
 def _first_changed(seen: Observation, orders: list[list[int]]) -> Run | None:
     for order in orders:
-        run = seen.run(seen.rows(order))
+        run = seen.run(seen.batch.rows(order))
         if run.finite and not _same(seen, run, order):
             return run
     return None
@@ -84,10 +85,10 @@ def _same(seen: Observation, run: Run, order: list[int]) -> bool:
         if now.shape != before.shape:
             return True
         before = before.detach()
-        if before.dim() and before.shape[0] == seen.batch:
+        if before.dim() and before.shape[0] == seen.batch.size:
             before = before[order]
         size = before.abs().max().item() if before.numel() else 0.0
-        near = max(1e-8, 1e3 * seen.noise) * (1 + size)
+        near = max(1e-8, 1e3 * seen.precision.noise) * (1 + size)
         if not torch.allclose(now.detach(), before, rtol=1e-6, atol=near):
             return False
     return True
@@ -101,16 +102,16 @@ def _by_design(seen: Observation, size: int) -> bool:
         halves = turned + [half + i for i in turned]
         pairs = [i for k in turned for i in (2 * k, 2 * k + 1)]
         for order in (halves, pairs):
-            run = seen.run(seen.rows(order))
+            run = seen.run(seen.batch.rows(order))
             if run.finite and _same(seen, run, order):
                 return half > 1
     backwards = [*range(size)][::-1]
-    run = seen.run(seen.rows(backwards))
+    run = seen.run(seen.batch.rows(backwards))
     return run.finite and _same(seen, run, backwards)
 
 
 def _assumption(seen: Observation) -> str:
-    for call in seen.trace.calls:
+    for call in seen.graph.trace.calls:
         if call.name in ("cumsum", "logcumsumexp", "cumprod", "cummax", "flip"):
             place = f" ({call.where})" if call.where else ""
             return f": `{call.name}`{place} assumes an order"

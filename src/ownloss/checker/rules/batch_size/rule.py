@@ -4,10 +4,12 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from ownloss.checker.copies import modules_of
 from ownloss.checker.findings import Finding, Kind, Symptom
-from ownloss.checker.observing import Observation, Run
-from ownloss.checker.sessions import modules_of
-from ownloss.checker.tracing import Trace
+from ownloss.checker.observation import Observation
+from ownloss.checker.roles import is_batch_size
+from ownloss.checker.runs import Run
+from ownloss.checker.trace import Trace
 from ownloss.checker.wording import number
 
 KIND = Kind(
@@ -29,7 +31,7 @@ _DETAILS = {
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Try other batch sizes."""
-    if seen.batch < 2 or not seen.base.finite or not seen.steady:
+    if seen.batch.size < 2 or not seen.base.finite or not seen.determinism.steady:
         return
     for judge in (_raises, _one_is_special, _divides_by_constant, _by_reference):
         found = judge(seen)
@@ -47,23 +49,26 @@ def _refused(run: Run) -> bool:
 
 
 def _square(seen: Observation) -> bool:
-    return any(list(leaf.value.shape).count(seen.batch) > 1 for leaf in seen.leaves)
+    return any(
+        list(argument.value.shape).count(seen.batch.size) > 1
+        for argument in seen.arguments
+    )
 
 
 def _raises(seen: Observation) -> Finding | None:
-    size = seen.batch
+    size = seen.batch.size
     if _square(seen):
         return None
     sizes = [n for n in (size - 1, size - 2, size // 2) if n > 1]
-    runs = [seen.run(seen.rows([*range(n)])) for n in sizes]
-    runs.append(seen.run(seen.rows([*range(size)] * 2)))
+    runs = [seen.run(seen.batch.rows([*range(n)])) for n in sizes]
+    runs.append(seen.run(seen.batch.rows([*range(size)] * 2)))
     if sizes and all(_refused(run) for run in runs):
         said = str(runs[0].error).splitlines()[0]
         return KIND.error(
             f"The loss only runs for {size} samples; for {sizes[0]} it raises: {said}",
             **_DETAILS,
         )
-    one = seen.run(seen.rows([0]))
+    one = seen.run(seen.batch.rows([0]))
     if _refused(one) and any(run.error is None for run in runs):
         said = str(one.error).splitlines()[0]
         return KIND.error(
@@ -76,17 +81,17 @@ def _raises(seen: Observation) -> Finding | None:
 
 def _one_is_special(seen: Observation) -> Finding | None:
     """Compare one sample with the same sample twice, as for the whole batch."""
-    growth = seen.growth()
+    growth = seen.batch.growth()
     like = next((g for g in (1.0, 2.0) if math.isclose(growth, g, rel_tol=1e-6)), None)
-    pair = seen.run(seen.rows([0, 1]))
-    pairs = seen.run(seen.rows([0, 1, 0, 1]))
+    pair = seen.run(seen.batch.rows([0, 1]))
+    pairs = seen.run(seen.batch.rows([0, 1, 0, 1]))
     if like is None or not pair.finite or not pairs.finite or not pair.total:
         return None
     if not math.isclose(pairs.total / pair.total, like, rel_tol=1e-6):
         return None
-    for i in range(min(seen.batch, 4)):
-        one, twice = seen.run(seen.rows([i])), seen.run(seen.rows([i, i]))
-        thrice = seen.run(seen.rows([i, i, i, i]))
+    for i in range(min(seen.batch.size, 4)):
+        one, twice = seen.run(seen.batch.rows([i])), seen.run(seen.batch.rows([i, i]))
+        thrice = seen.run(seen.batch.rows([i, i, i, i]))
         if not one.finite or not twice.finite or not twice.total:
             continue
         steady = math.isclose(thrice.total, like * twice.total, rel_tol=1e-6)
@@ -101,13 +106,17 @@ def _one_is_special(seen: Observation) -> Finding | None:
 
 def _divides_by_constant(seen: Observation) -> Finding | None:
     """A sum over the samples, divided by a number that does not follow the batch."""
-    if not math.isclose(seen.growth(), 2, rel_tol=1e-6):
+    if not math.isclose(seen.batch.growth(), 2, rel_tol=1e-6):
         return None
     sizes = {
-        n for leaf in seen.leaves for n in (*leaf.value.shape[leaf in seen.batched :],)
+        n
+        for argument in seen.arguments
+        for n in (*argument.value.shape[argument in seen.batch.arguments :],)
     }
     rows = {
-        math.prod(leaf.value.shape[1:]) for leaf in seen.leaves if leaf in seen.batched
+        math.prod(argument.value.shape[1:])
+        for argument in seen.arguments
+        if argument in seen.batch.arguments
     }
     numbers = [
         n for n in (*seen.args, *seen.kwargs.values()) if type(n) in (int, float)
@@ -120,8 +129,8 @@ def _divides_by_constant(seen: Observation) -> Finding | None:
         strange = divisor >= 3 and divisor not in sizes | rows | options
         if not strange or divisor != int(divisor):
             continue
-        if divisor in _divisors(seen, [*range(seen.batch)] * 2):
-            sure = divisor == seen.batch or seen.value_differs
+        if divisor in _divisors(seen, [*range(seen.batch.size)] * 2):
+            sure = divisor == seen.batch.size or seen.reference.differs
             return _constant(seen, divisor, "a constant", sure=sure)
     return None
 
@@ -129,12 +138,12 @@ def _divides_by_constant(seen: Observation) -> Finding | None:
 def _constant(
     seen: Observation, divisor: float, what: str, *, sure: bool = True
 ) -> Finding:
-    factor = number(seen.batch / divisor)
+    factor = number(seen.batch.size / divisor)
     say = KIND.error if sure else KIND.warning
     return say(
         f"The loss is a sum divided by {number(divisor)}, {what}, whatever the batch: "
-        f"for {seen.batch} samples it is {factor}x the mean.",
-        evidence={"divisor": divisor, "batch": seen.batch},
+        f"for {seen.batch.size} samples it is {factor}x the mean.",
+        evidence={"divisor": divisor, "batch": seen.batch.size},
         **_DETAILS,
     )
 
@@ -142,11 +151,11 @@ def _constant(
 def _divisors(seen: Observation, rows: list[int] | None = None) -> list[float]:
     """The plain numbers that the loss divides by."""
     if rows is None:
-        trace = seen.trace
+        trace = seen.graph.trace
     else:
         trace = Trace()
         with trace:
-            seen.run(seen.rows(rows), dtype=seen.native)
+            seen.run(seen.batch.rows(rows), dtype=seen.native)
     found = []
     for call in trace.calls:
         number_ = call.args[1] if len(call.args) > 1 else None
@@ -182,28 +191,28 @@ def _configured(seen: Observation) -> dict[float, str]:
         for name, value in held.items()
         if isinstance(value, (int, float))
         and not isinstance(value, bool)
-        and ("batch" in name.lower() or name.lower() in ("bs", "b", "n"))
+        and is_batch_size(name)
         and value
     }
 
 
 def _by_reference(seen: Observation) -> Finding | None:
     """The ratio to a trusted mean follows the batch, but is not the batch size."""
-    if not seen.value_differs and "fewer" not in seen.versus:
+    if not seen.reference.differs and "fewer" not in seen.reference.values:
         return None
-    pairs = {n: seen.versus.get(n) for n in ("here", "fewer", "double")}
+    pairs = {n: seen.reference.values.get(n) for n in ("here", "fewer", "double")}
     if any(p is None or not p[1] for p in pairs.values()):
         return None
     here, fewer, double = (pairs[n][0] / pairs[n][1] for n in pairs)
     follows = math.isclose(double, 2 * here, rel_tol=1e-4) and math.isclose(
-        fewer * seen.batch, here * (seen.batch - 1), rel_tol=1e-4
+        fewer * seen.batch.size, here * (seen.batch.size - 1), rel_tol=1e-4
     )
-    divisor = seen.batch / here if here else math.nan
+    divisor = seen.batch.size / here if here else math.nan
     if not math.isfinite(divisor):
         return None
     whole = abs(divisor - round(divisor)) < 1e-4 * abs(divisor)
     if follows and whole and round(divisor) > 1:
-        sizes = {n for leaf in seen.leaves for n in leaf.value.shape[1:]}
-        if round(divisor) not in sizes or round(divisor) == seen.batch:
+        sizes = {n for argument in seen.arguments for n in argument.value.shape[1:]}
+        if round(divisor) not in sizes or round(divisor) == seen.batch.size:
             return _constant(seen, round(divisor), "a constant")
     return None

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from ownloss.checker.findings import Finding, Kind, Symptom
-from ownloss.checker.observing import Observation
-from ownloss.checker.tracing import Call
+from ownloss.checker.observation import Observation
+from ownloss.checker.trace import Call
 
 KIND = Kind(
     slug="broadcast",
@@ -91,11 +91,11 @@ _ON_PURPOSE = {
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Follow shapes through the loss, from the inputs on."""
-    size = seen.batch
+    size = seen.batch.size
     if size < 2 or seen.given.error is not None:
         return
     flow = _Flow(seen)
-    for call in seen.trace.calls:
+    for call in seen.graph.trace.calls:
         pair = _operands(call)
         if call.name in _ELEMENTWISE and len(pair) == 2 and not flow.on_purpose(pair):
             shapes = [tuple(t.shape) for t in pair]
@@ -115,13 +115,13 @@ class _Flow:
     """Which inputs every intermediate result comes from."""
 
     def __init__(self, seen: Observation) -> None:
-        calls = seen.trace.calls  # makes the traced run
+        calls = seen.graph.trace.calls  # makes the traced run
         self.keep = calls
         self.names: dict[int, set[str]] = {}
         self.meant: set[int] = set()
-        for leaf, tensor in seen.pairs(seen.traced):
-            if not leaf.parameter:
-                self.names[id(tensor)] = {leaf.name}
+        for argument, tensor in seen.pairs(seen.graph.traced):
+            if not argument.parameter:
+                self.names[id(tensor)] = {argument.name}
 
     def on_purpose(self, pair: list[Tensor]) -> bool:
         """Whether somebody shaped one of the operands to be stretched."""
@@ -180,11 +180,11 @@ def _joint(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
 def _only_by_luck(seen: Observation, shapes: list[tuple[int, ...]]) -> bool:
     """Whether (N,) lies along the classes of (N, C), and fits because C is N."""
     small, big = sorted(shapes, key=len)
-    if len(small) != 1 or len(big) < 2 or small[0] != seen.batch:
+    if len(small) != 1 or len(big) < 2 or small[0] != seen.batch.size:
         return False
-    if big[0] != seen.batch or big[-1] != seen.batch:
+    if big[0] != seen.batch.size or big[-1] != seen.batch.size:
         return False
-    fewer = seen.run(seen.rows([*range(seen.batch - 1)]))
+    fewer = seen.run(seen.batch.rows([*range(seen.batch.size - 1)]))
     return fewer.error is not None and "must match" in str(fewer.error)
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from torch import Tensor
 
+from ownloss.checker.containers import tensors_in
+from ownloss.checker.copies import modules_of
 from ownloss.checker.findings import Finding, Kind, Symptom
-from ownloss.checker.inputs import tensors_in
-from ownloss.checker.observing import Observation
-from ownloss.checker.sessions import modules_of
-from ownloss.checker.tracing import function_nodes, nodes_of, tensors_on
+from ownloss.checker.functions import function_nodes, nodes_of, tensors_on
+from ownloss.checker.observation import Observation
+from ownloss.checker.torch_insides import function_of
 
 KIND = Kind(
     slug="ctx-leak",
@@ -36,8 +37,8 @@ def find(seen: Observation) -> Iterator[Finding]:
         for name, tensor in tensors_on(node).items():
             if tensor.numel() < 2 and not _is_in(tensor, run.outputs):
                 continue
-            function = type(node)._forward_cls.__name__
-            what = _what(tensor, run.outputs, run.leaves)
+            function = function_of(node).__name__
+            what = _what(tensor, run.outputs, run.tensors)
             message = f"`ctx.{name}` of `{function}` holds {what}"
             message += (
                 ": memory is only freed by the garbage collector."
@@ -97,9 +98,9 @@ def _survivors(seen: Observation, calls: int = 3) -> Iterator[Finding]:
     try:
         for _ in range(calls):
             run = seen.run(on=session)
-            if run.error is not None or not run.leaves:
+            if run.error is not None or not run.tensors:
                 return
-            watched += [weakref.ref(run.leaves[seen.index(seen.inputs[0])])]
+            watched += [weakref.ref(run.tensors[seen.index(seen.inputs[0])])]
             del run
         alive = sum(w() is not None for w in watched)
         if not alive:

@@ -9,9 +9,9 @@ from torch import nn
 from torch.autograd import Function
 from torch.autograd.function import BackwardCFunction
 
+from ownloss.checker.copies import modules_of
 from ownloss.checker.findings import Finding, Kind, Symptom
-from ownloss.checker.observing import Observation
-from ownloss.checker.sessions import modules_of
+from ownloss.checker.observation import Observation
 
 KIND = Kind(
     slug="dead-backward",
@@ -108,7 +108,7 @@ def _called_directly(seen: Observation) -> str:
         seen.run(dtype=seen.native)
     finally:
         sys.setprofile(before)
-    used = {_code(c) for c in seen.functions}
+    used = {_code(c) for c in seen.graph.functions}
     for cls in direct:
         if not issubclass(cls, nn.Module) and _code(cls) not in used:
             return cls.__name__

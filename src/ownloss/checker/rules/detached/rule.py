@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from ownloss.checker.findings import Finding, Kind, Symptom
-from ownloss.checker.observing import Observation
-from ownloss.checker.tracing import Call
+from ownloss.checker.observation import Observation
+from ownloss.checker.trace import Call
 
 KIND = Kind(
     slug="detached",
@@ -45,22 +45,22 @@ def find(seen: Observation) -> Iterator[Finding]:
         said = str(seen.base.error)
         needs = "that requires grad" in said and "numpy" in said
         if needs or ("can't convert" in said.lower() and "grad" in said):
-            call = seen.cuts[-1] if seen.cuts else None
+            call = seen.graph.cuts[-1] if seen.graph.cuts else None
             yield KIND.error(
                 "The loss takes its numbers out of the graph for NumPy, which torch "
                 f"refuses{_place(call)}: {said.splitlines()[0]}",
                 **_DETAILS,
             )
         return
-    checks = [c for c in seen.checks if not c.leaf.parameter]
+    checks = [c for c in seen.gradient.checks if not c.argument.parameter]
     if any(c.analytic is not None for c in checks):
         return
     cut = [c for c in checks if c.matters]
     if not cut:
         return
-    names = " and ".join(f"`{c.leaf.name}`" for c in cut[:3])
+    names = " and ".join(f"`{c.argument.name}`" for c in cut[:3])
     message = f"No gradient reaches {names}, although the loss depends on it"
-    telling = _telling(seen.cuts)
+    telling = _telling(seen.graph.cuts)
     message += f": {_SAYS[telling.name]}{_place(telling)}." if telling else "."
     outputs = seen.base.outputs
     if isinstance(seen.base.raw, float):
@@ -69,8 +69,8 @@ def find(seen: Observation) -> Iterator[Finding]:
         message += " Setting requires_grad on the result only hides it."
     yield KIND.error(
         message,
-        where=telling.where if telling else cut[0].leaf.name,
-        evidence={"numeric": {c.leaf.name: c.numeric.tolist() for c in cut}},
+        where=telling.where if telling else cut[0].argument.name,
+        evidence={"numeric": {c.argument.name: c.numeric.tolist() for c in cut}},
         **_DETAILS,
     )
 

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.numeric import Slope, slope
-from ownloss.checker.observing import Observation, Point
+from ownloss.checker.observation import Observation
+from ownloss.checker.subject import Point
 from ownloss.checker.wording import number
 
 KIND = Kind(
@@ -26,14 +27,18 @@ KIND = Kind(
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Compare the second derivative along one direction with differences."""
-    if not seen.functions or seen.dtype != torch.float64 or seen.deliberate:
+    if (
+        not seen.graph.functions
+        or seen.dtype != torch.float64
+        or seen.intent.deliberate
+    ):
         return
-    if not seen.base.finite or not all(c.ok for c in seen.all_checks):
+    if not seen.base.finite or not all(c.ok for c in seen.gradient.all_checks):
         return
-    open_ = [c for c in seen.functions if not _once(c)]
-    if not open_ or any("numpy" in c.name for c in seen.trace.calls):
+    open_ = [c for c in seen.graph.functions if not _once(c)]
+    if not open_ or any("numpy" in c.name for c in seen.graph.trace.calls):
         return
-    for point in (seen.point, seen.jittered(0.3, 1)):
+    for point in (seen.point, seen.points.jittered(0.3, 1)):
         numeric, analytic = _second(seen, point)
         if numeric is None or not numeric.reliable or numeric.kinked:
             continue
@@ -66,7 +71,7 @@ def _once(cls: type) -> bool:
 
 def _second(seen: Observation, point: Point) -> tuple[Slope | None, float]:
     """The derivative of gradient @ u along w, by differences and by autograd."""
-    places = [seen.index(leaf) for leaf in seen.inputs]
+    places = [seen.index(argument) for argument in seen.inputs]
     u = {i: seen.random_like(seen.point[i], 21 + i) for i in places}
     w = {i: seen.random_like(seen.point[i], 42 + i) for i in places}
 
@@ -82,17 +87,17 @@ def _second(seen: Observation, point: Point) -> tuple[Slope | None, float]:
         there = list(point)
         for i in places:
             there[i] = point[i].to(w[i].dtype) + distance * w[i]
-        found = seen.gradients(seen.run(there))
+        found = seen.backward(seen.run(there))
         return math.nan if found.error else product(found.values).item()
 
     run = seen.run(point)
-    found = seen.gradients(run, create_graph=True)
+    found = seen.backward(run, create_graph=True)
     if found.error is not None:
         return None, 0.0
     once = product(found.values)
     analytic = 0.0
     if once.requires_grad:
-        tensors = [run.leaves[i] for i in places]
+        tensors = [run.tensors[i] for i in places]
         try:
             twice = torch.autograd.grad(once, tensors, allow_unused=True)
         except Exception:  # it says so itself: not silent
@@ -100,5 +105,5 @@ def _second(seen: Observation, point: Point) -> tuple[Slope | None, float]:
         for i, g in zip(places, twice, strict=True):
             if g is not None:
                 analytic += (g.conj() * w[i]).real.sum().item()
-    step = 1e-3 * min(leaf.size for leaf in seen.inputs)
-    return slope(moved, once.item(), min(step, 1e-3), seen.noise), analytic
+    step = 1e-3 * min(argument.size for argument in seen.inputs)
+    return slope(moved, once.item(), min(step, 1e-3), seen.precision.noise), analytic

@@ -4,8 +4,8 @@ import traceback
 from collections.abc import Iterator
 
 from ownloss.checker.findings import Finding, Kind, Symptom
-from ownloss.checker.observing import Observation
-from ownloss.checker.probing import empty, first_not_finite, tried
+from ownloss.checker.observation import Observation
+from ownloss.checker.probes import empty, first_not_finite, tried
 
 KIND = Kind(
     slug="empty-batch",
@@ -33,8 +33,8 @@ def find(seen: Observation) -> Iterator[Finding]:
     if not seen.given.finite:
         return
     for probe in empty(seen):
-        if not seen.affords(2, 0.1):
-            seen.skipped.append("empty selections")
+        if not seen.budget.affords(2, 0.1):
+            seen.budget.skip("empty selections")
             return
         run, gradients = tried(seen, probe.point, seen.native)
         when = probe.when[0].upper() + probe.when[1:]

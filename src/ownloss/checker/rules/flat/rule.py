@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from ownloss.checker.arguments import Argument
 from ownloss.checker.findings import Finding, Kind, Symptom
-from ownloss.checker.inputs import Leaf
-from ownloss.checker.observing import Observation, Point
+from ownloss.checker.observation import Observation
+from ownloss.checker.subject import Point
 
 KIND = Kind(
     slug="flat",
@@ -53,11 +54,11 @@ def find(seen: Observation) -> Iterator[Finding]:
     if not seen.base.outputs:
         yield _whole_numbers(seen)
         return
-    for leaf in seen.inputs:
-        if leaf.parameter:
+    for argument in seen.inputs:
+        if argument.parameter:
             continue
-        if _flat(seen, leaf):
-            yield _finding(seen, leaf)
+        if _flat(seen, argument):
+            yield _finding(seen, argument)
             return
 
 
@@ -71,30 +72,30 @@ def _whole_numbers(seen: Observation) -> Finding:
     )
 
 
-def _flat(seen: Observation, leaf: Leaf) -> bool:
-    here = [c for c in seen.checks if c.leaf is leaf]
+def _flat(seen: Observation, argument: Argument) -> bool:
+    here = [c for c in seen.gradient.checks if c.argument is argument]
     if not here or here[0].matters or not here[0].vanishes or here[0].elsewhere_wrong:
         return False
-    if _entries_move(seen, leaf):
+    if _entries_move(seen, argument):
         return False
-    points = [*seen.other_points, ("at the opposite inputs", seen.scaled(-1.0))]
+    points = [*seen.points.others, ("at the opposite inputs", seen.points.scaled(-1.0))]
     for at, point in points:
-        found = seen.check_gradient(leaf, point, at)
+        found = seen.gradient.check(argument, point, at)
         if found is None:
             continue
         sloped = found.matters or found.elsewhere_wrong
-        if not found.vanishes or (sloped and not _stands_still(seen, leaf, point)):
+        if not found.vanishes or (sloped and not _stands_still(seen, argument, point)):
             return False
     return True
 
 
-def _entries_move(seen: Observation, leaf: Leaf) -> bool:
+def _entries_move(seen: Observation, argument: Argument) -> bool:
     """Whether a tiny step moves the outputs although it leaves their sum alone."""
     if seen.scalar or len(seen.base.outputs) != 1:
         return False
-    index = seen.index(leaf)
+    index = seen.index(argument)
     there = list(seen.point)
-    tiny = 1e-6 * leaf.size * seen.random_like(there[index], 8)
+    tiny = 1e-6 * argument.size * seen.random_like(there[index], 8)
     there[index] = there[index].to(tiny.dtype) + tiny
     moved, base = seen.run(there), seen.base
     if not moved.outputs or moved.outputs[0].shape != base.outputs[0].shape:
@@ -102,26 +103,28 @@ def _entries_move(seen: Observation, leaf: Leaf) -> bool:
     return not torch.equal(moved.outputs[0].detach(), base.outputs[0].detach())
 
 
-def _stands_still(seen: Observation, leaf: Leaf, point: Point) -> bool:
+def _stands_still(seen: Observation, argument: Argument, point: Point) -> bool:
     """Whether a tiny step changes nothing: many small steps look like a slope."""
-    index = seen.index(leaf)
+    index = seen.index(argument)
     there = list(point)
-    tiny = 1e-9 * leaf.size * seen.random_like(point[index], 8)
+    tiny = 1e-9 * argument.size * seen.random_like(point[index], 8)
     there[index] = point[index].to(tiny.dtype) + tiny
     return seen.run(there).total == seen.run(point).total
 
 
-def _finding(seen: Observation, leaf: Leaf) -> Finding:
+def _finding(seen: Observation, argument: Argument) -> Finding:
     values = {seen.value}
     for seed in range(3, 7):
         point = list(seen.point)
-        index = seen.index(leaf)
-        point[index] = seen.jittered(2.0, seed)[index]
+        index = seen.index(argument)
+        point[index] = seen.points.jittered(2.0, seed)[index]
         values.add(seen.run(point).total)
-    message = f"The loss does not change when {leaf.label} changes a little"
-    step = next((c for c in seen.trace.calls if c.name in _STEPS and c.attached), None)
+    message = f"The loss does not change when {argument.label} changes a little"
+    step = next(
+        (c for c in seen.graph.trace.calls if c.name in _STEPS and c.attached), None
+    )
     if len(values) == 1:
-        message = f"The loss does not depend on {leaf.label.rstrip(',')}"
+        message = f"The loss does not depend on {argument.label.rstrip(',')}"
         if step is None:
             message += ": the argument is not used, or its effect is saturated"
         else:
@@ -130,7 +133,7 @@ def _finding(seen: Observation, leaf: Leaf) -> Finding:
         message += f": `{step.name}` ({step.where}) has no gradient"
     return KIND.error(
         message.replace(",:", ":") + ".",
-        where=leaf.name,
+        where=argument.name,
         evidence={"values": sorted(v for v in values if v == v)},
         rests_on=(Symptom.NO_GRADIENT,),
         explains=(Symptom.GRADIENT, Symptom.PERFECT),

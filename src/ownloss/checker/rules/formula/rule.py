@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import torch
 
 from ownloss.checker.findings import Finding, Kind, Symptom
-from ownloss.checker.observing import GradientCheck, Observation
+from ownloss.checker.measures.gradient import GradientCheck
+from ownloss.checker.observation import Observation
 from ownloss.checker.wording import entry, number
 
 KIND = Kind(
@@ -24,17 +25,17 @@ KIND = Kind(
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Look for gradients that differ by more than a factor."""
-    if not seen.handmade:
+    if not seen.graph.handmade:
         return
     yield from _swapped(seen)
-    for leaf in seen.inputs:
-        checks = [c for c in seen.all_checks if c.leaf is leaf]
+    for argument in seen.inputs:
+        checks = [c for c in seen.gradient.all_checks if c.argument is argument]
         wrong = [c for c in checks if not c.ok]
-        if not wrong or not math.isnan(seen.constant_ratio(leaf)):
+        if not wrong or not math.isnan(seen.gradient.constant_ratio(argument)):
             continue
         if all(c.vanishes for c in checks):
             continue
-        meant = seen.deliberate or _clipped(wrong)
+        meant = seen.intent.deliberate or _clipped(wrong)
         message = _message(seen, wrong[0], first_ok=checks[0].ok)
         say = KIND.error
         if meant:
@@ -42,7 +43,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         found = wrong[0]
         yield say(
             message,
-            where=leaf.name,
+            where=argument.name,
             evidence={
                 "at": found.at,
                 "entries": found.indices,
@@ -57,22 +58,22 @@ def _swapped(seen: Observation) -> Iterator[Finding]:
     """Compare the gradient of each input with the numeric one of each other."""
     checks = [
         c
-        for c in seen.checks
+        for c in seen.gradient.checks
         if c.analytic is not None and not c.ok and not math.isclose(c.ratio, -1)
     ]
     for a in checks:
         for b in checks:
-            if a.leaf.position >= b.leaf.position or a.indices != b.indices:
+            if a.argument.position >= b.argument.position or a.indices != b.indices:
                 continue
             near = a.tolerance + b.tolerance
             if torch.allclose(a.analytic, b.numeric, atol=near) and torch.allclose(
                 b.analytic, a.numeric, atol=near
             ):
                 yield KIND.error(
-                    f"The gradients of `{a.leaf.name}` and `{b.leaf.name}` are "
+                    f"The gradients of `{a.argument.name}` and `{b.argument.name}` are "
                     "swapped: backward returns each in the place of the other.",
                     cure="Return the gradients in the order of forward's arguments.",
-                    where=a.leaf.name,
+                    where=a.argument.name,
                     rests_on=(Symptom.GRADIENT,),
                     aspect="swapped",
                 )
@@ -93,7 +94,7 @@ def _clipped(wrong: list[GradientCheck]) -> str:
 
 
 def _message(seen: Observation, found: GradientCheck, *, first_ok: bool) -> str:
-    name = found.leaf.name
+    name = found.argument.name
     if found.analytic is None or not bool(found.wrong.any()):
         return f"The gradient of `{name}` is wrong {found.at} in some entries."
     if not found.matters:
@@ -104,7 +105,7 @@ def _message(seen: Observation, found: GradientCheck, *, first_ok: bool) -> str:
     worst = int((found.analytic - found.numeric).abs().argmax())
     where = f"{found.at}" if first_ok else "at the inputs given"
     numbers = (
-        f"at {entry(found.leaf, found.indices[worst])} backward says "
+        f"at {entry(found.argument, found.indices[worst])} backward says "
         f"{number(found.analytic[worst].item())}, differences say "
         f"{number(found.numeric[worst].item())}"
     )
@@ -124,20 +125,20 @@ def _region(seen: Observation, found: GradientCheck) -> str:
     """Say which residuals the wrong entries have, where that tells."""
     target = next(
         (
-            leaf
-            for leaf in seen.leaves
-            if leaf is not found.leaf
-            and not leaf.parameter
-            and leaf.floating
-            and leaf.value.shape == found.leaf.value.shape
+            argument
+            for argument in seen.arguments
+            if argument is not found.argument
+            and not argument.parameter
+            and argument.floating
+            and argument.value.shape == found.argument.value.shape
         ),
         None,
     )
     if target is None or found.wrong.all():
         return ""
-    residual = (found.leaf.value - target.value).double().reshape(-1)[found.indices]
+    residual = (found.argument.value - target.value).double().reshape(-1)[found.indices]
     wrong, right = residual[found.wrong], residual[~found.wrong]
-    names = f"{found.leaf.name} - {target.name}"
+    names = f"{found.argument.name} - {target.name}"
     if wrong.abs().min() > right.abs().max():
         edge = number((wrong.abs().min() + right.abs().max()).item() / 2)
         return f"where |{names}| is above about {edge} and right below"

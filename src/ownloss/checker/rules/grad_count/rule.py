@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 
 from ownloss.checker.findings import Finding, Kind, Symptom
-from ownloss.checker.inputs import parameter_names
-from ownloss.checker.observing import Observation
+from ownloss.checker.observation import Observation
+from ownloss.checker.signatures import parameter_names
 
 KIND = Kind(
     slug="grad-count",
@@ -23,7 +23,7 @@ KIND = Kind(
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Read the error that backward raises; look for a forgotten return."""
-    error = seen.base_gradients.error
+    error = seen.base_backward.error
     said = str(error) if error is not None else ""
     details = {
         "rests_on": (Symptom.FAILS,),
@@ -36,7 +36,7 @@ def find(seen: Observation) -> Iterator[Finding]:
     )
     if counts:
         name, expected, got = counts[1], int(counts[2]), int(counts[3])
-        cls = next((c for c in seen.functions if c.__name__ == name), None)
+        cls = next((c for c in seen.graph.functions if c.__name__ == name), None)
         arguments = parameter_names(cls.apply) if cls else []
         missing = ", ".join(f"`{a}`" for a in arguments[got:expected])
         message = (
@@ -64,7 +64,7 @@ def find(seen: Observation) -> Iterator[Finding]:
             **details,
         )
         return
-    for call in seen.function_calls if error is None else ():
+    for call in seen.graph.calls if error is None else ():
         if (
             call.ran_backward
             and call.returned is None

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from ownloss.checker.findings import Finding, Kind, Symptom
-from ownloss.checker.observing import Observation
-from ownloss.checker.tracing import FunctionCall
+from ownloss.checker.functions import FunctionCall
+from ownloss.checker.observation import Observation
 from ownloss.checker.wording import times
 
 KIND = Kind(
@@ -29,7 +29,7 @@ _RESTS = {
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Compare what backward returns with what forward was given."""
-    said = str(seen.base_gradients.error or "")
+    said = str(seen.base_backward.error or "")
     refused = re.search(
         r"Function (\w+)Backward returned an invalid gradient at index (\d+) - "
         r"(got .*?) but expected (?:shape compatible with |type )?(.*)",
@@ -44,7 +44,7 @@ def find(seen: Observation) -> Iterator[Finding]:
             **_RESTS,
         )
         return
-    for call in seen.function_calls:
+    for call in seen.graph.calls:
         for i, (arg, gradient) in enumerate(
             zip(call.args, call.gradients, strict=False)
         ):
@@ -66,8 +66,8 @@ def _shape(
         f"`{call.name}.backward` returns {tuple(gradient.shape)} for `{argument}` of "
         f"shape {tuple(arg.shape)}; autograd sums it"
     )
-    for found in seen.checks:
-        if found.leaf.value.shape == arg.shape and not found.ok and found.ratio > 0:
+    for found in seen.gradient.checks:
+        if found.argument.value.shape == arg.shape and not found.ok and found.ratio > 0:
             message += f", which makes it {times(found.ratio)}"
             break
     return KIND.error(
@@ -94,9 +94,9 @@ def _loses_precision(seen: Observation) -> Iterator[Finding]:
     """In float64, see whether forward is exact and backward is not."""
     if seen.native == torch.float64 or seen.dtype != torch.float64:
         return
-    if not seen.functions or seen.noise > 1e-12:
+    if not seen.graph.functions or seen.precision.noise > 1e-12:
         return
-    for call in seen.recorded(torch.float64):
+    for call in seen.graph.recorded(torch.float64):
         exact = all(o.dtype == torch.float64 for o in call.outputs)
         for i, (arg, gradient) in enumerate(
             zip(call.args, call.gradients, strict=False)

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from ownloss.checker.arguments import Argument
 from ownloss.checker.findings import Finding, Kind, Symptom
-from ownloss.checker.inputs import Leaf
-from ownloss.checker.observing import Observation
+from ownloss.checker.observation import Observation
 from ownloss.checker.wording import number
 
 KIND = Kind(
@@ -24,45 +24,50 @@ KIND = Kind(
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Compare the gradient for several upstream gradients."""
-    if not seen.handmade or seen.base.error is not None:
+    if not seen.graph.handmade or seen.base.error is not None:
         return
-    once = seen.base_gradients.values
+    once = seen.base_backward.values
     twice = _gradients(seen, 2.0)
-    if twice is None or seen.base_gradients.error is not None:
+    if twice is None or seen.base_backward.error is not None:
         return
-    for leaf, one, two in zip(seen.inputs, once, twice, strict=True):
+    for argument, one, two in zip(seen.inputs, once, twice, strict=True):
         if one is None or two is None or not bool((one != 0).any()):
             continue
         size = one.abs().max().item()
         if not torch.allclose(two, 2 * one, rtol=1e-4, atol=1e-6 * size):
-            yield _ignored(seen, leaf, one, two)
+            yield _ignored(seen, argument, one, two)
             return
     yield from _collapsed(seen)
 
 
 def _gradients(seen: Observation, factor: float) -> list[Tensor | None] | None:
     run = seen.run()
-    found = seen.gradients(run, [torch.full_like(o, factor) for o in run.outputs])
+    found = seen.backward(run, [torch.full_like(o, factor) for o in run.outputs])
     return None if found.error is not None else found.values
 
 
-def _ignored(seen: Observation, leaf: Leaf, one: Tensor, two: Tensor) -> Finding:
+def _ignored(
+    seen: Observation, argument: Argument, one: Tensor, two: Tensor
+) -> Finding:
     growth = (two.abs().sum() / one.abs().sum()).item()
     message = (
-        f"Scaling the loss by 2 multiplies the gradient of `{leaf.name}` by "
+        f"Scaling the loss by 2 multiplies the gradient of `{argument.name}` by "
         f"{number(growth)}: backward does not multiply all of it by grad_output."
     )
     if torch.equal(one, two):
         message = (
-            f"Scaling the loss by 2 does not scale the gradient of `{leaf.name}`: "
+            f"Scaling the loss by 2 does not scale the gradient of `{argument.name}`: "
             "backward never multiplies it by grad_output."
         )
     say = KIND.error
-    if seen.deliberate:
-        say, message = KIND.warning, f"{message} It may be meant: {seen.deliberate}."
+    if seen.intent.deliberate:
+        say, message = (
+            KIND.warning,
+            f"{message} It may be meant: {seen.intent.deliberate}.",
+        )
     return say(
         message,
-        where=leaf.name,
+        where=argument.name,
         evidence={"growth": growth},
         rests_on=(Symptom.UPSTREAM,),
         explains=(Symptom.GRADIENT, Symptom.SECOND),
@@ -71,23 +76,27 @@ def _ignored(seen: Observation, leaf: Leaf, one: Tensor, two: Tensor) -> Finding
 
 def _collapsed(seen: Observation) -> Iterator[Finding]:
     """Weight the outputs at random; only one that is a single number has none."""
-    if seen.scalar or not all(c.ok for c in seen.checks) or not seen.functions:
+    if (
+        seen.scalar
+        or not all(c.ok for c in seen.gradient.checks)
+        or not seen.graph.functions
+    ):
         return
     weights = [
         seen.random_like(o.detach(), 7 + i) for i, o in enumerate(seen.base.outputs)
     ]
-    for leaf in seen.inputs:
-        found = seen.check_gradient(leaf, weights=weights, coordinates=10)
-        if found is None or found.ok or seen.deliberate:
+    for argument in seen.inputs:
+        found = seen.gradient.check(argument, weights=weights, coordinates=10)
+        if found is None or found.ok or seen.intent.deliberate:
             continue
         yield KIND.error(
             f"The loss returns {sum(o.numel() for o in seen.base.outputs)} numbers. "
             f"With a different upstream gradient for each, the gradient of "
-            f"`{leaf.name}` is wrong; with the same for all it is right: backward "
+            f"`{argument.name}` is wrong; with the same for all it is right: backward "
             "collapses grad_output.",
             cure="Multiply each entry by its own grad_output (reshape it so that it "
             "broadcasts along the right dimension); do not average or index it.",
-            where=leaf.name,
+            where=argument.name,
             rests_on=(Symptom.UPSTREAM,),
             explains=(Symptom.GRADIENT, Symptom.SECOND),
         )

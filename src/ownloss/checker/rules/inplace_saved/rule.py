@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 
 from ownloss.checker.findings import Finding, Kind, Symptom
-from ownloss.checker.observing import Observation
+from ownloss.checker.observation import Observation
 
 KIND = Kind(
     slug="inplace-saved",
@@ -22,9 +22,9 @@ KIND = Kind(
 def find(seen: Observation) -> Iterator[Finding]:
     """Run backward twice through one graph; compare what was saved."""
     details = {"rests_on": (Symptom.TWICE,)}
-    error = seen.base_gradients.error
+    error = seen.base_backward.error
     if error is not None and "modified by an inplace operation" in str(error):
-        names = ", ".join(f"`{c.__name__}`" for c in seen.functions)
+        names = ", ".join(f"`{c.__name__}`" for c in seen.graph.functions)
         yield KIND.error(
             "Backward raises: a tensor that it needs was changed in place"
             + (f" after {names} saved it." if names else " after torch saved it."),
@@ -34,7 +34,7 @@ def find(seen: Observation) -> Iterator[Finding]:
             **details,
         )
         return
-    for call in seen.function_calls:
+    for call in seen.graph.calls:
         if call.overwritten:
             yield KIND.error(
                 f"`{call.name}.forward` changes a tensor in place after it saved it "
@@ -44,13 +44,13 @@ def find(seen: Observation) -> Iterator[Finding]:
                 **details,
             )
             return
-    if error is not None or not seen.functions:
+    if error is not None or not seen.graph.functions:
         return
     run = seen.run()
     weights = [seen.random_like(o.detach(), 3).abs() + 1.5 for o in run.outputs]
-    first = seen.gradients(run, weights, retain=True)
+    first = seen.backward(run, weights, retain=True)
     first.values = [g if g is None else g.clone() for g in first.values]
-    second = seen.gradients(run, weights, retain=True)
+    second = seen.backward(run, weights, retain=True)
     if first.error is not None:
         return
     if second.error is not None:
@@ -63,12 +63,12 @@ def find(seen: Observation) -> Iterator[Finding]:
             **details,
         )
         return
-    for leaf, a, b in zip(seen.inputs, first.values, second.values, strict=True):
+    for argument, a, b in zip(seen.inputs, first.values, second.values, strict=True):
         if a is not None and b is not None and not torch.allclose(a, b, equal_nan=True):
             yield KIND.error(
-                f"A second backward through the same graph gives `{leaf.name}` another "
-                "gradient: backward changes what it saved in place.",
-                where=leaf.name,
+                f"A second backward through the same graph gives `{argument.name}` "
+                "another gradient: backward changes what it saved in place.",
+                where=argument.name,
                 **details,
             )
             return

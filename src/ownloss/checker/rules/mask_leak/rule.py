@@ -5,10 +5,12 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from ownloss.checker.arguments import Argument
+from ownloss.checker.copies import cast
+from ownloss.checker.domains import Domain
 from ownloss.checker.findings import Finding, Kind, Symptom
-from ownloss.checker.inputs import Domain, Leaf
-from ownloss.checker.observing import Observation
-from ownloss.checker.sessions import cast
+from ownloss.checker.observation import Observation
+from ownloss.checker.roles import Role
 
 KIND = Kind(
     slug="mask-leak",
@@ -29,53 +31,53 @@ def find(seen: Observation) -> Iterator[Finding]:
     for name, kept, sure in _masks(seen, prediction):
         if bool(kept.all()) or not bool(kept.any()):
             continue
-        for leaf in seen.leaves:
-            if leaf.parameter or not leaf.floating or leaf.domain is Domain.BINARY:
+        for argument in seen.arguments:
+            if (
+                argument.parameter
+                or not argument.floating
+                or argument.domain is Domain.BINARY
+            ):
                 continue
-            selected = _over(kept, leaf.value)
+            selected = _over(kept, argument.value)
             if selected is None:
                 continue
             labels = any(
-                x.name == name and x.domain is Domain.LABELS for x in seen.leaves
+                x.name == name and x.domain is Domain.LABELS for x in seen.arguments
             )
-            found = _leaks(seen, leaf, selected, name, sure, selects=not labels)
+            found = _leaks(seen, argument, selected, name, sure, selects=not labels)
             if found is not None:
                 yield found
                 return
 
 
-def _masks(seen: Observation, prediction: Leaf) -> Iterator[tuple[str, Tensor, bool]]:
+def _masks(
+    seen: Observation, prediction: Argument
+) -> Iterator[tuple[str, Tensor, bool]]:
     """Every mask: its name, True where an entry counts, and whether that is sure."""
     if seen.mask is not None:
         yield "mask", seen.mask.bool(), True
-    for leaf in seen.leaves:
-        if leaf is prediction or leaf.parameter:
+    for argument in seen.arguments:
+        if argument is prediction or argument.parameter:
             continue
-        masklike = leaf.named_like(
-            "mask", "valid", "pad", "ignore", "keep", "legal", "allowed", "missing"
-        )
-        if leaf.domain in (Domain.MASK, Domain.BINARY) and masklike:
-            if not _has_target(seen, prediction, leaf):
-                continue  # a mask may itself be the target
-            kept = leaf.value.bool()
-            ignoring = leaf.named_like("pad", "ignore", "invalid", "illegal", "missing")
-            yield leaf.name, ~kept if ignoring else kept, False
-        elif leaf.domain is Domain.LABELS and leaf.value.numel() > 1:
-            if int(leaf.value.min()) in (-100, -1):
-                yield leaf.name, leaf.value != leaf.value.min(), False
-            elif leaf.named_like("len") and leaf.value.dim() == 1:
-                shape = prediction.value.shape
-                fits = len(shape) > 1 and shape[0] == len(leaf.value)
-                if fits and int(leaf.value.max()) <= shape[1]:
-                    steps = torch.arange(shape[1], device=leaf.value.device)
-                    yield leaf.name, steps < leaf.value[:, None], False
+        if argument.role in (Role.MASK, Role.IGNORED):
+            if _has_target(seen, prediction, argument):
+                yield argument.name, argument.kept, False
+            # Else it may itself be the target.
+        elif argument.ignored_label in (-100, -1) and argument.value.numel() > 1:
+            yield argument.name, argument.kept, False
+        elif argument.role is Role.LENGTHS and argument.value.dim() == 1:
+            shape = prediction.value.shape
+            fits = len(shape) > 1 and shape[0] == len(argument.value) > 1
+            if fits and int(argument.value.max()) <= shape[1]:
+                steps = torch.arange(shape[1], device=argument.value.device)
+                yield argument.name, steps < argument.value[:, None], False
 
 
-def _has_target(seen: Observation, prediction: Leaf, mask: Leaf) -> bool:
+def _has_target(seen: Observation, prediction: Argument, mask: Argument) -> bool:
     return any(
-        leaf is not prediction and leaf is not mask and leaf.value.dim()
-        for leaf in seen.leaves
-        if not leaf.parameter
+        argument is not prediction and argument is not mask and argument.value.dim()
+        for argument in seen.arguments
+        if not argument.parameter
     )
 
 
@@ -94,7 +96,7 @@ def _over(kept: Tensor, value: Tensor) -> Tensor | None:
 
 def _leaks(
     seen: Observation,
-    leaf: Leaf,
+    argument: Argument,
     kept: Tensor,
     name: str,
     sure: bool,
@@ -102,48 +104,48 @@ def _leaks(
     selects: bool,
 ) -> Finding | None:
     """Move what is masked out, then set it to NaN where a mask selects entries."""
-    value = cast(leaf.value, seen.dtype)
-    moved = seen.jittered(0.5, 11)[seen.index(leaf)].to(seen.dtype)
+    value = cast(argument.value, seen.dtype)
+    moved = seen.points.jittered(0.5, 11)[seen.index(argument)].to(seen.dtype)
     base = seen.run()
     if not base.finite:
         return None
-    outside = seen.run(seen.with_values({leaf: torch.where(kept, value, moved)}))
-    inside = seen.run(seen.with_values({leaf: torch.where(kept, moved, value)}))
+    outside = seen.run(seen.with_values({argument: torch.where(kept, value, moved)}))
+    inside = seen.run(seen.with_values({argument: torch.where(kept, moved, value)}))
     if outside.error is not None or inside.error is not None:
         return None
     out = not _same(seen, base.outputs, outside.outputs)
     into = not _same(seen, base.outputs, inside.outputs)
     details = {
-        "where": leaf.name,
+        "where": argument.name,
         "rests_on": (Symptom.MASKED,),
         "explains": (Symptom.VALUE, Symptom.GROWTH),
     }
     count = int((~kept).sum())
     if out and into:
         return KIND.error(
-            f"{count} entries of `{leaf.name}` are masked out by `{name}`, and "
+            f"{count} entries of `{argument.name}` are masked out by `{name}`, and "
             f"changing them still changes the loss, from {base.total:.4g} to "
             f"{outside.total:.4g}.",
             **details,
         )
     if out and not into:
-        say = KIND.error if sure or seen.value_differs else KIND.warning
+        say = KIND.error if sure or seen.reference.differs else KIND.warning
         return say(
-            f"Only the entries of `{leaf.name}` that `{name}` leaves out count: the "
-            "mask is inverted, unless True means to ignore.",
+            f"Only the entries of `{argument.name}` that `{name}` leaves out count: "
+            "the mask is inverted, unless True means to ignore.",
             cure="Negate the mask: `~mask`.",
             **details,
         )
     if not into or not selects:
         return None
     bad = torch.where(kept, value, torch.full_like(value, torch.nan))
-    poisoned = seen.run(seen.with_values({leaf: bad}))
+    poisoned = seen.run(seen.with_values({argument: bad}))
     if poisoned.error is None and not poisoned.finite:
         # The usual way to apply a mask: worth a warning only to whoever asks.
         say = KIND.warning if sure else KIND.note
         return say(
-            f"`{name}` leaves out {count} entries of `{leaf.name}`, but a NaN there "
-            "makes the loss NaN: 0 times NaN is NaN.",
+            f"`{name}` leaves out {count} entries of `{argument.name}`, but a NaN "
+            "there makes the loss NaN: 0 times NaN is NaN.",
             cure="Select with torch.where or `x[mask]` before computing, instead of "
             "multiplying by 0.",
             **details,

@@ -6,10 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ownloss.checker.arguments import Argument
+from ownloss.checker.containers import tensors_in, with_tensors
+from ownloss.checker.copies import cast
 from ownloss.checker.findings import Finding, Kind, Symptom
-from ownloss.checker.inputs import Domain, Leaf, tensors_in, with_tensors
-from ownloss.checker.observing import Observation, Point
-from ownloss.checker.sessions import cast
+from ownloss.checker.observation import Observation
+from ownloss.checker.subject import Point
 
 KIND = Kind(
     slug="mean-of-means",
@@ -27,7 +29,7 @@ _DETAILS = {
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Join lists of parts; weigh the samples; compare rows of different lengths."""
-    if not seen.base.finite or not seen.steady:
+    if not seen.base.finite or not seen.determinism.steady:
         return
     for judge in (_joined, _weighed, _ragged):
         found = judge(seen)
@@ -61,11 +63,11 @@ def _joined(seen: Observation) -> Finding | None:
     split, whole = values
     mean = sum(alone) / count
     weighted = sum(n * v for n, v in zip(sizes, alone, strict=True)) / sum(sizes)
-    averaged = seen.close(split, mean, 1e4)
-    added = seen.close(split, sum(alone), 1e4)
-    if not seen.close(whole, weighted, 1e4) or not (averaged or added):
+    averaged = seen.precision.close(split, mean, 1e4)
+    added = seen.precision.close(split, sum(alone), 1e4)
+    if not seen.precision.close(whole, weighted, 1e4) or not (averaged or added):
         return None
-    if seen.close(split, whole, 1e4):
+    if seen.precision.close(split, whole, 1e4):
         return None
     parts = " + ".join(map(str, sizes))
     return KIND.error(
@@ -130,12 +132,12 @@ def _as_one(parts: list) -> list:
 def _weighed(seen: Observation) -> Finding | None:
     """Samples that count in inverse proportion to the size of the part they are in."""
     weights = _against_reference(seen)
-    if not weights and (seen.value_differs or not _weights_stay(seen)):
+    if not weights and (seen.reference.differs or not _weights_stay(seen)):
         return None
-    weights = weights or seen.row_weights
+    weights = weights or seen.batch.row_weights
     if len(weights) < 3 or min(weights) <= 0 or max(weights) < 1.01 * min(weights):
         return None
-    counts = _counts(seen) or [1] * seen.batch
+    counts = _counts(seen) or [1] * seen.batch.size
     groups: dict[float, int] = {}
     for weight, count in zip(weights, counts, strict=False):
         known = next((w for w in groups if abs(w - weight) < 1e-3 * w), weight)
@@ -146,8 +148,8 @@ def _weighed(seen: Observation) -> Finding | None:
     return KIND.error(
         f"Samples count differently by the part of the batch that they are in: from "
         f"{min(weights):.3g} to {max(weights):.3g}"
-        f"{' times the reference' if seen.value_differs else ''}. Parts of different "
-        "size are weighted alike.",
+        f"{' times the reference' if seen.reference.differs else ''}. Parts of "
+        "different size are weighted alike.",
         evidence={"weights": weights},
         **_DETAILS,
     )
@@ -155,16 +157,16 @@ def _weighed(seen: Observation) -> Finding | None:
 
 def _weights_stay(seen: Observation) -> bool:
     """Whether weights belong to the places in the batch, not to the samples."""
-    weights = seen.row_weights
-    if len(weights) != seen.batch or any(w != w for w in weights):
+    weights = seen.batch.row_weights
+    if len(weights) != seen.batch.size or any(w != w for w in weights):
         return False
-    order = [*range(seen.batch)][::-1]
-    run = seen.run(seen.rows(order))
-    turned = seen.gradients(run)
+    order = [*range(seen.batch.size)][::-1]
+    run = seen.run(seen.batch.rows(order))
+    turned = seen.backward(run)
     if turned.error is not None or turned.values[0] is None:
         return False
     for place, row in enumerate(order):
-        alone = seen.gradients(seen.run(seen.rows([row]))).values[0][0]
+        alone = seen.backward(seen.run(seen.batch.rows([row]))).values[0][0]
         expected = weights[place] * alone
         if not torch.allclose(turned.values[0][place], expected, rtol=1e-3, atol=1e-9):
             return False
@@ -173,14 +175,14 @@ def _weights_stay(seen: Observation) -> bool:
 
 def _against_reference(seen: Observation) -> list[float]:
     """How much each sample counts, as a multiple of what it does in the reference."""
-    if not seen.value_differs or seen.batch < 2 or not seen.scalar:
+    if not seen.reference.differs or seen.batch.size < 2 or not seen.scalar:
         return []
-    trusted = seen.gradients(seen.reference_run())
-    own = seen.base_gradients
+    trusted = seen.backward(seen.reference.run())
+    own = seen.base_backward
     if trusted.error is not None or own.error is not None:
         return []
     a, b = own.values[0], trusted.values[0]
-    if a is None or b is None or a.shape != b.shape or a.shape[0] != seen.batch:
+    if a is None or b is None or a.shape != b.shape or a.shape[0] != seen.batch.size:
         return []
     weights = []
     for mine, right in zip(a, b, strict=True):
@@ -194,23 +196,22 @@ def _against_reference(seen: Observation) -> list[float]:
     return weights
 
 
-def _selecting(seen: Observation) -> tuple[Leaf, Tensor] | None:
+def _selecting(seen: Observation) -> tuple[Argument, Tensor] | None:
     """A mask or labels with padding, and which of their entries count."""
-    for leaf in seen.batched:
-        if leaf.differentiable or leaf.value.dim() < 2:
+    for argument in seen.batch.arguments:
+        if argument.differentiable or argument.value.dim() < 2:
             continue
-        if leaf.domain is Domain.LABELS and int(leaf.value.min()) < 0:
-            return leaf, leaf.value != leaf.value.min()
-        masklike = leaf.named_like("mask", "valid")
-        if leaf.domain in (Domain.MASK, Domain.BINARY) and masklike:
-            return leaf, leaf.value.bool()
+        if argument.kept is not None:
+            return argument, argument.kept
     return None
 
 
 def _counts(seen: Observation) -> list[int]:
     """How many entries of each row count, where a mask or labels tell."""
     found = _selecting(seen)
-    return [] if found is None else found[1].reshape(seen.batch, -1).sum(1).tolist()
+    return (
+        [] if found is None else found[1].reshape(seen.batch.size, -1).sum(1).tolist()
+    )
 
 
 def _rows_are_means(seen: Observation) -> bool:
@@ -221,26 +222,28 @@ def _rows_are_means(seen: Observation) -> bool:
     found = _selecting(seen)
     if found is None:
         return False
-    leaf, kept = found
-    row = int(kept.reshape(seen.batch, -1).sum(1).argmax())
+    argument, kept = found
+    row = int(kept.reshape(seen.batch.size, -1).sum(1).argmax())
     places = kept[row].reshape(-1).nonzero().reshape(-1).tolist()
-    point = seen.rows([row])
-    before = _by_token(seen, point, leaf)
-    point[seen.index(leaf)] = point[seen.index(leaf)].clone()
-    point[seen.index(leaf)].view(-1)[places[-1]] = leaf.value[~kept].reshape(-1)[0]
-    after = _by_token(seen, point, leaf)
+    point = seen.batch.rows([row])
+    before = _by_token(seen, point, argument)
+    point[seen.index(argument)] = point[seen.index(argument)].clone()
+    point[seen.index(argument)].view(-1)[places[-1]] = argument.value[~kept].reshape(
+        -1
+    )[0]
+    after = _by_token(seen, point, argument)
     if before is None or after is None or len(places) < 2:
         return False
     growth = (after[places[0]] / before[places[0]]).item()
     return abs(growth - len(places) / (len(places) - 1)) < 1e-3
 
 
-def _by_token(seen: Observation, point: Point, leaf: Leaf) -> Tensor | None:
+def _by_token(seen: Observation, point: Point, argument: Argument) -> Tensor | None:
     """The size of the first input's gradient at every token of one row."""
-    gradient = seen.gradients(seen.run(point)).values[0]
+    gradient = seen.backward(seen.run(point)).values[0]
     if gradient is None:
         return None
-    gradient, shape = gradient[0].abs(), leaf.value.shape[1:]
+    gradient, shape = gradient[0].abs(), argument.value.shape[1:]
     if gradient.shape[: len(shape)] != shape:
         gradient = gradient.movedim(0, -1)  # classes first
     if gradient.shape[: len(shape)] != shape:
@@ -251,7 +254,7 @@ def _by_token(seen: Observation, point: Point, leaf: Leaf) -> Tensor | None:
 def _ragged(seen: Observation) -> Finding | None:
     """Rows with different numbers of tokens that count alike."""
     counts = _counts(seen)[:12]
-    weights = seen.row_weights
+    weights = seen.batch.row_weights
     if len(set(counts)) < 2 or len(weights) != len(counts):
         return None
     known = [(w, c) for w, c in zip(weights, counts, strict=True) if w == w and c]
@@ -261,11 +264,11 @@ def _ragged(seen: Observation) -> Finding | None:
     alike = all(abs(w - first) <= 1e-4 * abs(first) for w, _ in known)
     if not alike or abs(first - 1) < 1e-6:
         return None
-    if seen.versus and not seen.value_differs:
+    if seen.reference.values and not seen.reference.differs:
         return None
     if not _rows_are_means(seen):
         return None
-    say = KIND.error if seen.value_differs else KIND.warning
+    say = KIND.error if seen.reference.differs else KIND.warning
     split = " + ".join(str(c) for _, c in known[:6])
     return say(
         f"Rows with {split} tokens count alike, so a token in a short row counts more "

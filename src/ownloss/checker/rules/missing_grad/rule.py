@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
+from ownloss.checker.arguments import Argument
 from ownloss.checker.findings import Finding, Kind, Symptom
-from ownloss.checker.inputs import Leaf
-from ownloss.checker.observing import Observation
+from ownloss.checker.observation import Observation
 from ownloss.checker.wording import number
 
 KIND = Kind(
@@ -23,40 +23,42 @@ def find(seen: Observation) -> Iterator[Finding]:
     """Look for inputs that matter and whose gradient vanishes everywhere."""
     if not any(o.requires_grad for o in seen.base.outputs):
         return
-    for leaf in seen.inputs:
-        checks = [c for c in seen.all_checks if c.leaf is leaf and c.matters]
+    for argument in seen.inputs:
+        checks = [
+            c for c in seen.gradient.all_checks if c.argument is argument and c.matters
+        ]
         if not checks or not all(c.vanishes for c in checks):
             continue
-        place = _place_in_backward(seen, leaf)
-        if not place and not leaf.parameter:
+        place = _place_in_backward(seen, argument)
+        if not place and not argument.parameter:
             continue
         got = "None" if checks[0].analytic is None else "zeros"
         largest = number(checks[0].numeric.abs().max().item())
         if place:
             message = (
-                f"{leaf.label} changes the loss, but backward returns {got} for it "
+                f"{argument.label} changes the loss, but backward returns {got} for it "
                 f"({place}). Its largest derivative is {largest}."
             )
             cure = KIND.cure
         else:
             message = (
-                f"{leaf.label} changes the loss, but no gradient arrives at it: it "
+                f"{argument.label} changes the loss, but no gradient arrives at it: it "
                 f"will never be trained. Its largest derivative is {largest}."
             )
             cure = "Use the parameter itself: no .item(), .data, .detach() or no_grad."
         yield KIND.error(
             message[0].upper() + message[1:],
             cure=cure,
-            where=leaf.name,
+            where=argument.name,
             evidence={"numeric": checks[0].numeric.tolist()},
             rests_on=(Symptom.GRADIENT,),
         )
 
 
-def _place_in_backward(seen: Observation, leaf: Leaf) -> str:
+def _place_in_backward(seen: Observation, argument: Argument) -> str:
     """Find the Function that takes this input and returns nothing for it."""
     ordinals = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
-    for call in seen.function_calls:
+    for call in seen.graph.calls:
         if not call.ran_backward:
             continue
         for i, arg in enumerate(call.args):
@@ -64,13 +66,15 @@ def _place_in_backward(seen: Observation, leaf: Leaf) -> str:
                 continue
             gradient = call.gradients[i]
             missing = gradient is None or not bool((gradient != 0).any())
-            same = arg.numel() == leaf.value.numel() and bool(
-                (arg.detach().reshape(-1) == leaf.value.to(arg.dtype).reshape(-1)).all()
+            same = arg.numel() == argument.value.numel() and bool(
+                (
+                    arg.detach().reshape(-1) == argument.value.to(arg.dtype).reshape(-1)
+                ).all()
             )
             if missing and same:
                 nth = ordinals[i] if i < len(ordinals) else f"{i + 1}th"
                 return f"the {nth} value that `{call.name}.backward` returns"
-    for call in seen.function_calls:
+    for call in seen.graph.calls:
         if call.ran_backward and not any(
             g is not None and bool((g != 0).any()) for g in call.gradients
         ):

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from ownloss.checker.findings import Finding, Kind, Symptom
-from ownloss.checker.observing import Observation, Point
+from ownloss.checker.observation import Observation
+from ownloss.checker.subject import Point
 
 KIND = Kind(
     slug="mutates-input",
@@ -35,7 +36,7 @@ def find(seen: Observation) -> Iterator[Finding]:
             **_DETAILS,
         )
         return
-    points = [("", seen.point), (" at larger inputs", seen.scaled(5.0))]
+    points = [("", seen.point), (" at larger inputs", seen.points.scaled(5.0))]
     for at, point in points:
         for dtype in dict.fromkeys((seen.native, torch.float32, seen.dtype)):
             for grad in (True, False):
@@ -43,7 +44,7 @@ def find(seen: Observation) -> Iterator[Finding]:
                 if found is not None:
                     yield found
                     return
-    for call in seen.recorded(weights=_weights(seen)):
+    for call in seen.graph.recorded(weights=_weights(seen)):
         if call.changed_grad_output:
             yield KIND.error(
                 f"`{call.name}.backward` changes its grad_output in place; other parts "
@@ -67,11 +68,11 @@ def _changed(
     if run.error is not None:
         return None
     if grad:
-        seen.gradients(run)
-    for leaf, now in seen.pairs(run):
-        if leaf.parameter:
+        seen.backward(run)
+    for argument, now in seen.pairs(run):
+        if argument.parameter:
             continue
-        before = point[seen.index(leaf)].to(now.dtype)
+        before = point[seen.index(argument)].to(now.dtype)
         same = (now.detach() == before) | (now.isnan() & before.isnan())
         if bool(same.all()):
             continue
@@ -83,9 +84,9 @@ def _changed(
             f" in {str(dtype).removeprefix('torch.')}" if dtype != seen.native else ""
         )
         return KIND.error(
-            f"The loss changes its input {leaf.label.rstrip(',')} in place"
+            f"The loss changes its input {argument.label.rstrip(',')} in place"
             f"{where}{at}: {what}{became}.",
-            where=leaf.name,
+            where=argument.name,
             evidence={"changed": changed},
             **_DETAILS,
         )

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator
 
 from ownloss.checker.findings import Finding, Kind, Symptom
-from ownloss.checker.observing import Gradients, Observation, Run
-from ownloss.checker.probing import Probe, first_not_finite, special, steep, tried
+from ownloss.checker.observation import Observation
+from ownloss.checker.probes import Probe, first_not_finite, special, steep, tried
+from ownloss.checker.runs import Backward, Run
 
 KIND = Kind(
     slug="nan-trap",
@@ -41,8 +42,8 @@ def find(seen: Observation) -> Iterator[Finding]:
     if not run.finite or gradients.error is not None:
         return
     for probe in special(seen):
-        if not seen.affords(2, 0.1):
-            seen.skipped.append("special inputs")
+        if not seen.budget.affords(2, 0.1):
+            seen.budget.skip("special inputs")
             break
         run, gradients = tried(seen, probe.point, seen.native)
         trouble = _trouble(run, gradients)
@@ -60,7 +61,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         return
 
 
-def _trouble(run: Run, gradients: Gradients) -> str:
+def _trouble(run: Run, gradients: Backward) -> str:
     """Say what is not finite; empty if all is, or if the loss refuses the inputs."""
     if run.error is not None:
         return ""
@@ -93,7 +94,7 @@ def _finding(
         reason, where = steep(seen, probe.point, seen.native)
     if reason:
         message += f": {reason}" + (f" ({where})" if where else "")
-    used = any(c.name == "where" for c in seen.trace.calls)
+    used = any(c.name == "where" for c in seen.graph.trace.calls)
     if used and "gradient" in trouble:
         message += ". torch.where does not help: 0 times infinity is NaN in backward"
     return say(message + ".", where=where if reason else "", **details)

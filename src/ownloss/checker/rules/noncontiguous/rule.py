@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from ownloss.checker.findings import Finding, Kind, Symptom
-from ownloss.checker.observing import Observation, Point
+from ownloss.checker.observation import Observation
+from ownloss.checker.subject import Point
 
 KIND = Kind(
     slug="noncontiguous",
@@ -22,10 +23,14 @@ _DETAILS = {"rests_on": (Symptom.LAYOUT,)}
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Transpose in memory: the inputs, then the upstream gradient."""
-    if not seen.base.finite or not seen.base_gradients.finite or not seen.steady:
+    if (
+        not seen.base.finite
+        or not seen.base_backward.finite
+        or not seen.determinism.steady
+    ):
         return
     base = seen.run(dtype=seen.native)
-    expected = seen.gradients(base)
+    expected = seen.backward(base)
     if base.error is not None:
         return
     yield from _inputs(seen, base.total, expected.values)
@@ -38,7 +43,7 @@ def _inputs(
 ) -> Iterator[Finding]:
     for names, point in _transposed(seen):
         run = seen.run(point, dtype=seen.native, exact=True)
-        found = seen.gradients(run)
+        found = seen.backward(run)
         error = run.error or found.error
         if error is not None:
             yield KIND.error(
@@ -76,21 +81,21 @@ def _inputs(
 
 def _transposed(seen: Observation) -> Iterator[tuple[str, Point]]:
     """The point given, one argument after the other and then all in other layouts."""
-    arguments = [leaf for leaf in seen.leaves if not leaf.parameter]
-    for leaf in arguments:
-        for layout in _layouts(leaf.value):
+    arguments = [argument for argument in seen.arguments if not argument.parameter]
+    for argument in arguments:
+        for layout in _layouts(argument.value):
             yield (
-                f"`{leaf.name}` lies",
+                f"`{argument.name}` lies",
                 [
-                    layout if other is leaf else other.value.clone()
-                    for other in seen.leaves
+                    layout if other is argument else other.value.clone()
+                    for other in seen.arguments
                 ],
             )
     if len(arguments) > 1:
         for last in (False, True):
             point = []
-            for leaf in seen.leaves:
-                layouts = list(_layouts(leaf.value)) or [leaf.value.clone()]
+            for argument in seen.arguments:
+                layouts = list(_layouts(argument.value)) or [argument.value.clone()]
                 point.append(layouts[-1 if last else 0])
             yield "all arguments lie", point
 
@@ -111,24 +116,24 @@ def _layouts(value: Tensor) -> Iterator[Tensor]:
 
 
 def _upstream(seen: Observation) -> Iterator[Finding]:
-    if not seen.functions:
+    if not seen.graph.functions:
         return
     run = seen.run()
     plain = [seen.random_like(o.detach(), 3) for o in run.outputs]
     if all(w.numel() < 2 for w in plain):
         return
-    expected = seen.gradients(run, plain)
+    expected = seen.backward(run, plain)
     if expected.error is not None:
         return
     turned = [next(_layouts(w), w) for w in plain]
     spread = [w.flatten()[0].expand(w.shape) for w in plain]
     full = [w.contiguous() for w in spread]
-    found = seen.gradients(seen.run(), full)
+    found = seen.backward(seen.run(), full)
     for weights, trusted, words in (
         (turned, expected.values, "transposed"),
         (spread, found.values, "expanded (stride 0, as `.sum()` makes it)"),
     ):
-        got = seen.gradients(seen.run(), weights, as_laid_out=True)
+        got = seen.backward(seen.run(), weights, as_laid_out=True)
         if got.error is not None:
             yield KIND.error(
                 f"Backward raises for a grad_output that is {words} in memory: "

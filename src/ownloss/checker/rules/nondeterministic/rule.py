@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import torch
 
+from ownloss.checker.copies import modules_of
 from ownloss.checker.findings import Finding, Kind, Symptom
-from ownloss.checker.observing import Observation
-from ownloss.checker.sessions import modules_of
+from ownloss.checker.observation import Observation
 
 KIND = Kind(
     slug="nondeterministic",
@@ -40,7 +40,7 @@ def find(seen: Observation) -> Iterator[Finding]:
     """Call twice, with the seed and without."""
     if seen.base.error is not None:
         return
-    if not seen.reproducible:
+    if not seen.determinism.reproducible:
         yield KIND.error(
             f"Two calls with the same inputs differ, also with a fixed seed: "
             f"{seen.run().total:.4g} and {seen.run().total:.4g}.",
@@ -56,13 +56,13 @@ def find(seen: Observation) -> Iterator[Finding]:
             f"{first.total:.4g}, then {second.total:.4g}"
         )
         message += f"; the module updates `{name}` in forward." if name else "."
-        meant = registered and not seen.value_differs
+        meant = registered and not seen.reference.differs
         say = KIND.warning if meant else KIND.error
         yield say(message, where=name, **_DETAILS)
         return
     unseeded = [seen.run(seeded=False).total for _ in range(2)]
     if not _same(seen, *unseeded) or not _same(seen, first.total, unseeded[0]):
-        dropped = any("dropout" in call.name for call in seen.trace.calls)
+        dropped = any("dropout" in call.name for call in seen.graph.trace.calls)
         say = KIND.error if dropped else KIND.warning
         details = dict(_DETAILS)
         details["explains"] = ()
@@ -75,7 +75,7 @@ def find(seen: Observation) -> Iterator[Finding]:
 
 
 def _same(seen: Observation, a: float, b: float) -> bool:
-    return a == b or (a != a and b != b) or seen.close(a, b)
+    return a == b or (a != a and b != b) or seen.precision.close(a, b)
 
 
 def _changed(seen: Observation) -> tuple[str, bool]:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 import torch
 
 from ownloss.checker.findings import Finding, Kind, Symptom
-from ownloss.checker.observing import Gradients, Observation, Run
-from ownloss.checker.probing import first_not_finite, large, tried
+from ownloss.checker.observation import Observation
+from ownloss.checker.probes import first_not_finite, large, tried
+from ownloss.checker.roles import is_log_probability
+from ownloss.checker.runs import Backward, Run
 
 KIND = Kind(
     slug="overflow",
@@ -26,7 +28,7 @@ def find(seen: Observation) -> Iterator[Finding]:
     """Compare small dtypes with float64 at growing inputs."""
     if seen.dtype != torch.float64 or not seen.base.finite:
         return
-    if not seen.base_gradients.finite:
+    if not seen.base_backward.finite:
         return
     found = _at_large_inputs(seen) or _in_half(seen) or _large_in_half(seen)
     if found is not None:
@@ -34,9 +36,9 @@ def find(seen: Observation) -> Iterator[Finding]:
 
 
 def _at_large_inputs(seen: Observation) -> Finding | None:
-    for leaf, size, point in large(seen):
-        if not seen.affords(4, 0.1):
-            seen.skipped.append("large inputs")
+    for argument, size, point in large(seen):
+        if not seen.budget.affords(4, 0.1):
+            seen.budget.skip("large inputs")
             return None
         run, gradients = tried(seen, point, torch.float32)
         if _fine(run, gradients) or run.error is not None:
@@ -45,8 +47,8 @@ def _at_large_inputs(seen: Observation) -> Finding | None:
         if not _fits(exact, exact_gradients, 1e30):
             continue
         message = (
-            f"Not finite in float32 for `{leaf.name}` up to {size:g}, where float64 "
-            f"gives {exact.total:.4g}"
+            f"Not finite in float32 for `{argument.name}` up to {size:g}, where "
+            f"float64 gives {exact.total:.4g}"
         )
         call = first_not_finite(seen, point, torch.float32)
         if call is not None:
@@ -56,12 +58,12 @@ def _at_large_inputs(seen: Observation) -> Finding | None:
         # Some losses of torch overflow themselves: soft_margin_loss does.
         own = call is None or call.name.endswith("_loss")
         # Logarithms of probabilities do not come in hundreds.
-        logs = leaf.named_like("log_p", "logp", "lp")
+        logs = is_log_probability(argument.name)
         say = KIND.warning if own or size > 100 else KIND.error
         say = KIND.note if logs else say
         return say(
             message + ".",
-            where=call.where if call else leaf.name,
+            where=call.where if call else argument.name,
             evidence={"size": size, "float64": exact.total, "float32": str(run.total)},
             rests_on=(Symptom.LARGE,),
         )
@@ -70,7 +72,7 @@ def _at_large_inputs(seen: Observation) -> Finding | None:
 
 def _in_half(seen: Observation) -> Finding | None:
     """At the inputs given, in the two half precisions."""
-    if seen.handmade and any("numpy" in c.name for c in seen.trace.calls):
+    if seen.graph.handmade and any("numpy" in c.name for c in seen.graph.trace.calls):
         return None
     for dtype in (torch.float16, torch.bfloat16):
         name = str(dtype).removeprefix("torch.")
@@ -86,7 +88,7 @@ def _in_half(seen: Observation) -> Finding | None:
             continue
         if _fine(run, gradients) or gradients.error is not None:
             continue
-        if abs(seen.value) > 1e3 or not _fits(seen.base, seen.base_gradients, 1e3):
+        if abs(seen.value) > 1e3 or not _fits(seen.base, seen.base_backward, 1e3):
             continue
         call = first_not_finite(seen, seen.point, dtype)
         by = f": `{call.name}` ({call.where}) breaks first" if call else ""
@@ -101,8 +103,8 @@ def _in_half(seen: Observation) -> Finding | None:
 
 def _large_in_half(seen: Observation) -> Finding | None:
     """At logits of 10 and 20 in float16, where an eps of 1e-8 is 0."""
-    for leaf, size, point in large(seen):
-        if size > 20 or leaf is not seen.inputs[0]:
+    for argument, size, point in large(seen):
+        if size > 20 or argument is not seen.inputs[0]:
             continue
         run, gradients = tried(seen, point, torch.float16)
         if run.error is not None or gradients.error is not None or run.finite:
@@ -120,9 +122,9 @@ def _large_in_half(seen: Observation) -> Finding | None:
         ):
             continue
         return KIND.note(
-            f"Not finite in float16 for `{leaf.name}` up to {size:g}, where float32 "
-            f"gives {exact.total:.4g}: `{call.name}` ({call.where}) breaks first. The "
-            "smallest float16 is 6e-8: a smaller eps is 0.",
+            f"Not finite in float16 for `{argument.name}` up to {size:g}, where "
+            f"float32 gives {exact.total:.4g}: `{call.name}` ({call.where}) breaks "
+            "first. The smallest float16 is 6e-8: a smaller eps is 0.",
             where=call.where,
             evidence={"size": size},
             rests_on=(Symptom.LARGE,),
@@ -131,11 +133,11 @@ def _large_in_half(seen: Observation) -> Finding | None:
     return None
 
 
-def _fine(run: Run, gradients: Gradients) -> bool:
+def _fine(run: Run, gradients: Backward) -> bool:
     return run.finite and gradients.finite
 
 
-def _fits(run: Run, gradients: Gradients, limit: float) -> bool:
+def _fits(run: Run, gradients: Backward, limit: float) -> bool:
     """Whether value and gradients are finite and far from the largest number."""
     if not _fine(run, gradients) or not math.isfinite(run.total):
         return False

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import torch
 
 from ownloss.checker.findings import Finding, Kind, Symptom
-from ownloss.checker.observing import GradientCheck, Observation
+from ownloss.checker.measures.gradient import GradientCheck
+from ownloss.checker.observation import Observation
 
 KIND = Kind(
     slug="partial-detach",
@@ -35,20 +36,20 @@ _NAMES = {
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Look for a gradient that is incomplete because of a call that detaches."""
-    if not seen.cuts or seen.base.error is not None:
+    if not seen.graph.cuts or seen.base.error is not None:
         return
-    wrong = [c for c in seen.checks if not c.ok and c.analytic is not None]
-    lost = [c for c in seen.checks if not c.ok and c.analytic is None]
-    if not wrong and not (lost and len(lost) < len(seen.checks)):
+    wrong = [c for c in seen.gradient.checks if not c.ok and c.analytic is not None]
+    lost = [c for c in seen.gradient.checks if not c.ok and c.analytic is None]
+    if not wrong and not (lost and len(lost) < len(seen.gradient.checks)):
         return
-    if seen.handmade and not seen.cuts_explain:
+    if seen.graph.handmade and not seen.intent.cuts_explain:
         return
     found = (wrong or lost)[0]
-    meant = None if found.leaf.parameter else _reference_agrees(seen)
+    meant = None if found.argument.parameter else _reference_agrees(seen)
     if meant:
         return
     details = {
-        "where": found.leaf.name,
+        "where": found.argument.name,
         "evidence": {
             "analytic": None if found.analytic is None else found.analytic.tolist(),
             "numeric": found.numeric.tolist(),
@@ -57,9 +58,11 @@ def find(seen: Observation) -> Iterator[Finding]:
         "explains": (Symptom.SECOND,),
     }
     penalty = [
-        c for c in seen.cuts if c.name == "grad" and not c.kwargs.get("create_graph")
+        c
+        for c in seen.graph.cuts
+        if c.name == "grad" and not c.kwargs.get("create_graph")
     ]
-    if penalty and seen.cuts_explain:
+    if penalty and seen.intent.cuts_explain:
         yield KIND.error(
             f"{_missing(found)}: `autograd.grad` inside the loss "
             f"({penalty[0].where}) lacks create_graph=True.",
@@ -67,7 +70,7 @@ def find(seen: Observation) -> Iterator[Finding]:
             **details,
         )
         return
-    cuts = [c for c in seen.cuts if c.name != "grad"]
+    cuts = [c for c in seen.graph.cuts if c.name != "grad"]
     if not cuts:
         return
     cut = cuts[-1]
@@ -80,7 +83,7 @@ def find(seen: Observation) -> Iterator[Finding]:
 
 def _missing(found: GradientCheck) -> str:
     """Say how much of the gradient is gone."""
-    name = found.leaf.name
+    name = found.argument.name
     if found.analytic is None:
         return f"The whole gradient of `{name}` is missing"
     if not found.matters:
@@ -94,11 +97,11 @@ def _missing(found: GradientCheck) -> str:
 
 def _reference_agrees(seen: Observation) -> bool | None:
     """Whether a reference has the same incomplete gradient; None without one."""
-    if seen.reference is None:
+    if seen.reference.loss is None:
         return None
-    run = seen.reference_run()
-    trusted, own = seen.gradients(run), seen.base_gradients
-    if trusted.error is not None or not seen.close(run.total, seen.value):
+    run = seen.reference.run()
+    trusted, own = seen.backward(run), seen.base_backward
+    if trusted.error is not None or not seen.precision.close(run.total, seen.value):
         return None
     for a, b in zip(trusted.values, own.values, strict=False):
         if (a is None) != (b is None):

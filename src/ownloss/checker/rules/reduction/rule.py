@@ -6,9 +6,10 @@ from itertools import pairwise
 
 import torch
 
+from ownloss.checker.arguments import Argument
+from ownloss.checker.domains import Domain
 from ownloss.checker.findings import Finding, Kind, Symptom
-from ownloss.checker.inputs import Domain, Leaf
-from ownloss.checker.observing import Observation
+from ownloss.checker.observation import Observation
 from ownloss.checker.wording import meaning_of, number
 
 KIND = Kind(
@@ -25,7 +26,7 @@ KIND = Kind(
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Compare with the reference, else watch how the loss grows."""
-    if not seen.base.finite or not seen.steady:
+    if not seen.base.finite or not seen.determinism.steady:
         return
     for judge in (_by_reference, _rows_agree, _halves, _mixture, _padding, _classes):
         found = judge(seen)
@@ -40,10 +41,10 @@ def _error(seen: Observation, message: str, **details: object) -> Finding:
 
 def _by_reference(seen: Observation) -> Finding | None:
     """One factor at all values, and it is a size."""
-    ratio = seen.reference_ratio
-    if not seen.value_differs or not math.isfinite(ratio) or not ratio > 0:
+    ratio = seen.reference.ratio
+    if not seen.reference.differs or not math.isfinite(ratio) or not ratio > 0:
         return None
-    double = seen.versus.get("double")
+    double = seen.reference.values.get("double")
     doubled = double[0] / double[1] if double and double[1] else math.nan
     meaning = meaning_of(ratio, seen, doubled)
     grows = math.isfinite(doubled) and not math.isclose(doubled, ratio, rel_tol=1e-4)
@@ -70,10 +71,10 @@ def _by_reference(seen: Observation) -> Finding | None:
 
 def _share(seen: Observation, ratio: float) -> str:
     """Say if a factor is the share of entries that a mask or labels let count."""
-    for leaf in seen.leaves:
-        if leaf.parameter or leaf.differentiable:
+    for argument in seen.arguments:
+        if argument.parameter or argument.differentiable:
             continue
-        kept = _kept(leaf)
+        kept = _kept(argument)
         if kept is None:
             continue
         share = kept.double().mean().item()
@@ -82,27 +83,26 @@ def _share(seen: Observation, ratio: float) -> str:
             (1 / share if share else 0, "1 by the share"),
         ):
             if share < 1 and math.isclose(ratio, value, rel_tol=1e-3):
-                return f"it is {words} of entries that `{leaf.name}` lets count"
+                return f"it is {words} of entries that `{argument.name}` lets count"
     return ""
 
 
-def _kept(leaf: Leaf) -> torch.Tensor | None:
-    if leaf.domain in (Domain.MASK, Domain.BINARY):
-        return leaf.value.bool()
-    if leaf.domain is Domain.LABELS and int(leaf.value.min()) < 0:
-        return leaf.value >= 0
-    return None
+def _kept(argument: Argument) -> torch.Tensor | None:
+    """True where an entry counts; whatever is 0 or 1 may be a mask."""
+    if argument.kept is None and argument.domain in (Domain.MASK, Domain.BINARY):
+        return argument.value.bool()
+    return argument.kept
 
 
 def _rows_agree(seen: Observation) -> Finding | None:
     """Every sample alone is right, the batch is not."""
-    if not seen.value_differs or math.isfinite(seen.reference_ratio):
+    if not seen.reference.differs or math.isfinite(seen.reference.ratio):
         return None
-    rows = [p for name, p in seen.versus.items() if name.startswith("row")]
+    rows = [p for name, p in seen.reference.values.items() if name.startswith("row")]
     rows = [p for p in rows if math.isfinite(p[0]) and math.isfinite(p[1])]
-    if len(rows) < 2 or not all(seen.same_as_reference(*p) for p in rows):
+    if len(rows) < 2 or not all(seen.reference.same(*p) for p in rows):
         return None
-    own, trusted = seen.versus["here"]
+    own, trusted = seen.reference.values["here"]
     return _error(
         seen,
         f"Every sample alone gives what the reference gives, but the batch gives "
@@ -114,7 +114,7 @@ def _rows_agree(seen: Observation) -> Finding | None:
 
 def _halves(seen: Observation) -> Finding | None:
     """Divided by the batch size twice."""
-    two, three = seen.growth(2), seen.growth(3)
+    two, three = seen.batch.growth(2), seen.batch.growth(3)
     if math.isclose(two, 1 / 2, rel_tol=1e-5) and math.isclose(
         three, 1 / 3, rel_tol=1e-5
     ):
@@ -134,9 +134,9 @@ _ORDER_STATISTICS = ("quantile", "nanquantile", "kthvalue", "median", "topk", "s
 
 def _mixture(seen: Observation) -> Finding | None:
     """One term is a mean over the samples, another a sum."""
-    if len(seen.inputs) == 0 or not seen.scalar or seen.batch < 2:
+    if len(seen.inputs) == 0 or not seen.scalar or seen.batch.size < 2:
         return None
-    values = [seen.value, *(seen.growth(k) * seen.value for k in (2, 3, 4))]
+    values = [seen.value, *(seen.batch.growth(k) * seen.value for k in (2, 3, 4))]
     steps = [b - a for a, b in pairwise(values)]
     if not all(math.isfinite(v) for v in values):
         return None
@@ -147,7 +147,7 @@ def _mixture(seen: Observation) -> Finding | None:
         return None
     if not _averaged_part_moves(seen):
         return None
-    if any(call.name in _ORDER_STATISTICS for call in seen.trace.calls):
+    if any(call.name in _ORDER_STATISTICS for call in seen.graph.trace.calls):
         return None  # interpolated between samples, they grow by themselves
     return KIND.warning(
         f"With every sample twice the loss grows from {values[0]:.4g} to "
@@ -161,34 +161,37 @@ def _mixture(seen: Observation) -> Finding | None:
 
 def _averaged_part_moves(seen: Observation) -> bool:
     """Whether the part that does not grow depends on the inputs at all."""
-    point = seen.jittered(0.5, 4)
+    point = seen.points.jittered(0.5, 4)
     once = seen.run(point).total
-    twice = seen.run(seen.rows([*range(seen.batch)] * 2, point)).total
-    here = 2 * seen.value - seen.growth() * seen.value
-    return math.isfinite(once + twice) and not seen.close(2 * once - twice, here, 100)
+    twice = seen.run(seen.batch.repeated(2, point)).total
+    here = 2 * seen.value - seen.batch.growth() * seen.value
+    return math.isfinite(once + twice) and not seen.precision.close(
+        2 * once - twice, here, 100
+    )
 
 
 def _padding(seen: Observation) -> Finding | None:
     """More padding changes the loss."""
-    if not seen.scalar or seen.batch < 2:
+    if not seen.scalar or seen.batch.size < 2:
         return None
-    for leaf in seen.leaves:
-        kept = _kept(leaf)
-        named = leaf.named_like("mask", "valid") or leaf.domain is Domain.LABELS
-        if kept is None or not named or leaf not in seen.batched or bool(kept.all()):
+    for argument in seen.arguments:
+        kept = argument.kept
+        if kept is None or argument not in seen.batch.arguments or bool(kept.all()):
             continue
-        if leaf.named_like("pad"):
-            continue
-        point = seen.rows([*range(seen.batch), 0])
-        value = point[seen.index(leaf)].clone()
-        value[-1] = int(leaf.value.min()) if leaf.domain is Domain.LABELS else 0
-        point[seen.index(leaf)] = value
+        point = seen.batch.rows([*range(seen.batch.size), 0])
+        value = point[seen.index(argument)].clone()
+        value[-1] = argument.left_out
+        point[seen.index(argument)] = value
         more = seen.run(point)
-        expected = seen.value * seen.batch / (seen.batch + 1)
-        if more.finite and seen.close(more.total, expected, 100) and seen.value:
+        expected = seen.value * seen.batch.size / (seen.batch.size + 1)
+        if (
+            more.finite
+            and seen.precision.close(more.total, expected, 100)
+            and seen.value
+        ):
             return KIND.warning(
-                f"One more row that `{leaf.name}` leaves out changes the loss from "
-                f"{seen.value:.4g} to {more.total:.4g}: padding counts in the "
+                f"One more row that `{argument.name}` leaves out changes the loss "
+                f"from {seen.value:.4g} to {more.total:.4g}: padding counts in the "
                 "denominator.",
                 cure="Divide by the number of entries that count.",
                 rests_on=(Symptom.MASKED,),
@@ -204,32 +207,36 @@ def _classes(seen: Observation) -> Finding | None:
         return None
     if prediction.domain not in (Domain.SIMPLEX, Domain.REAL, Domain.LOG_SIMPLEX):
         return None
-    if prediction.domain is Domain.REAL and not seen.trace.named(
+    if prediction.domain is Domain.REAL and not seen.graph.trace.named(
         "softmax", "log_softmax", "cross_entropy", "logsumexp"
     ):
         return None
     value = prediction.value.double()
     classes = value.shape[1]
     shifted = value + 3 * seen.random_like(value[:, :1], 9)
-    if prediction.domain is Domain.REAL and not seen.close(
+    if prediction.domain is Domain.REAL and not seen.precision.close(
         seen.run(seen.with_values({prediction: shifted})).total, seen.value, 100
     ):
         return None
     values = {}
-    for leaf in seen.leaves:
-        if leaf.parameter or leaf.value.shape != prediction.value.shape:
+    for argument in seen.arguments:
+        if argument.parameter or argument.value.shape != prediction.value.shape:
             continue
         filler = {
             Domain.SIMPLEX: 1e-14,
             Domain.BINARY: 0.0,
             Domain.LOG_SIMPLEX: -40.0,
             Domain.REAL: -60.0,
-        }.get(leaf.domain, 0.0)
-        extra = torch.full_like(leaf.value[:, :1].double(), filler)
-        values[leaf] = torch.cat([leaf.value.double(), extra], 1)
+        }.get(argument.domain, 0.0)
+        extra = torch.full_like(argument.value[:, :1].double(), filler)
+        values[argument] = torch.cat([argument.value.double(), extra], 1)
     more = seen.run(seen.with_values(values))
     expected = seen.value * classes / (classes + 1)
-    if not more.finite or not seen.value or not seen.close(more.total, expected, 1e3):
+    if (
+        not more.finite
+        or not seen.value
+        or not seen.precision.close(more.total, expected, 1e3)
+    ):
         return None
     return KIND.warning(
         f"One more class that never occurs changes the loss from {seen.value:.4g} to "

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 from ownloss.checker.findings import Finding, Kind, Symptom
-from ownloss.checker.observing import Observation
+from ownloss.checker.observation import Observation
 from ownloss.checker.wording import meaning_of, number, times
 
 KIND = Kind(
@@ -20,26 +20,28 @@ KIND = Kind(
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Look for one positive factor between analytic and numeric gradient."""
-    if not seen.handmade:
+    if not seen.graph.handmade:
         return
-    for leaf in seen.inputs:
-        ratio = seen.constant_ratio(leaf)
+    for argument in seen.inputs:
+        ratio = seen.gradient.constant_ratio(argument)
         if not ratio > 0 or math.isclose(ratio, 1, rel_tol=1e-3):
             continue
-        meaning = meaning_of(ratio, seen, seen.ratio_with_double_batch(leaf))
-        message = f"The gradient of `{leaf.name}` is {times(ratio)}"
+        meaning = meaning_of(
+            ratio, seen, seen.gradient.ratio_with_double_batch(argument)
+        )
+        message = f"The gradient of `{argument.name}` is {times(ratio)}"
         message += f"; {meaning}." if meaning else "."
         say = KIND.error
-        if seen.deliberate:
+        if seen.intent.deliberate:
             say, message = (
                 KIND.warning,
-                f"{message} It may be meant: {seen.deliberate}.",
+                f"{message} It may be meant: {seen.intent.deliberate}.",
             )
         yield say(
             message,
             cure=f"Divide the gradient that backward returns by {number(ratio)}: take "
             "in backward the same mean and factors as in forward.",
-            where=leaf.name,
+            where=argument.name,
             evidence={"ratio": ratio},
             rests_on=(Symptom.GRADIENT,),
         )

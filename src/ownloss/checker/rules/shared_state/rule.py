@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 
 from ownloss.checker.findings import Finding, Kind, Symptom
-from ownloss.checker.observing import Observation
+from ownloss.checker.observation import Observation
 
 KIND = Kind(
     slug="shared-state",
@@ -23,15 +23,15 @@ def find(seen: Observation) -> Iterator[Finding]:
     """Call twice before one backward; call on b after a."""
     if seen.base.error is not None:
         return
-    other = seen.other_batch
+    other = seen.batch.other
     alone = seen.run(other)
     first = seen.run()
     second = seen.run(other, on=first.call)
-    gradients = seen.gradients(first)
+    gradients = seen.backward(first)
     kept = _kept_on(seen)
-    if seen.base_gradients.error is None:
-        for leaf, own, now in zip(
-            seen.inputs, seen.base_gradients.values, gradients.values, strict=True
+    if seen.base_backward.error is None:
+        for argument, own, now in zip(
+            seen.inputs, seen.base_backward.values, gradients.values, strict=True
         ):
             changed = gradients.error is not None or (
                 own is not None
@@ -50,16 +50,20 @@ def find(seen: Observation) -> Iterator[Finding]:
                     message += str(gradients.error).splitlines()[0]
                 yield KIND.error(
                     message,
-                    where=leaf.name,
+                    where=argument.name,
                     rests_on=(Symptom.AGAIN,),
                     explains=(Symptom.GRADIENT, Symptom.SECOND, Symptom.KEPT),
                     aspect="gradient",
                 )
                 return
     again = seen.run(on=seen.run().call)
-    if not alone.finite or not second.finite or not seen.close(again.total, seen.value):
+    if (
+        not alone.finite
+        or not second.finite
+        or not seen.precision.close(again.total, seen.value)
+    ):
         return
-    if not seen.close(alone.total, second.total):
+    if not seen.precision.close(alone.total, second.total):
         yield KIND.error(
             f"The loss of the same inputs is {second.total:.4g} after a call with "
             f"others, and {alone.total:.4g} alone: something computed in the first "
@@ -70,7 +74,7 @@ def find(seen: Observation) -> Iterator[Finding]:
 
 
 def _kept_on(seen: Observation) -> str:
-    for cls in seen.functions:
+    for cls in seen.graph.functions:
         for name, value in vars(cls).items():
             if isinstance(value, torch.Tensor):
                 return f"`{cls.__name__}.{name}` is stored on the class"

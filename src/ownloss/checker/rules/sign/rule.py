@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 from ownloss.checker.findings import Finding, Kind, Symptom
-from ownloss.checker.observing import Observation
+from ownloss.checker.observation import Observation
 from ownloss.checker.wording import number
 
 KIND = Kind(
@@ -20,25 +20,25 @@ KIND = Kind(
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Look for one negative factor between analytic and numeric gradient."""
-    if not seen.handmade:
+    if not seen.graph.handmade:
         return
-    for leaf in seen.inputs:
-        ratio = seen.constant_ratio(leaf)
+    for argument in seen.inputs:
+        ratio = seen.gradient.constant_ratio(argument)
         if not ratio < 0:
             continue
-        message = f"The gradient of `{leaf.name}` has the wrong sign"
+        message = f"The gradient of `{argument.name}` has the wrong sign"
         if not math.isclose(ratio, -1, rel_tol=1e-3):
             message += f", and is {number(-ratio)} times as long as it should be"
         message += ": a step against it increases the loss."
         say = KIND.error
-        if seen.deliberate:
+        if seen.intent.deliberate:
             say, message = (
                 KIND.warning,
-                f"{message} It may be meant: {seen.deliberate}.",
+                f"{message} It may be meant: {seen.intent.deliberate}.",
             )
         yield say(
             message,
-            where=leaf.name,
+            where=argument.name,
             evidence={"ratio": ratio},
             rests_on=(Symptom.GRADIENT,),
         )

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from ownloss.checker.containers import with_tensors
+from ownloss.checker.copies import cast
 from ownloss.checker.findings import Finding, Kind
-from ownloss.checker.inputs import with_tensors
-from ownloss.checker.observing import Observation
-from ownloss.checker.sessions import cast
+from ownloss.checker.observation import Observation
 
 KIND = Kind(
     slug="vmap",
@@ -30,14 +30,16 @@ def find(seen: Observation) -> Iterator[Finding]:
     """Map over stacked inputs, and loop over the same."""
     if not seen.base.finite:
         return
-    if not seen.functions:
+    if not seen.graph.functions:
         yield from _decides_by_values(seen)
         return
-    promised = [c for c in seen.functions if _has_rule(c)]
+    promised = [c for c in seen.graph.functions if _has_rule(c)]
     if not promised:
-        old = [c for c in seen.functions if c.setup_context is Function.setup_context]
+        old = [
+            c for c in seen.graph.functions if c.setup_context is Function.setup_context
+        ]
         why = "has no setup_context" if old else "has no vmap rule"
-        name = (old or seen.functions)[0].__name__
+        name = (old or seen.graph.functions)[0].__name__
         yield KIND.note(
             f"torch.vmap and torch.func.grad refuse this loss: `{name}` {why}.",
             where=name,
@@ -45,7 +47,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         )
         return
     name = promised[0].__name__
-    points = [seen.point, *(seen.jittered(0.5, s) for s in range(1, _COPIES))]
+    points = [seen.point, *(seen.points.jittered(0.5, s) for s in range(1, _COPIES))]
     values = [[cast(p[i], seen.dtype) for p in points] for i in _mapped(seen)]
     for dims in _in_dims(values):
         found = _compare(seen, values, dims)
@@ -62,7 +64,9 @@ def find(seen: Observation) -> Iterator[Finding]:
 
 
 def _decides_by_values(seen: Observation) -> Iterator[Finding]:
-    for call in seen.trace.named("__bool__", "item", "__float__", "tolist", "nonzero"):
+    for call in seen.graph.trace.named(
+        "__bool__", "item", "__float__", "tolist", "nonzero"
+    ):
         if call.attached:
             yield KIND.note(
                 f"torch.vmap refuses this loss: `{call.name}` ({call.where}) asks for "
@@ -80,7 +84,9 @@ def _has_rule(cls: type) -> bool:
 
 def _mapped(seen: Observation) -> list[int]:
     return [
-        i for i, leaf in enumerate(seen.leaves) if leaf.floating and not leaf.parameter
+        i
+        for i, argument in enumerate(seen.arguments)
+        if argument.floating and not argument.parameter
     ]
 
 

@@ -4,11 +4,14 @@ from collections.abc import Iterator
 
 import torch
 
+from ownloss.checker.arguments import Argument
+from ownloss.checker.copies import cast
+from ownloss.checker.domains import Domain, jittered
 from ownloss.checker.findings import Finding, Kind, Symptom
-from ownloss.checker.inputs import Domain, Leaf, jittered
-from ownloss.checker.observing import Observation, Point
-from ownloss.checker.sessions import cast
-from ownloss.checker.tracing import Call
+from ownloss.checker.observation import Observation
+from ownloss.checker.roles import Role
+from ownloss.checker.subject import Point
+from ownloss.checker.trace import Call
 from ownloss.checker.wording import number
 
 KIND = Kind(
@@ -25,10 +28,10 @@ KIND = Kind(
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Compare with the reference, then look for signs of a mistake."""
-    if seen.base.error is not None or not seen.steady:
+    if seen.base.error is not None or not seen.determinism.steady:
         return
-    if seen.versus:
-        if seen.value_differs:
+    if seen.reference.values:
+        if seen.reference.differs:
             yield _by_reference(seen)
         return
     found = _misused(seen) or _imperfect(seen) or _attracted(seen) or _zero_labels(seen)
@@ -40,14 +43,15 @@ def _by_reference(seen: Observation) -> Finding:
     name = next(
         n
         for n in ("here", "moved", "afresh")
-        if n in seen.versus and not seen.same_as_reference(*seen.versus[n])
+        if n in seen.reference.values
+        and not seen.reference.same(*seen.reference.values[n])
     )
-    own, trusted = seen.versus[name]
+    own, trusted = seen.reference.values[name]
     at = {"here": "", "moved": " at inputs moved a little"}.get(
         name, " at other inputs"
     )
     message = f"The loss is {own:.5g}{at}, the reference {trusted:.5g}"
-    ratio = seen.reference_ratio
+    ratio = seen.reference.ratio
     message += (
         f": {number(ratio)} times, at every input tried." if ratio == ratio else "."
     )
@@ -75,7 +79,7 @@ _FROM_LOGITS = (
 def _misused(seen: Observation) -> Finding | None:
     """Functions of torch that are given what they do not expect."""
     made: dict[int, Call] = {}
-    for call in seen.trace.calls:
+    for call in seen.graph.trace.calls:
         if call.name in _SOFTMAX and isinstance(call.result, torch.Tensor):
             made[id(call.result)] = call
         first = call.tensors[0] if call.tensors else None
@@ -141,10 +145,10 @@ def _imperfect(seen: Observation) -> Finding | None:
     if not seen.scalar or not seen.inputs or seen.inputs[0].parameter:
         return None
     prediction = seen.inputs[0]
-    for leaf in seen.leaves:
-        if leaf is prediction or leaf.parameter:
+    for argument in seen.arguments:
+        if argument is prediction or argument.parameter:
             continue
-        pair = _good_and_bad(seen, prediction, leaf)
+        pair = _good_and_bad(seen, prediction, argument)
         if pair is None:
             continue
         good, bad, words = pair
@@ -152,7 +156,7 @@ def _imperfect(seen: Observation) -> Finding | None:
         if not better.finite or not worse.finite:
             continue
         margin = 1e-3 * (abs(better.total) + abs(worse.total)) + 1e-9
-        uphill = _pushes_away(seen, prediction, leaf)
+        uphill = _pushes_away(seen, prediction, argument)
         if better.total > worse.total + margin and uphill:
             return KIND.error(
                 f"{words}: {better.total:.4g} for the good prediction, "
@@ -166,7 +170,7 @@ def _imperfect(seen: Observation) -> Finding | None:
 
 
 def _good_and_bad(
-    seen: Observation, prediction: Leaf, target: Leaf
+    seen: Observation, prediction: Argument, target: Argument
 ) -> tuple[Point, Point, str] | None:
     """A prediction that fits the labels, and one that fits others."""
     value = cast(prediction.value, seen.dtype)
@@ -201,9 +205,9 @@ def _good_and_bad(
     return good, bad, words
 
 
-def _pushes_away(seen: Observation, prediction: Leaf, target: Leaf) -> bool:
+def _pushes_away(seen: Observation, prediction: Argument, target: Argument) -> bool:
     """Whether a step against the gradient makes every sample fit its label less."""
-    gradient = seen.base_gradients.values[seen.inputs.index(prediction)]
+    gradient = seen.base_backward.values[seen.inputs.index(prediction)]
     if gradient is None or gradient.shape != prediction.value.shape:
         return False
     if target.domain is Domain.BINARY:
@@ -223,7 +227,7 @@ def _pushes_away(seen: Observation, prediction: Leaf, target: Leaf) -> bool:
     return bool((own > 0)[counts].all()) and bool(others[counts].all())
 
 
-def _fitting(prediction: Leaf, hot: torch.Tensor) -> torch.Tensor | None:
+def _fitting(prediction: Argument, hot: torch.Tensor) -> torch.Tensor | None:
     """Values of the prediction's domain that are high where `hot` is 1."""
     match prediction.domain:
         case Domain.REAL:
@@ -240,13 +244,13 @@ def _fitting(prediction: Leaf, hot: torch.Tensor) -> torch.Tensor | None:
 
 def _attracted(seen: Observation) -> Finding | None:
     """Whether something named a negative attracts and something positive repels."""
-    named = {
-        word: next((x for x in seen.inputs if x.named_like(word)), None)
-        for word in ("anchor", "pos", "neg")
-    }
-    if None in named.values():
+    triplet = [
+        next((x for x in seen.inputs if x.role is role), None)
+        for role in (Role.ANCHOR, Role.POSITIVE, Role.NEGATIVE)
+    ]
+    if None in triplet:
         return None
-    anchor, positive, negative = (named[w] for w in ("anchor", "pos", "neg"))
+    anchor, positive, negative = triplet
     if not anchor.value.shape == positive.value.shape == negative.value.shape:
         return None
     value, other = anchor.value, negative.value
@@ -265,73 +269,70 @@ def _attracted(seen: Observation) -> Finding | None:
 def _zero_labels(seen: Observation) -> Finding | None:
     """Whether samples labelled 0 have no influence: 1 and -1 were expected."""
     prediction = seen.inputs[0] if seen.inputs else None
-    gradients = seen.base_gradients.values
+    gradients = seen.base_backward.values
     if prediction is None or prediction.domain is not Domain.REAL or not gradients:
         return None
-    for leaf in seen.leaves:
-        named = leaf.named_like(*_TARGETS) or leaf.name.lower() in ("y", "t")
-        if leaf.domain is not Domain.BINARY or not named or gradients[0] is None:
+    for argument in seen.arguments:
+        target = argument.role is Role.TARGET and argument.domain is Domain.BINARY
+        if not target or gradients[0] is None:
             continue
-        if leaf.value.shape != prediction.value.shape:
+        if argument.value.shape != prediction.value.shape:
             continue
-        zero = leaf.value == 0
+        zero = argument.value == 0
         if not bool(zero.any()) or bool(zero.all()):
             continue
         silent = not bool((gradients[0][zero] != 0).any())
         alive = bool((gradients[0][~zero] != 0).any())
-        there = seen.run(seen.scaled(-1.0))
-        turned = seen.gradients(there).values[0]
+        there = seen.run(seen.points.scaled(-1.0))
+        turned = seen.backward(there).values[0]
         silent = silent and turned is not None and not bool((turned[zero] != 0).any())
         if silent and alive:
             return KIND.error(
-                f"Samples with `{leaf.name}` 0 have no influence on the gradient: "
+                f"Samples with `{argument.name}` 0 have no influence on the gradient: "
                 "the formula expects labels -1 and 1.",
-                where=leaf.name,
+                where=argument.name,
                 rests_on=(Symptom.PERFECT,),
                 aspect="labels",
             )
     return None
 
 
-_TARGETS = ("target", "truth", "label", "gt", "y_true", "true", "reference", "observed")
-
-
-def _beyond_perfect(seen: Observation, prediction: Leaf) -> Finding | None:
+def _beyond_perfect(seen: Observation, prediction: Argument) -> Finding | None:
     """Whether a prediction that is off costs less than one that equals its target."""
-    if len(seen.inputs) > 1 or not seen.row_weights:
+    if len(seen.inputs) > 1 or not seen.batch.row_weights:
         return None
-    for leaf in seen.leaves:
-        if leaf is prediction or leaf.parameter or leaf.differentiable:
+    for argument in seen.arguments:
+        if argument is prediction or argument.parameter or argument.differentiable:
             continue
-        alike = leaf.value.numel() == prediction.value.numel() and leaf.floating
-        named = leaf.named_like(*_TARGETS) or leaf.name.lower() in ("y", "t")
-        if not alike or not named or leaf.domain is not prediction.domain:
+        alike = argument.value.numel() == prediction.value.numel() and argument.floating
+        target = argument.role is Role.TARGET
+        if not alike or not target or argument.domain is not prediction.domain:
             continue
-        if leaf.domain in (Domain.BINARY, Domain.SIGNS, Domain.LOG_SIMPLEX):
+        if argument.domain in (Domain.BINARY, Domain.SIGNS, Domain.LOG_SIMPLEX):
             continue
-        perfect = cast(leaf.value, seen.dtype).reshape(prediction.value.shape)
+        perfect = cast(argument.value, seen.dtype).reshape(prediction.value.shape)
         best = seen.run(seen.with_values({prediction: perfect}))
         if not best.finite:
             continue
         for size in (0.3, 1.0, 3.0):
             for seed in (1, 2):
                 there = seen.with_values({prediction: perfect})
-                off = seen.random_like(perfect, seed) * size * leaf.size
+                off = seen.random_like(perfect, seed) * size * argument.size
                 moved = [perfect + off.abs(), perfect - off.abs(), perfect + off]
-                if leaf.domain is not Domain.REAL:
-                    moved = [_near(leaf, perfect, off / leaf.size)]
+                if argument.domain is not Domain.REAL:
+                    moved = [_near(argument, perfect, off / argument.size)]
                 for value in moved:
                     there[seen.index(prediction)] = value
                     run = seen.run(there)
                     margin = 1e-3 * abs(best.total) + 1e-6
                     if run.finite and run.total < best.total - margin:
                         return _not_minimum(
-                            seen, prediction, leaf, best.total, run.total
+                            seen, prediction, argument, best.total, run.total
                         )
     return None
 
 
-def _bottomless(seen: Observation, prediction: Leaf, target: Leaf) -> bool:
+def _bottomless(seen: Observation, prediction: Argument, target: Argument) -> bool:
     """Whether the loss falls and falls as the prediction moves off in one direction."""
     perfect = cast(target.value, seen.dtype).reshape(prediction.value.shape)
     for sign in (1.0, -1.0):
@@ -344,12 +345,12 @@ def _bottomless(seen: Observation, prediction: Leaf, target: Leaf) -> bool:
     return False
 
 
-def _near(leaf: Leaf, perfect: torch.Tensor, off: torch.Tensor) -> torch.Tensor:
-    return jittered(leaf, perfect, 1.0, off)
+def _near(argument: Argument, perfect: torch.Tensor, off: torch.Tensor) -> torch.Tensor:
+    return jittered(perfect, argument.domain, 1.0, off, argument.size)
 
 
 def _not_minimum(
-    seen: Observation, prediction: Leaf, target: Leaf, best: float, lower: float
+    seen: Observation, prediction: Argument, target: Argument, best: float, lower: float
 ) -> Finding:
     below = " and is negative" if lower < 0 <= best else ""
     say = (

@@ -1,153 +1,18 @@
-"""What happens inside a loss: its calls of torch, its graph, its Functions."""
+"""Hand-written Functions: those in a graph, and what they do while it is built."""
 
-import functools
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import BackwardCFunction
-from torch.overrides import TorchFunctionMode
 
-from ownloss.checker.inputs import parameter_names, tensors_in
+from ownloss.checker.containers import tensors_in
+from ownloss.checker.signatures import parameter_names
 
-_TORCH = str(Path(torch.__file__).parent)
-_HERE = str(Path(__file__).parent)
-CUTS = (
-    "detach",
-    "detach_",
-    "item",
-    "tolist",
-    "numpy",
-    "__array__",
-    "__float__",
-    "tensor",
-    "as_tensor",
-    "__get__:data",
-    "no_grad",
-    "grad",
-)
-"""Calls after which no gradient flows back to what they were given."""
-
-_PYTHON = str(Path(functools.__file__).parent)
 _WRAPPED = ("forward", "setup_context", "backward")
-
-
-@dataclass(eq=False)
-class Call:
-    """One call of a torch function that the loss made.
-
-    Attributes:
-        name: such as `sub`, `mse_loss` or `detach`.
-        tensors: its tensor arguments.
-        result: what it returned.
-        where: "line 12 of my_loss.py".
-        args: all its positional arguments.
-        kwargs: its keyword arguments.
-        inside: the name of the Python function that called.
-        recording: whether autograd was recording when it was made.
-        attached: whether one of its tensors requires a gradient.
-    """
-
-    name: str
-    tensors: list[Tensor]
-    result: Any
-    where: str
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    inside: str
-    recording: bool
-    attached: bool
-
-
-class Trace(TorchFunctionMode):
-    """Writes down every call of torch while it is entered."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.calls: list[Call] = []
-
-    def __torch_function__(
-        self, func: Callable, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        """Run one call, then write it down."""
-        kwargs = kwargs or {}
-        recording = torch.is_grad_enabled()
-        tensors = list(_tensors((args, tuple(kwargs.values()))))
-        attached = any(t.requires_grad for t in tensors)
-        name = _name(func)
-        if name == "_set_grad_enabled" and recording and not args[0]:
-            name = "no_grad"
-        where, inside = _caller()
-        result = func(*args, **kwargs)
-        if not where:  # the checker's own
-            return result
-        self.calls.append(
-            Call(
-                name, tensors, result, where, args, kwargs, inside, recording, attached
-            )
-        )
-        return result
-
-    def named(self, *names: str) -> list[Call]:
-        """The calls of these functions."""
-        return [call for call in self.calls if call.name in names]
-
-
-class WithoutCuts(TorchFunctionMode):
-    """Lets gradients flow through `detach`, `.data`, `.item()` and `no_grad`."""
-
-    def __torch_function__(
-        self, func: Callable, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        """Hand on the tensor instead of cutting it off."""
-        name = _name(func)
-        if name in ("detach", "item", "__get__:data"):
-            return args[0]
-        if name == "_set_grad_enabled" and torch.is_grad_enabled():
-            return None
-        kwargs = dict(kwargs or {})
-        if name == "grad":
-            kwargs["create_graph"] = True
-        if name in ("tensor", "as_tensor") and isinstance(args[0], (list, tuple)):
-            parts = list(args[0])
-            if parts and all(isinstance(p, Tensor) for p in parts):
-                return torch.stack(parts)
-        return func(*args, **kwargs)
-
-
-def _name(func: Callable) -> str:
-    name = getattr(func, "__name__", "")
-    if name in ("__get__", "__set__"):
-        name = f"{name}:{getattr(func.__self__, '__name__', '')}"
-    return name
-
-
-def _tensors(tree: Any) -> Iterator[Tensor]:
-    if isinstance(tree, Tensor):
-        yield tree
-    elif isinstance(tree, (tuple, list)):
-        for branch in tree:
-            yield from _tensors(branch)
-
-
-def _caller() -> tuple[str, str]:
-    """Where in the user's code the running call stands."""
-    frame = sys._getframe(2)
-    while frame is not None:
-        file = frame.f_code.co_filename
-        if file.startswith(_HERE):
-            return "", ""
-        library = file.startswith(_PYTHON) and "-packages" not in file
-        if not library and not file.startswith((_TORCH, "<frozen")):
-            place = f"line {frame.f_lineno} of {Path(file).name}"
-            return place, frame.f_code.co_qualname
-        frame = frame.f_back
-    return "", ""
 
 
 def nodes_of(outputs: list[Tensor], limit: int = 20_000) -> list[Any]:
@@ -224,6 +89,10 @@ class FunctionCall:
         )
 
 
+def _tensors_of(tree: Any) -> list[Tensor]:
+    return [tensor for _, tensor in tensors_in(tree)]
+
+
 @dataclass(eq=False)
 class Recorder:
     """Wraps forward and backward of Function classes while it is entered."""
@@ -263,7 +132,7 @@ class Recorder:
                 outputs = forward(ctx, *inputs)
             finally:
                 del ctx.save_for_backward
-            call = FunctionCall(cls, ctx, inputs, list(_tensors(outputs)))
+            call = FunctionCall(cls, ctx, inputs, _tensors_of(outputs))
             call.overwritten = any(
                 not torch.equal(now.nan_to_num(), then.nan_to_num())
                 for now, then in saved
@@ -272,7 +141,7 @@ class Recorder:
             return outputs
 
         def watched_setup(ctx: Any, inputs: tuple[Any, ...], output: Any) -> Any:
-            self.calls.append(FunctionCall(cls, ctx, inputs, list(_tensors(output))))
+            self.calls.append(FunctionCall(cls, ctx, inputs, _tensors_of(output)))
             return setup_context(ctx, inputs, output)
 
         def watched_backward(ctx: Any, *grad_outputs: Any) -> Any:

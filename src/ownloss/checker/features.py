@@ -9,15 +9,12 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from ownloss.checker.inputs import with_tensors
+from ownloss.checker.containers import with_tensors
+from ownloss.checker.copies import cast
 from ownloss.checker.numeric import slope
-from ownloss.checker.observing import (
-    Observation,
-    Run,
-    random_state_kept,
-    seed_everything,
-)
-from ownloss.checker.sessions import cast
+from ownloss.checker.observation import Observation
+from ownloss.checker.randomness import random_state_kept, seed_everything
+from ownloss.checker.runs import Run
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,7 @@ class _SilentlyWrongError(Exception):
 
 
 def _try(trial: Callable[[Observation], None], seen: Observation) -> Support:
-    seen.deadline = float("inf")
+    seen.budget.deadline = float("inf")
     try:
         with warnings.catch_warnings(), random_state_kept(), torch.enable_grad():
             warnings.simplefilter("ignore")
@@ -129,7 +126,7 @@ def _as_function(seen: Observation, call: Any = None) -> tuple[Callable, list[Te
         args = with_tensors(seen.args, given)
         seed_everything(seen.seed)
         raw = call(*args, **with_tensors(seen.kwargs, given))
-        return sum(o.sum() for o in seen._outputs_of(raw, True))
+        return sum(o.sum() for o in seen.outputs_of(raw, True))
 
     if seen.inputs[0].parameter:
         raise TypeError("only the parameters of this loss are differentiated")
@@ -140,9 +137,9 @@ def _backward(seen: Observation) -> None:
     _raised(seen.base)
     if not any(o.requires_grad for o in seen.base.outputs):
         raise RuntimeError("the loss has no grad_fn")
-    if seen.base_gradients.error is not None:
-        raise seen.base_gradients.error
-    wrong = [c.leaf.name for c in seen.checks if not c.ok]
+    if seen.base_backward.error is not None:
+        raise seen.base_backward.error
+    wrong = [c.argument.name for c in seen.gradient.checks if not c.ok]
     if wrong:
         raise _SilentlyWrongError(f"the gradient of {wrong[0]}")
 
@@ -175,7 +172,7 @@ def _double_backward(seen: Observation) -> None:
 
 def _func_grad(seen: Observation) -> None:
     function, (x,) = _as_function(seen)
-    expected = seen.base_gradients.values[0]
+    expected = seen.base_backward.values[0]
     _expect(torch.func.grad(function)(x), expected, "the gradient", 1e-6)
 
 
@@ -191,7 +188,7 @@ def _jvp(seen: Observation) -> None:
     function, (x,) = _as_function(seen)
     direction = seen.random_like(x, 3)
     _, got = torch.func.jvp(function, (x,), (direction,))
-    numeric = seen.along(seen.point, {seen.index(seen.inputs[0]): direction})
+    numeric = seen.gradient.along(seen.point, {seen.index(seen.inputs[0]): direction})
     near = 1e-4 * max(abs(numeric.value), got.abs().item()) + 1e-7
     if numeric.reliable and not numeric.admits(got.item(), near):
         raise _SilentlyWrongError(f"{got.item():.4g} instead of {numeric.value:.4g}")
@@ -199,7 +196,7 @@ def _jvp(seen: Observation) -> None:
 
 def _compile(seen: Observation) -> None:
     function, (x,) = _as_function(seen)
-    torch._dynamo.reset()
+    torch.compiler.reset()
     # The loss alone: to compile what hands it its inputs takes three times as long.
     loss = torch.compile(seen.run().call, backend="aot_eager")
     compiled, _ = _as_function(seen, loss)
@@ -207,14 +204,14 @@ def _compile(seen: Observation) -> None:
     value = compiled(x)
     _expect(value, function(x), "the value", 1e-5)
     (gradient,) = torch.autograd.grad(value, x, allow_unused=True)
-    _expect(gradient, seen.base_gradients.values[0], "the gradient", 1e-5)
+    _expect(gradient, seen.base_backward.values[0], "the gradient", 1e-5)
 
 
 def _autocast(seen: Observation) -> None:
     with torch.autocast(seen.device.type, dtype=torch.bfloat16):
         run = seen.run(dtype=torch.float32)
         _raised(run)
-    found = seen.gradients(run)
+    found = seen.backward(run)
     if found.error is not None:
         raise found.error
     if not run.finite or not found.finite:
@@ -228,7 +225,7 @@ def _checkpoint(seen: Observation) -> None:
     x = x.clone().requires_grad_()
     value = checkpoint(function, x, use_reentrant=False)
     (gradient,) = torch.autograd.grad(value, x, allow_unused=True)
-    _expect(gradient, seen.base_gradients.values[0], "the gradient", 1e-6)
+    _expect(gradient, seen.base_backward.values[0], "the gradient", 1e-6)
 
 
 _TRIALS: dict[str, Callable[[Observation], None]] = {

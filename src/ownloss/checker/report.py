@@ -1,11 +1,11 @@
 """The verdict, and the forms in which it is read."""
 
 import html
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ownloss.checker.findings import Finding
-from ownloss.checker.observing import Observation
+from ownloss.checker.observation import Observation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,15 +25,23 @@ class Report:
         name: the name of the loss.
         findings: what there is to say, the most telling first.
         skipped: what was not looked at because the loss is slow.
+        crashes: what the rules raised that could not look, by kind.
         ran: whether the loss could be run at all.
     """
 
     def __init__(
-        self, name: str, findings: list[Finding], seen: Observation, ran: bool
+        self,
+        name: str,
+        findings: list[Finding],
+        seen: Observation,
+        crashes: dict[str, Exception],
+        *,
+        ran: bool,
     ) -> None:
         self.name = name
         self.findings = findings
-        self.skipped = list(dict.fromkeys(seen.skipped))
+        self.skipped = list(seen.budget.skipped)
+        self.crashes = crashes
         self.ran = ran
         self._seen = seen
         self._supports: dict[str, Any] | None = None
@@ -53,7 +61,7 @@ class Report:
         feature is tried when it is looked up; `torch.compile` takes seconds.
         """
         if self._supports is None:
-            from ownloss.checker.supporting import Supports
+            from ownloss.checker.features import Supports
 
             self._supports = Supports(self._seen)
         return self._supports
@@ -99,7 +107,7 @@ class Report:
             yield "link", finding.link
         if self.skipped:
             yield "text", "Not looked at, to save time: " + ", ".join(self.skipped)
-        for slug, error in self._seen.failures.items():
+        for slug, error in self.crashes.items():
             yield "text", f"Could not look for {slug}: {type(error).__name__}: {error}"
 
     def __str__(self) -> str:
@@ -149,7 +157,7 @@ class Report:
         """
         import matplotlib.pyplot as plt
 
-        checks = [c for c in self._seen.checks if c.analytic is not None]
+        checks = [c for c in self._seen.gradient.checks if c.analytic is not None]
         if not checks:
             raise ValueError(f"{self.name} gives no gradient to plot")
         figure, axes = plt.subplots(
@@ -164,12 +172,9 @@ class Report:
             if not fine.all():
                 ax.plot(numeric[~fine], analytic[~fine], "x", label="differs")
             ax.set(
-                title=found.leaf.name,
+                title=found.argument.name,
                 xlabel="numeric gradient",
                 ylabel="analytic gradient",
             )
             ax.legend()
         return figure
-
-
-Check = Callable[..., Report]

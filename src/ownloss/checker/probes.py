@@ -6,10 +6,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ownloss.checker.inputs import Domain, Leaf, scaled
-from ownloss.checker.observing import Gradients, Observation, Point, Run
-from ownloss.checker.sessions import cast
-from ownloss.checker.tracing import Call, Trace
+from ownloss.checker.arguments import Argument
+from ownloss.checker.copies import cast
+from ownloss.checker.domains import Domain, scaled
+from ownloss.checker.observation import Observation
+from ownloss.checker.roles import Role
+from ownloss.checker.runs import Backward, Run
+from ownloss.checker.subject import Point
+from ownloss.checker.trace import Call, Trace
 
 
 @dataclass(eq=False)
@@ -33,34 +37,41 @@ class Probe:
 
 def special(seen: Observation) -> Iterator[Probe]:
     """Ties, zeros, constants and saturated probabilities."""
-    arguments = [x for x in seen.leaves if x.floating and not x.parameter]
+    arguments = [x for x in seen.arguments if x.floating and not x.parameter]
     yield from _ties(seen, arguments)
-    for leaf in arguments:
-        value = cast(leaf.value, seen.dtype)
-        if leaf.domain in (Domain.REAL, Domain.NONNEGATIVE):
-            if seen.batch > 1 and leaf in seen.batched:
+    for argument in arguments:
+        value = cast(argument.value, seen.dtype)
+        if argument.domain in (Domain.REAL, Domain.NONNEGATIVE):
+            if seen.batch.size > 1 and argument in seen.batch.arguments:
                 row = value.clone()
                 row[0] = 0
-                yield Probe(f"if a row of `{leaf.name}` is zero", _put(seen, leaf, row))
+                yield Probe(
+                    f"if a row of `{argument.name}` is zero", _put(seen, argument, row)
+                )
             zeros = torch.zeros_like(value)
-            yield Probe(f"if `{leaf.name}` is zero", _put(seen, leaf, zeros))
-        if leaf.domain is Domain.POSITIVE and _counts(value):
+            yield Probe(f"if `{argument.name}` is zero", _put(seen, argument, zeros))
+        if argument.domain is Domain.POSITIVE and _counts(value):
             yield Probe(
-                f"if `{leaf.name}` is 0, as counts may be",
-                _put(seen, leaf, torch.zeros_like(value)),
+                f"if `{argument.name}` is 0, as counts may be",
+                _put(seen, argument, torch.zeros_like(value)),
                 boundary=True,
                 guess=True,
             )
-        free = leaf.domain in (Domain.REAL, Domain.POSITIVE, Domain.UNIT)
-        if free and value.numel() > 1 and leaf.differentiable:
+        free = argument.domain in (Domain.REAL, Domain.POSITIVE, Domain.UNIT)
+        if free and value.numel() > 1 and argument.differentiable:
             constant = torch.full_like(value, value.real.mean().item())
-            when = f"if all entries of `{leaf.name}` are equal"
-            yield Probe(when, _put(seen, leaf, constant))
-        if leaf in seen.batched and seen.batch > 1 and leaf.differentiable:
+            when = f"if all entries of `{argument.name}` are equal"
+            yield Probe(when, _put(seen, argument, constant))
+        if (
+            argument in seen.batch.arguments
+            and seen.batch.size > 1
+            and argument.differentiable
+        ):
             same = value.clone()
             same[1] = same[0]
             yield Probe(
-                f"if two samples of `{leaf.name}` are equal", _put(seen, leaf, same)
+                f"if two samples of `{argument.name}` are equal",
+                _put(seen, argument, same),
             )
     yield from _saturated(seen, arguments)
 
@@ -71,8 +82,8 @@ def _counts(value: Tensor) -> bool:
     return whole and value.unique().numel() < value.numel()
 
 
-def _put(seen: Observation, leaf: Leaf, value: Tensor) -> Point:
-    return seen.with_values({leaf: value})
+def _put(seen: Observation, argument: Argument, value: Tensor) -> Point:
+    return seen.with_values({argument: value})
 
 
 def _fits(value: Domain, place: Domain) -> bool:
@@ -94,7 +105,7 @@ def _fits(value: Domain, place: Domain) -> bool:
     return value == place or value in inside.get(place, ())
 
 
-def _ties(seen: Observation, arguments: list[Leaf]) -> Iterator[Probe]:
+def _ties(seen: Observation, arguments: list[Argument]) -> Iterator[Probe]:
     """Inputs that are equal to each other, all of them or in one sample."""
     for i, one in enumerate(arguments):
         for other in arguments[i + 1 :]:
@@ -115,116 +126,120 @@ def _ties(seen: Observation, arguments: list[Leaf]) -> Iterator[Probe]:
                 yield Probe(when, _put(seen, one, row), boundary)
 
 
-def _saturated(seen: Observation, arguments: list[Leaf]) -> Iterator[Probe]:
+def _saturated(seen: Observation, arguments: list[Argument]) -> Iterator[Probe]:
     """Probabilities of exactly 0 and 1."""
-    for leaf in arguments:
-        value = cast(leaf.value, seen.dtype)
-        if leaf.domain is Domain.UNIT and leaf.differentiable:
+    for argument in arguments:
+        value = cast(argument.value, seen.dtype)
+        if argument.domain is Domain.UNIT and argument.differentiable:
             for end in (0.0, 1.0):
                 yield Probe(
-                    f"if `{leaf.name}` is exactly {end:g}",
-                    _put(seen, leaf, torch.full_like(value, end)),
+                    f"if `{argument.name}` is exactly {end:g}",
+                    _put(seen, argument, torch.full_like(value, end)),
                     boundary=True,
                 )
             yield Probe(
-                f"if `{leaf.name}` is exactly 0 or 1",
-                _put(seen, leaf, value.round()),
+                f"if `{argument.name}` is exactly 0 or 1",
+                _put(seen, argument, value.round()),
                 boundary=True,
             )
-        if leaf.domain is Domain.SIMPLEX:
+        if argument.domain is Domain.SIMPLEX:
             dim = 1 if value.dim() > 2 else -1
             certain = torch.zeros_like(value).scatter_(
                 dim, value.argmax(dim, keepdim=True), 1.0
             )
             yield Probe(
-                f"if `{leaf.name}` is certain (one 1, all others 0)",
-                _put(seen, leaf, certain),
-                boundary=leaf.differentiable,
+                f"if `{argument.name}` is certain (one 1, all others 0)",
+                _put(seen, argument, certain),
+                boundary=argument.differentiable,
             )
 
 
 def empty(seen: Observation) -> Iterator[Probe]:
     """Masks, labels and targets by which nothing is selected."""
-    for leaf in seen.leaves:
-        if leaf.parameter or leaf.differentiable or not leaf.value.numel():
+    for argument in seen.arguments:
+        if argument.parameter or argument.differentiable or not argument.value.numel():
             continue
-        value = leaf.value
-        if leaf.domain is Domain.MASK:
+        value = argument.value
+        if argument.domain is Domain.MASK:
             for keep, word in ((False, "False"), (True, "True")):
                 yield Probe(
-                    f"if all of `{leaf.name}` is {word}",
-                    _put(seen, leaf, torch.full_like(value, keep)),
+                    f"if all of `{argument.name}` is {word}",
+                    _put(seen, argument, torch.full_like(value, keep)),
                 )
-        elif leaf.domain is Domain.BINARY:
+        elif argument.domain is Domain.BINARY:
             for one in (0, 1):
                 yield Probe(
-                    f"if all of `{leaf.name}` is {one}",
-                    _put(seen, leaf, torch.full_like(value, one)),
+                    f"if all of `{argument.name}` is {one}",
+                    _put(seen, argument, torch.full_like(value, one)),
                 )
-        elif leaf.domain in (Domain.NONNEGATIVE, Domain.UNIT) and bool(
+        elif argument.domain in (Domain.NONNEGATIVE, Domain.UNIT) and bool(
             (value == 0).any()
         ):
             yield Probe(
-                f"if all of `{leaf.name}` is 0",
-                _put(seen, leaf, torch.zeros_like(value)),
+                f"if all of `{argument.name}` is 0",
+                _put(seen, argument, torch.zeros_like(value)),
             )
-        elif leaf.domain is Domain.LABELS and not leaf.named_like(
-            "len", "size", "index", "idx", "num"
-        ):
-            yield from _labels(seen, leaf)
+        elif argument.role is Role.LABELS:
+            yield from _labels(seen, argument)
 
 
-def _labels(seen: Observation, leaf: Leaf) -> Iterator[Probe]:
-    value = leaf.value
+def _labels(seen: Observation, argument: Argument) -> Iterator[Probe]:
+    value = argument.value
     lowest = int(value.min())
     if lowest < 0:
         yield Probe(
-            f"if all of `{leaf.name}` is {lowest}, the label to ignore",
-            _put(seen, leaf, torch.full_like(value, lowest)),
+            f"if all of `{argument.name}` is {lowest}, the label to ignore",
+            _put(seen, argument, torch.full_like(value, lowest)),
         )
     present = value[value >= 0].unique().tolist()
     for label in dict.fromkeys([*present[:1], *present[-1:]]):
         yield Probe(
-            f"if every label of `{leaf.name}` is {label}",
-            _put(seen, leaf, torch.full_like(value, label)),
+            f"if every label of `{argument.name}` is {label}",
+            _put(seen, argument, torch.full_like(value, label)),
             boundary=len(present) > 2,
         )
     if 0 not in present and present and min(present) == 1:
         yield Probe(
-            f"if every label of `{leaf.name}` is 0",
-            _put(seen, leaf, torch.zeros_like(value)),
+            f"if every label of `{argument.name}` is 0",
+            _put(seen, argument, torch.zeros_like(value)),
         )
     if value.dim() == 1 and value.numel() > 1:
         distinct = torch.arange(value.numel(), device=value.device).to(value.dtype)
         yield Probe(
-            f"if no two labels of `{leaf.name}` are equal",
-            _put(seen, leaf, distinct),
+            f"if no two labels of `{argument.name}` are equal",
+            _put(seen, argument, distinct),
             boundary=int(distinct.max()) > int(value.max()),
         )
 
 
-def large(seen: Observation) -> Iterator[tuple[Leaf, float, Point]]:
+def large(seen: Observation) -> Iterator[tuple[Argument, float, Point]]:
     """Each real input so large that its largest entry has a given size."""
-    for leaf in seen.inputs:
-        if leaf.parameter or leaf.domain is not Domain.REAL or not leaf.value.numel():
+    for argument in seen.inputs:
+        if (
+            argument.parameter
+            or argument.domain is not Domain.REAL
+            or not argument.value.numel()
+        ):
             continue
-        size = leaf.value.abs().max().item()
+        size = argument.value.abs().max().item()
         if not size:
             continue
-        first = leaf is seen.inputs[0]
+        first = argument is seen.inputs[0]
         for wanted in (10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0):
             if wanted > size and (first or wanted <= 20):
                 factor = wanted / size
-                value = scaled(leaf, cast(leaf.value, seen.dtype), factor)
-                yield leaf, wanted, _put(seen, leaf, value)
+                value = scaled(
+                    cast(argument.value, seen.dtype), argument.domain, factor
+                )
+                yield argument, wanted, _put(seen, argument, value)
 
 
 def tried(
     seen: Observation, point: Point, dtype: torch.dtype | None = None
-) -> tuple[Run, Gradients]:
+) -> tuple[Run, Backward]:
     """Run at a point, forward and backward."""
     run = seen.run(point, dtype=dtype)
-    return run, seen.gradients(run)
+    return run, seen.backward(run)
 
 
 def first_not_finite(

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ownloss.checker.torch_insides import version_of
+
 Loss = Callable[..., Any]
 
 
@@ -160,7 +162,7 @@ def state_kept(loss: Any) -> Iterator[None]:
     parts = [part for module in modules_of(loss) for part in module.modules()]
     attributes = [dict(vars(part)) for part in parts]
     tensors = [
-        (tensor, tensor._version, tensor.detach().clone())
+        (tensor, version_of(tensor), tensor.detach().clone())
         for module in modules_of(loss)
         for tensor in (*module.parameters(), *module.buffers())
     ]
@@ -171,7 +173,7 @@ def state_kept(loss: Any) -> Iterator[None]:
             vars(part).clear()
             vars(part).update(kept)
         for tensor, version, value in tensors:
-            if tensor._version != version:
+            if version_of(tensor) != version:
                 with torch.no_grad():
                     tensor.copy_(value)
 
@@ -181,7 +183,10 @@ def fingerprint(loss: Any) -> list[Any]:
     held: list[Any] = []
     for module in modules_of(loss):
         for part in module.modules():
-            for name, value in [*vars(part).items(), *part._buffers.items()]:
+            for name, value in [
+                *vars(part).items(),
+                *part.named_buffers(recurse=False),
+            ]:
                 if name not in ("_parameters", "_modules", "_buffers"):
                     held.append((name, _mark(value)))
     if not held and not isinstance(loss, types.BuiltinFunctionType):
@@ -199,7 +204,7 @@ def fingerprint(loss: Any) -> list[Any]:
 
 def _mark(value: Any) -> Any:
     if isinstance(value, Tensor):
-        return id(value), value._version, value.detach().double().sum().item()
+        return id(value), version_of(value), value.detach().double().sum().item()
     if isinstance(value, (dict, list, set)):
         return id(value), len(value), str(value)[:1000]
     if isinstance(value, (int, float, str, bool)):

@@ -1,0 +1,131 @@
+"""What a loss is given: its tensors by name, with what they are for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ownloss.checker import roles
+from ownloss.checker.containers import tensors_in
+from ownloss.checker.domains import Domain, domain_of
+from ownloss.checker.roles import Role
+
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
+
+
+@dataclass(eq=False)
+class Argument:
+    """One tensor that a loss depends on: an argument, a part of one, a parameter.
+
+    Attributes:
+        name: as the loss names it, such as `target` or `batch['boxes']`.
+        position: the place of its argument, counted from 0; -1 for a parameter.
+        value: the values given, detached, in the dtype given.
+        differentiable: whether gradients reach it are looked at.
+        parameter: whether it is a parameter of a Module.
+    """
+
+    name: str
+    position: int
+    value: Tensor
+    differentiable: bool
+    parameter: bool = False
+    top: bool = True
+
+    @cached_property
+    def domain(self) -> Domain:
+        """The values that it may take."""
+        if self.parameter:
+            return Domain.REAL
+        found = domain_of(self.value)
+        if self.differentiable and found in (Domain.BINARY, Domain.SIGNS):
+            return Domain.REAL  # numbers typed by hand
+        if found is Domain.UNIT and roles.is_spread(self.name):
+            return Domain.POSITIVE  # a small width is no probability
+        return found
+
+    @property
+    def label(self) -> str:
+        """The name for a sentence: "`target`, the second argument"."""
+        if self.parameter:
+            return f"the parameter `{self.name}`"
+        if self.top and 0 <= self.position < len(_ORDINALS):
+            return f"`{self.name}`, the {_ORDINALS[self.position]} argument,"
+        return f"`{self.name}`"
+
+    @property
+    def floating(self) -> bool:
+        """Whether it holds real or complex numbers."""
+        return self.value.is_floating_point() or self.value.is_complex()
+
+    @cached_property
+    def size(self) -> float:
+        """The typical magnitude of its entries; 1 where they are all zero."""
+        if not self.value.numel():
+            return 1.0
+        finite = torch.nan_to_num(self.value.detach(), 0.0, 0.0, 0.0)
+        size = finite.abs().double().square().mean().sqrt().item()
+        return size if size > 0 else 1.0
+
+    @cached_property
+    def role(self) -> Role:
+        """What it is for."""
+        if self.parameter:
+            return Role.PARAMETER
+        return roles.role_of(self.name, self.value, self.domain, self.differentiable)
+
+    @cached_property
+    def ignored_label(self) -> int | None:
+        """The negative label that means "does not count"; None if there is none."""
+        if self.role is not Role.LABELS or not self.value.numel():
+            return None
+        lowest = int(self.value.min())
+        return lowest if lowest < 0 else None
+
+    @cached_property
+    def kept(self) -> Tensor | None:
+        """True where an entry counts; None for what is no mask and ignores no label."""
+        if self.role is Role.MASK:
+            return self.value.bool()
+        if self.role is Role.IGNORED:
+            return ~self.value.bool()
+        if self.ignored_label is not None:
+            return self.value != self.ignored_label
+        return None
+
+    @property
+    def left_out(self) -> int:
+        """The value of an entry that does not count, where some do not."""
+        if self.role is Role.IGNORED:
+            return 1
+        return 0 if self.ignored_label is None else self.ignored_label
+
+
+def arguments_of(
+    names: list[str], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> list[Argument]:
+    """List the tensors of a call, in order."""
+    found = []
+    for position, arg in enumerate(args):
+        name = names[position] if position < len(names) else f"input {position}"
+        for path, tensor in tensors_in(arg):
+            found.append((f"{name}{path}", position, tensor, not path))
+    for key, arg in kwargs.items():
+        for path, tensor in tensors_in(arg):
+            position = names.index(key) if key in names else len(args)
+            found.append((f"{key}{path}", position, tensor, not path))
+    floats = [t for _, _, t, _ in found if t.is_floating_point() or t.is_complex()]
+    chosen = [t for t in floats if t.requires_grad] or floats[:1]
+    return [
+        Argument(
+            name,
+            position,
+            tensor.detach(),
+            any(tensor is other for other in chosen),
+            top=top,
+        )
+        for name, position, tensor, top in found
+    ]

@@ -1,0 +1,124 @@
+"""The samples of a batch: how many, each alone, several times, in another order."""
+
+import math
+from functools import cached_property
+
+import torch
+
+from ownloss.checker.arguments import Argument
+from ownloss.checker.copies import data_of
+from ownloss.checker.measures.points import Points
+from ownloss.checker.runs import as_real
+from ownloss.checker.subject import Point, Subject
+
+
+class Batch:
+    """The batch that a loss is given."""
+
+    def __init__(self, subject: Subject, points: Points) -> None:
+        self._subject = subject
+        self._points = points
+
+    @cached_property
+    def size(self) -> int:
+        """The number of samples: the first size of the first input; 0 if unclear.
+
+        It is unclear where there are other inputs and none of them has that size.
+        """
+        arguments = [
+            x for x in self._subject.arguments if not x.parameter and x.value.dim()
+        ]
+        first = next((x for x in arguments if x.differentiable), None)
+        if first is None or first.top != arguments[0].top:
+            return 0
+        size = first.value.shape[0]
+        others = [x for x in arguments if x is not first]
+        shared = any(x.value.shape[0] == size for x in others)
+        if any(size in data.shape for data in data_of(self._subject.loss)):
+            return 0  # the loss holds numbers for these very samples
+        return size if shared or not others else 0
+
+    @cached_property
+    def arguments(self) -> list[Argument]:
+        """The arguments whose first dimension is the batch."""
+        return [
+            argument
+            for argument in self._subject.arguments
+            if not argument.parameter
+            and argument.value.dim()
+            and argument.value.shape[0] == self.size > 0
+        ]
+
+    def rows(self, rows: list[int], point: Point | None = None) -> Point:
+        """A point that consists of these samples."""
+        chosen = torch.tensor(rows, dtype=torch.long)
+        return [
+            value[chosen.to(value.device)] if argument in self.arguments else value
+            for argument, value in zip(
+                self._subject.arguments, point or self._subject.point, strict=True
+            )
+        ]
+
+    def repeated(self, times: int = 2, point: Point | None = None) -> Point:
+        """A point with all samples several times, one whole batch after the other."""
+        return self.rows([*range(self.size)] * times, point)
+
+    @cached_property
+    def row_weights(self) -> list[float]:
+        """How much each sample counts in the batch, against the same sample alone.
+
+        Empty where the samples do not add up: where the gradient of a sample in the
+        batch is not a multiple of its gradient alone.
+        """
+        if (
+            not self._subject.scalar
+            or not 2 <= self.size <= 64
+            or not self._subject.inputs
+        ):
+            return []
+        argument = self._subject.inputs[0]
+        if (
+            argument not in self.arguments
+            or self._subject.base_backward.values[0] is None
+        ):
+            return []
+        together = self._subject.base_backward.values[0]
+        weights = []
+        for i in range(min(self.size, 12)):
+            run = self._subject.run(self.rows([i]))
+            found = self._subject.backward(run)
+            if not run.finite or found.error is not None or found.values[0] is None:
+                return []
+            alone, inside = found.values[0][0], together[i]
+            square = (alone.abs() ** 2).sum().item()
+            if square == 0:
+                if bool((inside != 0).any()):
+                    return []
+                weights.append(math.nan)
+                continue
+            weight = (as_real(alone) * as_real(inside)).sum().item() / square
+            rest = (inside - weight * alone).abs().max().item()
+            if rest > 1e-4 * inside.abs().max().item() + 1e-12:
+                return []
+            weights.append(weight)
+        return weights
+
+    def growth(self, times: int = 2) -> float:
+        """The value with every sample several times, as a multiple; NaN if unknown."""
+        if not self._subject.scalar or self.size < 2 or not self._subject.value:
+            return math.nan
+        run = self._subject.run(self.repeated(times))
+        return run.total / self._subject.value if run.finite else math.nan
+
+    @cached_property
+    def other(self) -> Point:
+        """Other values and other labels, of the same shapes; the same parameters."""
+        moved = self._points.jittered(0.7, 5)[: self._subject.argument_count]
+        for i, argument in enumerate(
+            self._subject.arguments[: self._subject.argument_count]
+        ):
+            if not argument.differentiable and argument in self.arguments:
+                # Repeats, so that classes are counted differently, too.
+                rows = [(k + 1) // 2 % self.size for k in range(self.size)]
+                moved[i] = moved[i][rows]
+        return [*moved, *self._subject.point[self._subject.argument_count :]]

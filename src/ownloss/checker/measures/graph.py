@@ -1,0 +1,89 @@
+"""What happens inside a loss: its calls of torch, its graph, its Functions."""
+
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ownloss.checker.functions import (
+    FunctionCall,
+    Recorder,
+    function_nodes,
+    nodes_of,
+)
+from ownloss.checker.runs import Run
+from ownloss.checker.subject import Subject
+from ownloss.checker.torch_insides import function_of
+from ownloss.checker.trace import CUTS, Call, Trace
+
+
+class Graph:
+    """The inside of a loss at the inputs given."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+
+    @cached_property
+    def _traced(self) -> tuple[Trace, Run]:
+        trace = Trace()
+        with trace:
+            run = self._subject.run(dtype=self._subject.native)
+        return trace, run
+
+    @property
+    def trace(self) -> Trace:
+        """The calls of torch made by the loss, in the dtype of its inputs."""
+        return self._traced[0]
+
+    @property
+    def traced(self) -> Run:
+        """The run that the trace is of."""
+        return self._traced[1]
+
+    @cached_property
+    def nodes(self) -> list[Any]:
+        """The nodes of the loss's graph."""
+        return nodes_of(self._subject.base.outputs)
+
+    @cached_property
+    def functions(self) -> list[type]:
+        """The classes of the hand-written Functions in the graph."""
+        classes = [function_of(n) for n in function_nodes(self.nodes)]
+        return list(dict.fromkeys(classes))
+
+    @cached_property
+    def cuts(self) -> list[Call]:
+        """The calls that cut a path of the graph, outside of Functions."""
+        return [
+            call
+            for call in self.trace.calls
+            if call.name in CUTS
+            and (call.recording or call.name == "no_grad")
+            and (call.attached or call.name in ("tensor", "as_tensor", "no_grad"))
+        ]
+
+    @cached_property
+    def hooked(self) -> bool:
+        """Whether the loss registers a hook that may change a gradient."""
+        return bool(self.trace.named("register_hook"))
+
+    @cached_property
+    def handmade(self) -> bool:
+        """Whether anything but torch's own derivatives is in the gradient."""
+        return bool(self.functions) or self.hooked
+
+    def recorded(
+        self, dtype: torch.dtype | None = None, weights: list[Tensor] | None = None
+    ) -> list[FunctionCall]:
+        """Run forward and backward once, and write down what each Function did."""
+        recorder = Recorder()
+        with recorder.watching(self.functions):
+            run = self._subject.run(dtype=dtype)
+            self._subject.backward(run, weights)
+        return recorder.calls
+
+    @cached_property
+    def calls(self) -> list[FunctionCall]:
+        """What each Function did at the inputs given, in their own dtype."""
+        return self.recorded(self._subject.native)

@@ -1,0 +1,46 @@
+"""How exactly the value of a loss is known."""
+
+from functools import cached_property
+
+import torch
+
+from ownloss.checker.measures.points import Points
+from ownloss.checker.subject import Subject
+
+
+class Precision:
+    """The rounding error of a loss."""
+
+    def __init__(self, subject: Subject, points: Points) -> None:
+        self._subject = subject
+        self._points = points
+
+    @cached_property
+    def noise(self) -> float:
+        """The relative rounding error of the loss's value."""
+        coarse = [o.dtype for o in self._subject.base.outputs] + [self._subject.dtype]
+        if self._subject.dtype == torch.float64 and self._rounds_to_single():
+            coarse.append(torch.float32)
+        return max(torch.finfo(d.to_real() if d.is_complex else d).eps for d in coarse)
+
+    def _rounds_to_single(self) -> bool:
+        """Whether the loss computes in float32, whatever its inputs are."""
+        runs = [self._subject.run(self._points.jittered(0.3, seed)) for seed in (1, 2)]
+        outputs = [o.detach() for run in runs for o in run.outputs]
+        if outputs and all(
+            bool((o != 0).all()) and torch.equal(o, o.float().to(o.dtype))
+            for o in outputs
+            if not o.is_complex()
+        ):
+            return True
+        # A step too small for float32 changes nothing, one that is not does.
+        totals = [
+            self._subject.run(self._points.jittered(amount, 3)).total
+            for amount in (1e-12, 1e-10, 1e-5)
+        ]
+        return totals[0] == totals[1] != totals[2]
+
+    def close(self, a: float, b: float, loose: float = 1.0) -> bool:
+        """Whether two values of the loss are equal but for rounding."""
+        relative = min(max(1e-9, 20 * self.noise) * loose, 1e-3)
+        return abs(a - b) <= relative * max(abs(a), abs(b)) + 1e-12

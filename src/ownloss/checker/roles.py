@@ -1,0 +1,80 @@
+"""What a tensor is for, as far as its name and its values tell.
+
+Heuristics on names stand here, and nowhere else.
+"""
+
+import enum
+
+from torch import Tensor
+
+from ownloss.checker.domains import Domain
+
+
+class Role(enum.Enum):
+    """What a loss takes a tensor for."""
+
+    PREDICTION = "what is to be trained"
+    TARGET = "the values to reach"
+    LABELS = "the classes to predict"
+    MASK = "True or 1 where an entry counts"
+    IGNORED = "True or 1 where an entry does not count"
+    LENGTHS = "how many steps of each sample count"
+    INDEX = "a place or a size"
+    ANCHOR = "what others are compared with"
+    POSITIVE = "what the anchor should be near"
+    NEGATIVE = "what the anchor should be far from"
+    PARAMETER = "a parameter of a Module"
+    OTHER = "anything else"
+
+
+_SELECTS = ("mask", "valid", "keep", "legal", "allowed")
+_IGNORES = ("pad", "ignore", "invalid", "illegal", "missing")
+_TARGETS = ("target", "truth", "label", "gt", "y_true", "true", "reference", "observed")
+_TARGET_LETTERS = ("y", "t")
+_LENGTHS = ("len",)
+_PLACES = ("size", "index", "idx", "num")
+_SPREADS = ("sigma", "gamma", "var", "scale", "std", "width", "temperature", "spread")
+_LOG_PROBABILITIES = ("log_p", "logp", "lp")
+_TRIPLET = {"anchor": Role.ANCHOR, "pos": Role.POSITIVE, "neg": Role.NEGATIVE}
+
+
+def _named_like(name: str, words: tuple[str, ...]) -> bool:
+    return any(word in name.lower() for word in words)
+
+
+def role_of(name: str, value: Tensor, domain: Domain, differentiable: bool) -> Role:
+    """Guess what an argument is for; the first guess that fits."""
+    if domain in (Domain.MASK, Domain.BINARY) and not differentiable:
+        if _named_like(name, _IGNORES):
+            return Role.IGNORED
+        if _named_like(name, _SELECTS):
+            return Role.MASK
+    if domain is Domain.LABELS:
+        if _named_like(name, _LENGTHS):
+            return Role.LENGTHS
+        return Role.INDEX if _named_like(name, _PLACES) else Role.LABELS
+    if not (value.is_floating_point() or value.is_complex()):
+        return Role.OTHER
+    for word, role in _TRIPLET.items():
+        if differentiable and _named_like(name, (word,)):
+            return role
+    if differentiable:
+        return Role.PREDICTION
+    if _named_like(name, _TARGETS) or name.lower() in _TARGET_LETTERS:
+        return Role.TARGET
+    return Role.OTHER
+
+
+def is_spread(name: str) -> bool:
+    """Whether a name is that of a width, which is positive."""
+    return _named_like(name, _SPREADS)
+
+
+def is_log_probability(name: str) -> bool:
+    """Whether a name is that of a logarithm of probabilities."""
+    return _named_like(name, _LOG_PROBABILITIES)
+
+
+def is_batch_size(name: str) -> bool:
+    """Whether a number of this name is a configured batch size."""
+    return "batch" in name.lower() or name.lower() in ("bs", "b", "n")

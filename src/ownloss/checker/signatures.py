@@ -1,0 +1,40 @@
+"""What a callable is called, and what it calls its arguments."""
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+
+
+def name_of(loss: Callable[..., Any]) -> str:
+    """The name of a loss, for a sentence."""
+    if isinstance(loss, partial):
+        return name_of(loss.func)
+    owner = getattr(loss, "__self__", None)
+    if isinstance(owner, type):
+        return f"{owner.__name__}.apply"
+    if hasattr(loss, "__name__"):
+        return loss.__name__
+    return type(loss).__name__
+
+
+def parameter_names(loss: Callable[..., Any]) -> list[str]:
+    """Name the positional arguments of a loss, without `self` and `ctx`."""
+    function: Any = loss
+    owner = getattr(loss, "__self__", None)
+    if isinstance(loss, torch.nn.Module):
+        function = loss.forward
+    elif isinstance(owner, type) and issubclass(owner, torch.autograd.Function):
+        function = owner.forward
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return []
+    positional = (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    )
+    names = [p.name for p in parameters if p.kind in positional]
+    return names[1:] if names[:1] == ["ctx"] else names

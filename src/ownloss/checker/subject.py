@@ -1,0 +1,306 @@
+"""A loss and its inputs: runs it on copies, forward and backward; judges nothing."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ownloss.checker.arguments import Argument, arguments_of
+from ownloss.checker.budget import Budget
+from ownloss.checker.containers import tensors_in, with_tensors
+from ownloss.checker.copies import cast, copy_of, fingerprint, modules_of
+from ownloss.checker.randomness import seed_everything
+from ownloss.checker.runs import Backward, Run
+from ownloss.checker.signatures import parameter_names
+
+Point = list[Tensor]
+"""A value for every argument, parameters included."""
+
+LARGEST_PARAMETERS = 100_000
+
+
+class Subject:
+    """A loss and the inputs that it is checked at.
+
+    Every run is made on copies of the loss and of its inputs.
+
+    Attributes:
+        loss: the loss.
+        args, kwargs: what it is called with.
+        seed: what every run is seeded with.
+        budget: what the runs may cost.
+        arguments: every tensor that the loss depends on, parameters last.
+        inputs: those of them that are differentiated.
+        point: the values given, one an argument.
+        dtype: the dtype that runs are made in: float64 where the loss can.
+    """
+
+    def __init__(
+        self,
+        loss: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        *,
+        seed: int,
+        budget: Budget,
+    ) -> None:
+        self.loss = loss
+        self.args, self.kwargs = args, dict(kwargs)
+        self.seed = seed
+        self.budget = budget
+        self._copies: dict[Any, Any] | None = None
+        self._chosen: list[int] | None = None
+        self.arguments = arguments_of(parameter_names(loss), args, kwargs)
+        self.argument_count = len(self.arguments)
+        self.arguments += self._parameters()
+        self.point: Point = [argument.value for argument in self.arguments]
+        self.inputs = [x for x in self.arguments if x.differentiable]
+        self.dtype = self._working_dtype()
+        if not self.stateful:
+            self._copies = {}
+
+    def _parameters(self) -> list[Argument]:
+        found = []
+        for module in modules_of(self.loss):
+            for name, parameter in module.named_parameters():
+                small = parameter.numel() <= LARGEST_PARAMETERS
+                if parameter.requires_grad and small:
+                    found.append(Argument(name, -1, parameter.detach(), True, True))
+        return found
+
+    # --- running -----------------------------------------------------------------
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where the inputs lie."""
+        return self.arguments[0].value.device if self.arguments else torch.device("cpu")
+
+    @cached_property
+    def native(self) -> torch.dtype:
+        """The dtype of the first differentiable input."""
+        dtype = self.inputs[0].value.dtype if self.inputs else torch.float32
+        return dtype.to_real() if dtype.is_complex else dtype
+
+    def _working_dtype(self) -> torch.dtype:
+        """Float64 where the loss runs in it, else what it was given."""
+        if self.native == torch.float64:
+            return torch.float64
+        wide = self.run(dtype=torch.float64)
+        if wide.error is None and wide.outputs:
+            return torch.float64
+        given = self.run(dtype=self.native)
+        return torch.float64 if given.error is not None else self.native
+
+    @cached_property
+    def stateful(self) -> bool:
+        """Whether a call changes what the loss holds."""
+        try:
+            twin = copy_of(self.loss, self.dtype)
+        except Exception:
+            return True
+        before = fingerprint(twin)
+        self.run(on=twin)
+        return fingerprint(twin) != before
+
+    def _copy(self, dtype: torch.dtype, loss: Any = None) -> Any:
+        loss = self.loss if loss is None else loss
+        key = (id(loss), dtype)
+        if self._copies is not None and key in self._copies:
+            return self._copies[key]
+        try:
+            twin = copy_of(loss, dtype)
+        except Exception:  # a loss that cannot be copied is used as it is
+            twin = loss
+        if self._copies is not None:
+            self._copies[key] = twin
+        return twin
+
+    def run(
+        self,
+        point: Point | None = None,
+        *,
+        dtype: torch.dtype | None = None,
+        grad: bool = True,
+        on: Any = None,
+        loss: Any = None,
+        exact: bool = False,
+        seeded: bool = True,
+    ) -> Run:
+        """Call the loss on copies of a point.
+
+        Args:
+            point: what to call it on; the inputs given if None.
+            dtype: the floating dtype; the working one if None.
+            grad: whether the differentiable inputs require a gradient.
+            on: a copy of the loss to use again; a fresh one if None.
+            loss: another loss to run, such as the reference.
+            exact: pass the tensors of the point as they are, layout included.
+            seeded: whether to set the random seed first.
+        """
+        dtype = dtype or self.dtype
+        values = self.point if point is None else point
+        twin = self._copy(dtype, loss) if on is None else on
+        tensors: list[Tensor] = []
+        for argument, value in zip(self.arguments, values, strict=True):
+            if argument.parameter:
+                continue
+            if not exact:
+                value = cast(value, dtype).detach().clone()
+            if argument.differentiable and grad:
+                value = value.detach().requires_grad_()
+            tensors.append(value)
+        run = Run(tensors, call=twin)
+        given = iter(tensors)
+        args = with_tensors(self.args, given)
+        kwargs = with_tensors(self.kwargs, given)
+        if loss is None and on is None:
+            run.tensors = tensors + self._set_parameters(twin, values, dtype)
+        elif loss is None:
+            run.tensors = tensors + self._parameters_of(twin)
+        if seeded:
+            seed_everything(self.seed)
+        with self.budget.call():
+            try:
+                run.raw = twin(*args, **kwargs)
+            except Exception as error:
+                run.error = error
+                return run
+        run.outputs = self.outputs_of(run.raw, loss is None)
+        return run
+
+    def _parameters_of(self, twin: Any) -> list[Tensor]:
+        return [
+            parameter
+            for module in modules_of(twin)
+            for parameter in module.parameters()
+            if parameter.requires_grad and parameter.numel() <= LARGEST_PARAMETERS
+        ]
+
+    def _set_parameters(
+        self, twin: Any, values: Point, dtype: torch.dtype
+    ) -> list[Tensor]:
+        held = self._parameters_of(twin)
+        for parameter, value in zip(held, values[self.argument_count :], strict=True):
+            # Writing would invalidate the graphs of earlier runs.
+            if not torch.equal(parameter, value.to(parameter.dtype)):
+                with torch.no_grad():
+                    parameter.copy_(value)
+        return held
+
+    def outputs_of(self, raw: Any, remember: bool = True) -> list[Tensor]:
+        """The floating tensors that count as loss, of what a call returned.
+
+        Args:
+            raw: what the call returned.
+            remember: whether the first call decides which of several tensors count.
+        """
+        if isinstance(raw, float):
+            return [torch.tensor(raw, dtype=torch.float64)]
+        found = [
+            tensor
+            for _, tensor in tensors_in(raw)
+            if tensor.is_floating_point() or tensor.is_complex()
+        ]
+        if not remember:
+            attached = [t for t in found if t.requires_grad]
+            return attached or found
+        if self._chosen is None:
+            attached = [i for i, t in enumerate(found) if t.requires_grad]
+            self._chosen = attached or list(range(len(found)))
+        return [found[i] for i in self._chosen if i < len(found)]
+
+    def backward(
+        self,
+        run: Run,
+        weights: list[Tensor] | None = None,
+        *,
+        create_graph: bool = False,
+        retain: bool = False,
+        as_laid_out: bool = False,
+    ) -> Backward:
+        """Backpropagate `weights` (ones if None) through a run.
+
+        Args:
+            run: the run.
+            weights: what to multiply the outputs by, one tensor an output.
+            create_graph: whether the gradients can be differentiated again.
+            retain: whether the graph is kept for another time.
+            as_laid_out: pass `weights` as grad_output with their own memory layout.
+        """
+        wanted = [t for argument, t in self.pairs(run) if argument.differentiable]
+        if run.error is not None:
+            return Backward([None] * len(wanted), run.error)
+        attached = [(i, o) for i, o in enumerate(run.outputs) if o.requires_grad]
+        if not attached:
+            return Backward([None] * len(wanted))
+        weigh = [o if weights is None else weights[i].to(o.dtype) for i, o in attached]
+        reached = [t for t in wanted if t.requires_grad]
+        options = {"create_graph": create_graph, "allow_unused": True}
+        options["retain_graph"] = retain or create_graph
+        try:
+            if as_laid_out:
+                outputs = [o for _, o in attached]
+                found = torch.autograd.grad(outputs, reached, weigh, **options)
+            else:
+                # Passing grad_outputs would make torch import sympy, which takes long.
+                if weights is None:
+                    weigh = [torch.ones_like(o) for _, o in attached]
+                terms = [
+                    (o * w.conj()).real.sum() if o.is_complex() else (o * w).sum()
+                    for (_, o), w in zip(attached, weigh, strict=True)
+                ]
+                found = torch.autograd.grad(sum(terms), reached, **options)
+        except Exception as error:
+            return Backward([None] * len(wanted), error)
+        given = iter(found)
+        return Backward([next(given) if t.requires_grad else None for t in wanted])
+
+    def pairs(self, run: Run) -> Iterator[tuple[Argument, Tensor]]:
+        """The arguments with the tensors that a run was given for them."""
+        return zip(self.arguments, run.tensors, strict=False)
+
+    def index(self, argument: Argument) -> int:
+        """The place of an argument in a point."""
+        return self.arguments.index(argument)
+
+    def with_values(self, values: dict[Argument, Tensor]) -> Point:
+        """The point given, with other values for some arguments."""
+        return [values.get(argument, argument.value) for argument in self.arguments]
+
+    def random_like(self, value: Tensor, seed: int = 0) -> Tensor:
+        """Normal numbers in the shape of a tensor, the same for the same seed."""
+        generator = torch.Generator().manual_seed(self.seed * 1000 + seed)
+        dtype = cast(value, self.dtype).dtype
+        if not dtype.is_floating_point and not dtype.is_complex:
+            dtype = self.dtype
+        noise = torch.randn(value.shape, generator=generator, dtype=dtype)
+        return noise.to(value.device)
+
+    # --- the run at the inputs given --------------------------------------------
+
+    @cached_property
+    def base(self) -> Run:
+        """The run at the inputs given, in the working dtype."""
+        return self.run()
+
+    @cached_property
+    def base_backward(self) -> Backward:
+        """Its gradients."""
+        return self.backward(self.run())
+
+    @cached_property
+    def given(self) -> Run:
+        """The run at the inputs given, in their own dtype."""
+        return self.run(dtype=self.native) if self.native != self.dtype else self.base
+
+    @cached_property
+    def value(self) -> float:
+        """The loss at the inputs given; the sum, if it returns several numbers."""
+        return self.base.total
+
+    @cached_property
+    def scalar(self) -> bool:
+        """Whether the loss is a single number."""
+        return len(self.base.outputs) == 1 and self.base.outputs[0].numel() == 1

@@ -1,0 +1,15 @@
+"""What torch keeps to itself and the checker needs: each name stands here alone."""
+
+from typing import Any
+
+from torch import Tensor
+
+
+def version_of(tensor: Tensor) -> int:
+    """How often a tensor was written to in place."""
+    return tensor._version
+
+
+def function_of(node: Any) -> type:
+    """The Function class whose backward a node of the graph runs."""
+    return type(node)._forward_cls

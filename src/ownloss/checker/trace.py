@@ -1,0 +1,149 @@
+"""What happens inside a loss: its calls of torch, its graph, its Functions."""
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+_TORCH = str(Path(torch.__file__).parent)
+_HERE = str(Path(__file__).parent)
+CUTS = (
+    "detach",
+    "detach_",
+    "item",
+    "tolist",
+    "numpy",
+    "__array__",
+    "__float__",
+    "tensor",
+    "as_tensor",
+    "__get__:data",
+    "no_grad",
+    "grad",
+)
+"""Calls after which no gradient flows back to what they were given."""
+
+# The losses that the rules show are none of the checker's own code.
+_LOSSES = ("wrong.py", "right.py")
+_PYTHON = str(Path(functools.__file__).parent)
+_WRAPPED = ("forward", "setup_context", "backward")
+
+
+@dataclass(eq=False)
+class Call:
+    """One call of a torch function that the loss made.
+
+    Attributes:
+        name: such as `sub`, `mse_loss` or `detach`.
+        tensors: its tensor arguments.
+        result: what it returned.
+        where: "line 12 of my_loss.py".
+        args: all its positional arguments.
+        kwargs: its keyword arguments.
+        inside: the name of the Python function that called.
+        recording: whether autograd was recording when it was made.
+        attached: whether one of its tensors requires a gradient.
+    """
+
+    name: str
+    tensors: list[Tensor]
+    result: Any
+    where: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    inside: str
+    recording: bool
+    attached: bool
+
+
+class Trace(TorchFunctionMode):
+    """Writes down every call of torch while it is entered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[Call] = []
+
+    def __torch_function__(
+        self, func: Callable, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Run one call, then write it down."""
+        kwargs = kwargs or {}
+        recording = torch.is_grad_enabled()
+        tensors = list(_tensors((args, tuple(kwargs.values()))))
+        attached = any(t.requires_grad for t in tensors)
+        name = _name(func)
+        if name == "_set_grad_enabled" and recording and not args[0]:
+            name = "no_grad"
+        where, inside = _caller()
+        result = func(*args, **kwargs)
+        if not where:  # the checker's own
+            return result
+        self.calls.append(
+            Call(
+                name, tensors, result, where, args, kwargs, inside, recording, attached
+            )
+        )
+        return result
+
+    def named(self, *names: str) -> list[Call]:
+        """The calls of these functions."""
+        return [call for call in self.calls if call.name in names]
+
+
+class WithoutCuts(TorchFunctionMode):
+    """Lets gradients flow through `detach`, `.data`, `.item()` and `no_grad`."""
+
+    def __torch_function__(
+        self, func: Callable, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Hand on the tensor instead of cutting it off."""
+        name = _name(func)
+        if name in ("detach", "item", "__get__:data"):
+            return args[0]
+        if name == "_set_grad_enabled" and torch.is_grad_enabled():
+            return None
+        kwargs = dict(kwargs or {})
+        if name == "grad":
+            kwargs["create_graph"] = True
+        if name in ("tensor", "as_tensor") and isinstance(args[0], (list, tuple)):
+            parts = list(args[0])
+            if parts and all(isinstance(p, Tensor) for p in parts):
+                return torch.stack(parts)
+        return func(*args, **kwargs)
+
+
+def _name(func: Callable) -> str:
+    name = getattr(func, "__name__", "")
+    if name in ("__get__", "__set__"):
+        name = f"{name}:{getattr(func.__self__, '__name__', '')}"
+    return name
+
+
+def _tensors(tree: Any) -> Iterator[Tensor]:
+    if isinstance(tree, Tensor):
+        yield tree
+    elif isinstance(tree, (tuple, list)):
+        for branch in tree:
+            yield from _tensors(branch)
+
+
+def _caller() -> tuple[str, str]:
+    """Where in the user's code the running call stands."""
+    frame = inspect.currentframe()
+    frame = frame and frame.f_back and frame.f_back.f_back
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if file.startswith(_HERE) and not file.endswith(_LOSSES):
+            return "", ""
+        library = file.startswith(_PYTHON) and "-packages" not in file
+        if not library and not file.startswith((_TORCH, "<frozen")):
+            place = f"line {frame.f_lineno} of {Path(file).name}"
+            return place, frame.f_code.co_qualname
+        frame = frame.f_back
+    return "", ""

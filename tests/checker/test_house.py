@@ -1,0 +1,94 @@
+"""The rooms of the checker: who may use whom, and nobody opens another's drawers."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import ownloss.checker
+
+HOME = Path(ownloss.checker.__file__).parent
+FILES = sorted(
+    path for path in HOME.rglob("*.py") if path.name not in ("wrong.py", "right.py")
+)
+
+# A module imports from those above it only.
+ORDER = [
+    "numeric",
+    "torch_insides",
+    "signatures",
+    "containers",
+    "randomness",
+    "domains",
+    "roles",
+    "arguments",
+    "copies",
+    "runs",
+    "trace",
+    "functions",
+    "budget",
+    "refusals",
+    "subject",
+    "measures.points",
+    "measures.precision",
+    "measures.batch",
+    "measures.graph",
+    "measures.gradient",
+    "measures.intent",
+    "measures.determinism",
+    "measures.reference",
+    "observation",
+    "probes",
+    "wording",
+    "findings",
+    "precedence",
+    "rules.*",
+    "rules",
+    "features",
+    "report",
+    "",
+]
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(HOME).with_suffix("").parts
+    if parts[0] == "rules" and len(parts) == 3:
+        return "rules.*"
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported_by(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(tree_of(path)):
+        if not isinstance(node, ast.ImportFrom) or node.module is None:
+            continue
+        if node.module == "ownloss.checker":
+            found |= {alias.name for alias in node.names}
+        elif node.module.startswith("ownloss.checker."):
+            found.add(node.module.removeprefix("ownloss.checker."))
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_imports_go_one_way(path: Path):
+    above = ORDER[: ORDER.index(name_of(path))]
+    assert imported_by(path) <= set(above)
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_nobody_uses_a_private_member_of_another(path: Path):
+    if name_of(path) == "torch_insides":
+        return  # what torch keeps to itself; each name has its test
+    private = [
+        f"{ast.unparse(node)}, line {node.lineno}"
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Attribute)
+        and node.attr.startswith("_")
+        and not node.attr.startswith("__")
+        and not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"))
+    ]
+    assert private == []

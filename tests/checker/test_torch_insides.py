@@ -1,0 +1,31 @@
+"""What torch keeps to itself is still there, and still means the same."""
+
+import torch
+
+from ownloss.checker.torch_insides import function_of, version_of
+
+
+class Square(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.square()
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        (x,) = ctx.saved_tensors
+        return 2 * x * grad_output
+
+
+def test_version_counts_writes_in_place():
+    x = torch.zeros(2)
+    before = version_of(x)
+    x.add_(1)
+    x + 1
+    assert version_of(x) == before + 1
+
+
+def test_a_node_knows_its_function():
+    assert (
+        function_of(Square.apply(torch.ones(2, requires_grad=True)).grad_fn) is Square
+    )
