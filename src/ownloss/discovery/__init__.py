@@ -1,0 +1,1 @@
+"""Find losses, and guess what to call them with, so that they can be checked."""

@@ -1,0 +1,290 @@
+"""Find the losses of a file, a folder or an installed package."""
+
+import ast
+import functools
+import importlib
+import importlib.util
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ownloss.discovery.recipes import role_of
+
+__all__ = ["Found", "Left", "import_file", "losses_in", "modules_of"]
+
+LOSS = re.compile(
+    r"loss|criterion|objective|diverg|nll|likelihood|cross_?entropy|penalty|elbo|xent",
+    re.IGNORECASE,
+)
+"""Names like these belong to losses."""
+
+PLACE = re.compile(r"loss|criteri|objective", re.IGNORECASE)
+"""Modules with names like these hold losses."""
+
+_ELSEWHERE = re.compile(r"(^|[./\\])(tests?|testing|test_\w+|conftest|__main__|setup)([./\\]|$)")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A loss, not yet called.
+
+    Attributes:
+        name: What it is called.
+        loss: A Module class, a subclass of `autograd.Function`, or a function.
+        module: Where it is defined; constructor calls are evaluated there.
+        path: The file that defines it.
+        line: The line that its definition begins at.
+    """
+
+    name: str
+    loss: Any
+    module: ModuleType
+    path: Path
+    line: int
+
+    @functools.cached_property
+    def forward(self) -> Any:
+        """The function that takes prediction and target."""
+        return getattr(self.loss, "forward", self.loss)
+
+    @property
+    def constructed(self) -> bool:
+        """Whether there is a constructor to be called first."""
+        import torch
+
+        return isinstance(self.loss, type) and issubclass(self.loss, torch.nn.Module)
+
+    @functools.cached_property
+    def parameters(self) -> list[inspect.Parameter]:
+        """The arguments of the call, without ``self`` and ``ctx``."""
+        try:
+            parameters = list(inspect.signature(self.forward).parameters.values())
+        except (TypeError, ValueError):
+            return []
+        if not isinstance(self.loss, type):
+            return parameters
+        # `Function.forward` has a `ctx` unless there is a `setup_context`.
+        first = self.constructed or (parameters and parameters[0].name == "ctx")
+        return parameters[1:] if first else parameters
+
+    @functools.cached_property
+    def doc(self) -> str:
+        """What its docstrings say, the constructor's and forward's included."""
+        own = [self.loss, self.forward]
+        if isinstance(self.loss, type):
+            own.append(self.loss.__init__)
+        docs = [inspect.cleandoc(thing.__doc__ or "") for thing in own]
+        return "\n\n".join(dict.fromkeys(doc for doc in docs if doc))
+
+
+@dataclass(frozen=True)
+class Left:
+    """What was not checked, and why.
+
+    Attributes:
+        name: What it is called.
+        reason: Half a sentence.
+        path: The file that defines it, where one is known.
+        line: The line that its definition begins at.
+    """
+
+    name: str
+    reason: str
+    path: Path | None = None
+    line: int = 1
+
+
+def modules_of(target: str) -> Iterator[ModuleType | Left]:
+    """Import what may hold losses, and nothing else.
+
+    Args:
+        target: A file, a folder or the name of an installed package or module.
+
+    Yields:
+        Each module, or why one cannot be imported.
+
+    Raises:
+        ValueError: There is neither such a file nor such a package.
+    """
+    path = Path(target)
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*.py") if _holds_code(file, path))
+        if not files:
+            raise ValueError(f"there is no Python file in the folder {target!r}")
+        for file in files:
+            if file.name != "__init__.py" and defines(file):
+                yield _imported(lambda file=file: import_file(file), str(file))
+    elif target.endswith(".py"):
+        if not path.is_file():
+            raise ValueError(f"there is no file {target!r}")
+        yield import_file(path)
+    else:
+        yield from _modules_of_package(target)
+
+
+def _holds_code(file: Path, root: Path) -> bool:
+    inside = file.relative_to(root)
+    hidden = any(part.startswith((".", "__pycache__")) for part in inside.parts)
+    return not hidden and not _ELSEWHERE.search(inside.with_suffix("").as_posix())
+
+
+def _modules_of_package(name: str) -> Iterator[ModuleType | Left]:
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None or spec.origin is None:
+        raise ValueError(
+            f"there is neither a file nor an installed package {name!r}; expected "
+            "FILE.py, a folder, or a package as it is imported"
+        )
+    if not spec.submodule_search_locations:
+        yield _imported(lambda: importlib.import_module(name), name)
+        return
+    root = Path(spec.origin).parent
+    for file in sorted(root.rglob("*.py")):
+        inside = file.relative_to(root).with_suffix("")
+        if not _holds_code(file, root) or not defines(file, inside.as_posix()):
+            continue
+        parts = [name, *(part for part in inside.parts if part != "__init__")]
+        module = ".".join(parts)
+        yield _imported(lambda module=module: importlib.import_module(module), module)
+
+
+def _imported(import_it: Any, name: str) -> ModuleType | Left:
+    try:
+        return import_it()
+    except (Exception, SystemExit) as error:
+        cause = f"{error.__cause__!r}" if isinstance(error, ImportError) and error.__cause__ else str(error)
+        said = (cause.strip().splitlines() or [type(error).__name__])[0]
+        return Left(name, f"cannot be imported: {said}")
+
+
+def defines(file: Path, place: str = "loss") -> bool:
+    """Whether the source of a file defines what may be a loss, without running it.
+
+    Args:
+        file: The file.
+        place: Where it lies in its package; a place for losses counts by itself.
+    """
+    try:
+        tree = ast.parse(file.read_text(encoding="utf-8", errors="replace"))
+    except (SyntaxError, ValueError, OSError):
+        return False
+    kinds = (ast.ClassDef, ast.FunctionDef)
+    names = [node.name for node in tree.body if isinstance(node, kinds)]
+    return bool(names) and bool(PLACE.search(place) or any(map(LOSS.search, names)))
+
+
+def import_file(file: Path) -> ModuleType:
+    """Import a file by its path.
+
+    Args:
+        file: The file; what stands beside it can be imported by it.
+
+    Returns:
+        The module.
+
+    Raises:
+        ImportError: The file cannot be run.
+    """
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    # What stands beside the file can be imported by it, as when it is run.
+    sys.path.insert(0, str(file.parent.resolve()))
+    before = sys.modules.get(file.stem)
+    sys.modules[file.stem] = module  # dataclasses and torch.compile look there
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise ImportError(f"{file} cannot be run: {error!r}") from error
+    finally:
+        sys.path.pop(0)
+        if before is not None:
+            sys.modules[file.stem] = before
+    return module
+
+
+def losses_in(module: ModuleType, *, everything: bool) -> Iterator[Found | Left]:
+    """Find the losses that a module defines.
+
+    Args:
+        module: The module.
+        everything: Whether each Module and Function is meant, as in a file of losses,
+            and what is not taken for a loss is named; else names have to tell.
+
+    Yields:
+        Each loss, or why a thing is not taken for one.
+    """
+    import torch
+
+    place = bool(PLACE.search(module.__name__))
+    seen: set[int] = set()
+    for name, thing in list(vars(module).items()):
+        defined_here = getattr(thing, "__module__", None) == module.__name__
+        if name.startswith("_") or not defined_here or id(thing) in seen:
+            continue
+        if not (inspect.isclass(thing) or inspect.isroutine(thing)):
+            continue
+        seen.add(id(thing))
+        found = Found(name, thing, module, *_place_of(thing, module))
+        named = bool(LOSS.search(name))
+        if inspect.isclass(thing):
+            if issubclass(thing, torch.nn.Module):
+                if thing.forward is torch.nn.Module.forward or inspect.isabstract(thing):
+                    yield Left(name, "is a base class without a forward", found.path, found.line)
+                elif named or ((place or everything) and _compares(found)):
+                    yield found
+                elif everything:
+                    yield Left(name, "does not look like a loss", found.path, found.line)
+            elif issubclass(thing, torch.autograd.Function):
+                if named or place or everything:
+                    yield found
+            elif named and everything:
+                yield Left(name, "is neither a Module nor a Function", found.path, found.line)
+        elif named or ((place or everything) and _compares(found)):
+            if _takes_tensors(found):
+                yield found
+            elif everything:
+                yield Left(name, "does not look like a loss", found.path, found.line)
+        elif everything:
+            yield Left(name, "does not look like a loss", found.path, found.line)
+
+
+def _place_of(thing: Any, module: ModuleType) -> tuple[Path, int]:
+    try:
+        thing = inspect.unwrap(thing)
+        return Path(inspect.getsourcefile(thing) or ""), inspect.getsourcelines(thing)[1]
+    except (TypeError, OSError):
+        return Path(getattr(module, "__file__", None) or module.__name__), 1
+
+
+def _compares(found: Found) -> bool:
+    """Whether it is called with something predicted and something to compare with."""
+    roles = [
+        role_of(parameter.name)
+        for parameter in found.parameters
+        if parameter.default is parameter.empty or parameter.default is None
+    ]
+    if found.constructed:
+        return len(roles) >= 2
+    return "target" in roles and len(roles) >= 2 and _takes_tensors(found)
+
+
+def _takes_tensors(found: Found) -> bool:
+    """Whether its first argument can be a tensor, as far as the annotation tells."""
+    required = [p for p in found.parameters if p.default is p.empty]
+    if not required:
+        return False
+    annotation = required[0].annotation
+    text = annotation if isinstance(annotation, str) else str(annotation)
+    return annotation is inspect.Parameter.empty or bool(
+        re.search(r"tensor|any|list|sequence|tuple|ndarray|float", text, re.IGNORECASE)
+    )
