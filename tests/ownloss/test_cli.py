@@ -153,18 +153,20 @@ def test_check_of_a_wrong_loss_exits_1_and_says_why(ownloss, my_loss):
     result = ownloss("check", *arguments)
     assert result.exit_code == 1, result.output
     assert "24" in result.stdout, "8 x 3 elements: the factor that is missing"
-    report = json.loads(ownloss("check", *arguments, "--json").stdout)
-    assert report["ok"] is False
-    assert report["findings"][0]["kind"] == "scale"
+    report = json.loads(ownloss("check", *arguments, "--format", "json").stdout)
+    assert report["checked"][0]["ok"] is False
+    assert report["checked"][0]["findings"][0]["kind"] == "scale"
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("my_loss.py", "--input", "8"), "expected FILE.py:NAME"),
+        (("my_loss.py", "--input", "8"), "--input belongs to one loss"),
         (("gone.py:Loss", "--input", "8"), "no file 'gone.py'"),
         (("my_loss.py:Lss", "--input", "8"), "has no 'Lss'; it has fine, Loss"),
-        (("my_loss.py:Loss", "--input", "8"), "wants arguments"),
+        (("my_loss.py:Loss(9, 9)", "--input", "8"), "positional arguments"),
+        (("no_such_package",), "neither a file nor an installed package"),
+        (("my_loss.py:fine", "--input", "=one"), "expected a Python literal"),
         (("my_loss.py:fine", "--input", "8x3"), "got '8x3'"),
         (("my_loss.py:fine", "--input", "8:float31"), "got '8:float31'"),
         (("my_loss.py:fine", "--input", "8:labels:0"), "got '8:labels:0'"),

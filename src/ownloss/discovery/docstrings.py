@@ -9,15 +9,15 @@ from typing import Any
 __all__ = ["calls_in_examples", "choices", "entry_of", "shape_in"]
 
 _SIZES = (
-    (r"n|b|bs|bsz|batch\w*|minibatch|num_samples|n_samples|samples", "8"),
+    (r"n|b|bs|bsz|batch\w*|minibatch|num_samples|n_samples|samples", "6"),
     (r"c|k|num_class\w*|n_class\w*|class\w*|num_labels|channels?|ch", "5"),
     (r"d|e|f|dim|embed\w*|features?|hidden\w*|n_features|feat\w*", "16"),
     (r"t|l|s|seq\w*|time\w*|length|steps?|frames", "12"),
     (r"h|w|height|width", "16"),
 )
 _TUPLE = re.compile(r"[(\[]\s*([A-Za-z_][\w]*(?:\s*,\s*[\w*.]+)*)\s*,?\s*[)\]]")
-_CROSSES = re.compile(r"\b([A-Z](?:\s?[x×]\s?(?:[A-Z]|\d+))+)\b")
-_LETTERS = re.compile(r"\b(B[NC]?(?:[CHWD]){0,1}H(?:W)?)(?:\[W?D\]|\b)")
+_CROSSES = re.compile(r"\b([A-Z](?:\s?[x\u00d7]\s?(?:[A-Z]|\d+))+)\b")
+_LETTERS = re.compile(r"\b(B[NC]HW?D?)(?:[(\[]([WD]+)[)\]]|\b)")
 
 
 def shape_in(text: str) -> str | None:
@@ -32,19 +32,22 @@ def shape_in(text: str) -> str | None:
     >>> shape_in("scores of shape :math:`(N, C, H, W)`"), shape_in("expected BxCxHxW")
     ('2,3,16,16', '2,3,16,16')
     >>> shape_in("class indices (N,)"), shape_in("a tensor (optional)")
-    ('8', None)
+    ('6', None)
     """
     found: list[tuple[int, list[str]]] = []
     for match in _TUPLE.finditer(text):
+        if "," not in match[0]:
+            continue  # words in brackets
         found.append((match.start(), re.split(r"\s*,\s*", match[1])))
     for match in _CROSSES.finditer(text):
-        found.append((match.start(), re.split(r"\s?[x×]\s?", match[1])))
+        found.append((match.start(), re.split(r"\s?[x\u00d7]\s?", match[1])))
     for match in _LETTERS.finditer(text):
-        found.append((match.start(), list(match[1])))
+        # `BNH[WD]` stands for two or three dimensions; N after B are the classes.
+        letters = match[1] + ("W" if match[2] and "W" in match[2] else "")
+        found.append((match.start(), ["B", "C", *letters[2:]]))
     for _, symbols in sorted(found):
         sizes = [size_of(symbol) for symbol in symbols if symbol not in ("*", "...")]
-        dropped = len(sizes) < len(symbols)
-        if None in sizes or not sizes or (len(sizes) == 1 and not dropped and "," not in text):
+        if None in sizes or not sizes:
             continue
         if len(sizes) > 3:  # a picture: fewer samples, smaller numbers of channels
             sizes[0] = "2"
@@ -64,7 +67,7 @@ def size_of(symbol: str) -> str | None:
 
 
 def entry_of(name: str, doc: str) -> str:
-    """Find what a docstring says of an argument.
+    r"""Find what a docstring says of an argument.
 
     Args:
         name: The argument.
@@ -73,11 +76,13 @@ def entry_of(name: str, doc: str) -> str:
     Returns:
         Its entry on one line; empty where there is none.
 
-    >>> entry_of("x", "Args:\\n    x (Tensor): scores,\\n        (N, C)\\n    y: more")
+    >>> entry_of("x", "Args:\n    x (Tensor): scores,\n        (N, C)\n    y: more")
     '(Tensor): scores, (N, C)'
     """
     lines = doc.splitlines()
-    begins = re.compile(rf"^\s*(?:[-*]\s+)?(?::param\s+)?(?:\w+\s+)?[`*]*{re.escape(name)}[`*]*\s*(?=[:(])(.*)")
+    begins = re.compile(
+        rf"^\s*(?:[-*]\s+)?(?::param\s+)?(?:\w+\s+)?[`*]*{re.escape(name)}[`*]*\s*(?=[:(])(.*)"
+    )
     for number, line in enumerate(lines):
         match = begins.match(line)
         if not match:
@@ -108,7 +113,15 @@ _ALLOWED = (
     *(ast.keyword, ast.Subscript, ast.Slice, ast.Starred, ast.Compare, ast.cmpop),
     *(ast.Dict, ast.unaryop),
 )
-_FORBIDDEN = {"hub", "load", "save", "compile", "utils", "distributed", "multiprocessing"}
+_FORBIDDEN = {
+    "hub",
+    "load",
+    "save",
+    "compile",
+    "utils",
+    "distributed",
+    "multiprocessing",
+}
 
 
 def harmless(node: ast.AST, known: dict[str, Any]) -> bool:
@@ -226,7 +239,9 @@ def assign(target: ast.expr, result: Any, known: dict[str, Any]) -> None:
 def statements(doc: str) -> list[ast.stmt]:
     """The statements of all examples of a docstring."""
     try:
-        sources = [example.source for example in doctest.DocTestParser().get_examples(doc)]
+        sources = [
+            example.source for example in doctest.DocTestParser().get_examples(doc)
+        ]
     except ValueError:
         sources = re.findall(r"^\s*>>> (.*)$", doc, re.MULTILINE)
     blocks = re.findall(r"```(?:python)?\n(.*?)```", doc, re.DOTALL)

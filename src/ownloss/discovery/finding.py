@@ -15,7 +15,7 @@ from typing import Any
 
 from ownloss.discovery.recipes import role_of
 
-__all__ = ["Found", "Left", "import_file", "losses_in", "modules_of"]
+__all__ = ["Found", "Left", "import_file", "losses_in", "module_named", "modules_of"]
 
 LOSS = re.compile(
     r"loss|criterion|objective|diverg|nll|likelihood|cross_?entropy|penalty|elbo|xent",
@@ -26,7 +26,18 @@ LOSS = re.compile(
 PLACE = re.compile(r"loss|criteri|objective", re.IGNORECASE)
 """Modules with names like these hold losses."""
 
-_ELSEWHERE = re.compile(r"(^|[./\\])(tests?|testing|test_\w+|conftest|__main__|setup)([./\\]|$)")
+_NOTHING = (
+    "there is neither a file nor an installed package {!r}; expected "
+    "FILE.py, a folder, or a package as it is imported"
+)
+_MEASURES = re.compile(
+    r"accuracy|metric|recall|precision|\bauc|plot|evaluate|train|step|collate|score$"
+)
+"""Functions with names like these compare, but nothing is minimised by them."""
+
+_ELSEWHERE = re.compile(
+    r"(^|[./\\])(tests?|testing|test_\w+|conftest|__main__|setup)([./\\]|$)"
+)
 
 
 @dataclass(frozen=True)
@@ -47,10 +58,20 @@ class Found:
     path: Path
     line: int
 
+    @property
+    def sure(self) -> bool:
+        """Whether it is a loss by its name or its class, not just by its arguments."""
+        return isinstance(self.loss, type) or bool(LOSS.search(self.name))
+
     @functools.cached_property
     def forward(self) -> Any:
         """The function that takes prediction and target."""
-        return getattr(self.loss, "forward", self.loss)
+        import torch
+
+        forward = getattr(self.loss, "forward", self.loss)
+        if forward is torch.nn.Module.forward:  # some write `__call__` in its place
+            return self.loss.__call__
+        return forward
 
     @property
     def constructed(self) -> bool:
@@ -91,12 +112,14 @@ class Left:
         reason: Half a sentence.
         path: The file that defines it, where one is known.
         line: The line that its definition begins at.
+        doubtful: Whether it may be a loss, so that something was left undone.
     """
 
     name: str
     reason: str
     path: Path | None = None
     line: int = 1
+    doubtful: bool = True
 
 
 def modules_of(target: str) -> Iterator[ModuleType | Left]:
@@ -127,6 +150,31 @@ def modules_of(target: str) -> Iterator[ModuleType | Left]:
         yield from _modules_of_package(target)
 
 
+def module_named(where: str) -> ModuleType:
+    """Import one file, or one module of an installed package.
+
+    Args:
+        where: The file, or the module as it is imported.
+
+    Returns:
+        The module.
+
+    Raises:
+        ValueError: There is no such file or module.
+        ImportError: It cannot be run.
+    """
+    if where.endswith(".py"):
+        if not Path(where).is_file():
+            raise ValueError(f"there is no file {where!r}")
+        return import_file(Path(where))
+    try:
+        return importlib.import_module(where)
+    except ModuleNotFoundError as error:
+        if error.name and not f"{where}.".startswith(f"{error.name}."):
+            raise
+        raise ValueError(_NOTHING.format(where)) from None
+
+
 def _holds_code(file: Path, root: Path) -> bool:
     inside = file.relative_to(root)
     hidden = any(part.startswith((".", "__pycache__")) for part in inside.parts)
@@ -139,10 +187,7 @@ def _modules_of_package(name: str) -> Iterator[ModuleType | Left]:
     except (ImportError, ValueError):
         spec = None
     if spec is None or spec.origin is None:
-        raise ValueError(
-            f"there is neither a file nor an installed package {name!r}; expected "
-            "FILE.py, a folder, or a package as it is imported"
-        )
+        raise ValueError(_NOTHING.format(name))
     if not spec.submodule_search_locations:
         yield _imported(lambda: importlib.import_module(name), name)
         return
@@ -160,7 +205,11 @@ def _imported(import_it: Any, name: str) -> ModuleType | Left:
     try:
         return import_it()
     except (Exception, SystemExit) as error:
-        cause = f"{error.__cause__!r}" if isinstance(error, ImportError) and error.__cause__ else str(error)
+        cause = (
+            f"{error.__cause__!r}"
+            if isinstance(error, ImportError) and error.__cause__
+            else str(error)
+        )
         said = (cause.strip().splitlines() or [type(error).__name__])[0]
         return Left(name, f"cannot be imported: {said}")
 
@@ -238,30 +287,50 @@ def losses_in(module: ModuleType, *, everything: bool) -> Iterator[Found | Left]
         named = bool(LOSS.search(name))
         if inspect.isclass(thing):
             if issubclass(thing, torch.nn.Module):
-                if thing.forward is torch.nn.Module.forward or inspect.isabstract(thing):
-                    yield Left(name, "is a base class without a forward", found.path, found.line)
+                if found.forward is torch.nn.Module.__call__ or inspect.isabstract(
+                    thing
+                ):
+                    yield Left(
+                        name,
+                        "is a base class without a forward",
+                        found.path,
+                        found.line,
+                        False,
+                    )
                 elif named or ((place or everything) and _compares(found)):
                     yield found
                 elif everything:
-                    yield Left(name, "does not look like a loss", found.path, found.line)
+                    yield Left(
+                        name, "does not look like a loss", found.path, found.line, False
+                    )
             elif issubclass(thing, torch.autograd.Function):
                 if named or place or everything:
                     yield found
             elif named and everything:
-                yield Left(name, "is neither a Module nor a Function", found.path, found.line)
+                yield Left(
+                    name,
+                    "is neither a Module nor a Function",
+                    found.path,
+                    found.line,
+                    False,
+                )
         elif named or ((place or everything) and _compares(found)):
             if _takes_tensors(found):
                 yield found
             elif everything:
-                yield Left(name, "does not look like a loss", found.path, found.line)
+                yield Left(
+                    name, "does not look like a loss", found.path, found.line, False
+                )
         elif everything:
-            yield Left(name, "does not look like a loss", found.path, found.line)
+            yield Left(name, "does not look like a loss", found.path, found.line, False)
 
 
 def _place_of(thing: Any, module: ModuleType) -> tuple[Path, int]:
     try:
         thing = inspect.unwrap(thing)
-        return Path(inspect.getsourcefile(thing) or ""), inspect.getsourcelines(thing)[1]
+        return Path(inspect.getsourcefile(thing) or ""), inspect.getsourcelines(thing)[
+            1
+        ]
     except (TypeError, OSError):
         return Path(getattr(module, "__file__", None) or module.__name__), 1
 
@@ -275,7 +344,9 @@ def _compares(found: Found) -> bool:
     ]
     if found.constructed:
         return len(roles) >= 2
-    return "target" in roles and len(roles) >= 2 and _takes_tensors(found)
+    if len(roles) < 2 or roles[0] == "target" or _MEASURES.search(found.name):
+        return False
+    return "target" in roles and _takes_tensors(found)
 
 
 def _takes_tensors(found: Found) -> bool:

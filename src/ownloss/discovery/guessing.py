@@ -4,6 +4,7 @@ import contextlib
 import inspect
 import io
 import itertools
+import math
 import re
 import signal
 import socket
@@ -20,7 +21,9 @@ from ownloss.discovery.finding import Found
 from ownloss.discovery.recipes import (
     CLASSES,
     FEATURES,
+    IMAGES,
     RECIPES,
+    SEGMENTS,
     Recipe,
     of_role,
     role_of,
@@ -28,14 +31,18 @@ from ownloss.discovery.recipes import (
 )
 from ownloss.discovery.specs import make_all
 
-__all__ = ["CannotGuess", "Guess", "guesses"]
+__all__ = ["CannotGuessError", "Guess", "guesses"]
 
 TRIALS = 60
 """So many calls are tried for a loss."""
 
 
-class CannotGuess(ValueError):
+class CannotGuessError(ValueError):
     """A loss that needs what nobody can guess; the text is half a sentence."""
+
+
+class NoLossError(CannotGuessError):
+    """A base class or a helper: there is nothing to check."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +72,20 @@ class Guess:
 
 # What the arguments of constructors are usually set to.
 _VALUES = (
-    (r"num_?class|n_?class|^class(es)?$|num_labels|nb_class|num_centers|^c$", str(CLASSES)),
-    (r"embed|feat\w*_?(dim|size|num|in)|in_features|^dim$|_dim$|hidden|d_model|in_channels|^num_features$", str(FEATURES)),
+    (
+        r"num_?class|n_?class|^class(es)?$|num_labels|nb_class|num_centers|^c$",
+        str(CLASSES),
+    ),
+    (
+        r"embed|feat\w*_?(dim|size|num|in)|in_features|^dim$|_dim$|hidden|d_model|in_channels|^num_features$",
+        f"{FEATURES}|2|1|3",
+    ),
     (r"out_features|out_dim", str(CLASSES)),
     (r"^reduction$", "'mean'"),
-    (r"margin|temperature|^tau|alpha|beta|quantile$|^q$|ratio|momentum|smoothing", "0.5"),
+    (
+        r"margin|temperature|^tau|alpha|beta|quantile$|^q$|ratio|momentum|smoothing",
+        "0.5",
+    ),
     (r"quantiles", "[0.1, 0.5, 0.9]"),
     (r"gamma|^p$|norm", "2"),
     (r"eps|smooth", "1e-06"),
@@ -86,9 +102,15 @@ _VALUES = (
     (r"spatial_dims|ndim", "2"),
 )
 _MODES = ("'multiclass'", "'binary'", "'multilabel'")
-_NO_GUESS = re.compile(r"model|^net|network|encoder|decoder|discriminator|generator|teacher|dataset|tokenizer|config|^cfg$|layer|graph|path|file|likelihood$")
+_NO_GUESS = re.compile(
+    r"model|^net|network|encoder|decoder|discriminator|generator|teacher|dataset|tokenizer|config|^cfg$|layer|graph|path|file|likelihood$"
+)
 _INNER = re.compile(r"loss|criterion|metric|distance|func|^fn$|base")
-_INNER_LOSSES = ("torch.nn.MSELoss()", "torch.nn.CrossEntropyLoss()", "torch.nn.BCEWithLogitsLoss()")
+_INNER_LOSSES = (
+    "torch.nn.MSELoss()",
+    "torch.nn.CrossEntropyLoss()",
+    "torch.nn.BCEWithLogitsLoss()",
+)
 
 
 def values_for(parameter: inspect.Parameter, doc: str) -> list[str]:
@@ -102,16 +124,23 @@ def values_for(parameter: inspect.Parameter, doc: str) -> list[str]:
         return list(dict.fromkeys([*quoted, *_MODES]))
     if quoted and ("str" in annotation or "Literal" in annotation):
         return quoted
+    if (
+        re.search(r"^(losses|criterions?|criteria|loss_fns)$", name)
+        and name[-1] in "sa"
+    ):
+        return ["[torch.nn.MSELoss()]"]
     if re.search(r"Module|Callable|Loss\b", annotation) or (
-        "empty" in annotation and _INNER.search(name) and not re.search(r"weight|type|name|scale|num", name)
+        "empty" in annotation
+        and _INNER.search(name)
+        and not re.search(r"weight|type|name|scale|num", name)
     ):
         return list(_INNER_LOSSES)
-    for pattern, value in _VALUES:
-        if re.search(pattern, name):
-            found = value
-            break
-    else:
-        found = ""
+    found = next((value for pattern, value in _VALUES if re.search(pattern, name)), "")
+    entry = entry_of(parameter.name, doc)
+    if bound := re.search(r"(?:>|larger than|greater than)=? ?(\d+(?:\.\d+)?)", entry):
+        found = (
+            found if float(bound[1]) == 0 and found else f"{float(bound[1]) + 0.5:g}"
+        )
     if re.search(r"Tensor", annotation):
         return [f"torch.ones({CLASSES})", "torch.tensor(1.0)"]
     if re.search(r"\b(list|List|Sequence|tuple|Tuple|Iterable)\b", annotation):
@@ -119,11 +148,12 @@ def values_for(parameter: inspect.Parameter, doc: str) -> list[str]:
     if "bool" in annotation:
         return ["False"]
     if re.search(r"\bint\b", annotation):
-        return [found if found.isdecimal() else "2"]
+        numbers = [value for value in found.split("|") if value.isdecimal()]
+        return numbers or ["2"]
     if re.search(r"\bfloat\b", annotation):
         return [found if found and found[0].isdigit() else "0.5"]
     if found:
-        return [found]
+        return found.split("|")
     return quoted or ([] if "empty" not in annotation else ["1.0", "1"])
 
 
@@ -131,7 +161,7 @@ def constructions(found: Found) -> Iterator[str]:
     """Yield calls of a constructor that succeed, the most usual first.
 
     Raises:
-        CannotGuess: None does, and why.
+        CannotGuessError: None does, and why.
     """
     if not found.constructed:
         yield found.name
@@ -151,7 +181,7 @@ def constructions(found: Found) -> Iterator[str]:
     for parameter in required:
         values = values_for(parameter, found.doc)
         if not values:
-            raise CannotGuess(f"its constructor needs {parameter.name!r}")
+            raise CannotGuessError(f"its constructor needs {parameter.name!r}")
         options.append(values)
     # A base class often takes from **kwargs what nobody sees in the signature.
     hidden = [{}, {"num_classes": str(CLASSES), "embedding_size": str(FEATURES)}]
@@ -180,7 +210,9 @@ def constructions(found: Found) -> Iterator[str]:
                 return
         if worked:
             return
-    raise CannotGuess(f"its constructor refuses what was tried: {first_line(error)}")
+    raise CannotGuessError(
+        f"its constructor refuses what was tried: {first_line(error)}"
+    )
 
 
 def build(found: Found, expression: str) -> Callable[..., Any]:
@@ -233,7 +265,9 @@ def first_line(error: BaseException | None) -> str:
     if error is None:
         return "nothing"
     lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:150]}" if lines else type(error).__name__
+    return (
+        f"{type(error).__name__}: {lines[0][:150]}" if lines else type(error).__name__
+    )
 
 
 @dataclass(frozen=True)
@@ -318,14 +352,19 @@ def spec_of(value: Any) -> str | None:
         return f"={value!r}" if plain else None
     if not isinstance(value, torch.Tensor) or value.numel() > 500_000:
         return None
-    sizes = [str(size) for size in value.shape]
+    # A picture of an example may have thousands of columns, which show nothing more.
+    sizes = [
+        str(size if size <= 256 or value.dim() < 3 else 64) for size in value.shape
+    ]
     v = value.detach()
     if v.dtype == torch.bool:
         return with_kind(sizes, "bool")
     if not (v.is_floating_point() or v.is_complex()):
         if v.numel() and v.min() == v.max() and v.min() > 1:
             return with_kind(sizes, f"constant:{int(v.min())}")
-        return with_kind(sizes, f"labels:{max(int(v.max()) + 1, 2) if v.numel() else 2}")
+        return with_kind(
+            sizes, f"labels:{max(int(v.max()) + 1, 2) if v.numel() else 2}"
+        )
     if v.is_complex():
         return with_kind(sizes, "complex64")
     kind = ""
@@ -339,17 +378,26 @@ def spec_of(value: Any) -> str | None:
                 kind = "one-hot"
         elif bool((v.abs() == 1).all()):
             kind = "signs"
-        elif wide and bool((v >= 0).all()) and bool(
-            ((v.sum(classes) - 1).abs() < 1e-4).all()
+        elif (
+            wide
+            and bool((v >= 0).all())
+            and bool(((v.sum(classes) - 1).abs() < 1e-4).all())
         ):
             kind = "probabilities"
-        elif wide and bool((v <= 0).all()) and bool(
-            (v.logsumexp(classes).abs() < 1e-4).all()
+        elif (
+            wide
+            and bool((v <= 0).all())
+            and bool((v.logsumexp(classes).abs() < 1e-4).all())
         ):
             kind = "log-probabilities"
         elif bool(((v >= 0) & (v <= 1)).all()):
             kind = "uniform"
-        elif v.shape[-1] == 4 and v.dim() < 4 and bool((v[..., 2:] > v[..., :2]).all()) and bool((v >= 0).all()):
+        elif (
+            v.shape[-1] == 4
+            and v.dim() < 4
+            and bool((v[..., 2:] > v[..., :2]).all())
+            and bool((v >= 0).all())
+        ):
             kind = "boxes"
         elif bool((v > 0).all()):
             kind = "positive"
@@ -397,17 +445,25 @@ def arguments(
     free = [i for i, role in enumerate(roles) if role == "prediction"]
     if "target" not in roles and len(free) > 1 and "order" not in roles:
         roles[free[-1]] = "target"
+    elif sorted(roles) == ["mask", "prediction"]:
+        roles[roles.index("mask")] = "target"
     options: list[list[str]] = []
     several = sum(role == "prediction" for role in roles) > 1
     for parameter, role in zip(wanted, roles, strict=True):
         name, annotation = parameter.name.lower(), str(parameter.annotation)
         tensor = "Tensor" in annotation or "empty" in annotation
-        if _NO_GUESS.search(name) and not re.search(r"logit|out|feat|pred|logp|prob|embed|emb", name) and "Tensor" not in annotation:
-            raise CannotGuess(f"its call needs {parameter.name!r}")
+        plain = re.fullmatch(r".*'(int|float|bool)'>", annotation)
+        if (
+            not plain
+            and _NO_GUESS.search(name)
+            and not re.search(r"logit|out|feat|pred|logp|prob|embed|emb", name)
+            and "Tensor" not in annotation
+        ):
+            raise CannotGuessError(f"its call needs {parameter.name!r}")
         if not tensor and re.search(r"\b(int|float|bool|str)\b", annotation):
             values = values_for(parameter, found.doc)
             if not values:
-                raise CannotGuess(f"its call needs {parameter.name!r}")
+                raise CannotGuessError(f"its call needs {parameter.name!r}")
             options.append([f"={value}" for value in values])
             continue
         if "empty" in annotation and (scalar := scalar_for(name)):
@@ -425,7 +481,12 @@ def arguments(
                 spec = [recipe.target]
             case _:
                 spec = list(of_role(role, name, recipe))
-                if role not in ("order",) and roles.count("prediction") and any(":grad" in s for s in spec) and not several:
+                if (
+                    role not in ("order",)
+                    and roles.count("prediction")
+                    and any(":grad" in s for s in spec)
+                    and not several
+                ):
                     several = True
         if re.search(r"\b(list|List|Sequence|tuple|Tuple)\b", annotation):
             spec = [f"[{one}; {one}]" for one in spec]
@@ -436,15 +497,22 @@ def arguments(
         for parameter, option in zip(wanted, options, strict=True):
             spec = option[min(variant, len(option) - 1)]
             if parameter.kind == parameter.KEYWORD_ONLY:
-                spec = f"{parameter.name}{spec}" if spec.startswith("=") else f"{parameter.name}={spec}"
+                spec = (
+                    f"{parameter.name}{spec}"
+                    if spec.startswith("=")
+                    else f"{parameter.name}={spec}"
+                )
             specs.append(spec)
         if any(":grad" in spec for spec in specs):
             specs = [
-                spec if ":grad" in spec or role != "prediction" or not re.match(r"\d", spec)
+                spec
+                if ":grad" in spec or role != "prediction" or not re.match(r"\d", spec)
                 else (f"{spec}:grad" if ":" in spec else f"{spec}:float32:grad")
                 for spec, role in zip(specs, roles, strict=True)
             ]
         yield tuple(specs)
+        if len(specs) > 1 and wanted[-1].default is None:
+            yield tuple(specs[:-1])  # the target may be left out
 
 
 def scalar_for(name: str) -> str:
@@ -453,9 +521,68 @@ def scalar_for(name: str) -> str:
         return "1"
     if re.search(r"^(num_class(es)?|n_class(es)?|classes_num|num_labels)$", name):
         return str(CLASSES)
-    if re.search(r"^(alpha|beta|gamma|delta|eps|temperature|tau|margin|smooth|lam|lambda_?\w*|quantile|q|scale)$", name):
+    if re.search(
+        r"^(alpha|beta|gamma|delta|eps|temperature|tau|margin|smooth|lam|lambda_?\w*|quantile|q|scale)$",
+        name,
+    ):
         return "0.5"
     return ""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the source and the constructor of a loss tell of its inputs.
+
+    Attributes:
+        logits: Whether it turns scores into probabilities itself; None: nobody knows.
+        labels: Whether it takes classes as integers.
+        classifies: Whether its target consists of zeros and ones.
+    """
+
+    logits: bool | None
+    labels: bool
+    classifies: bool
+
+
+def evidence_of(found: Found) -> Evidence:
+    """Read source, names and defaults of a loss."""
+    source = ""
+    for thing in (found.loss, found.forward):
+        with contextlib.suppress(TypeError, OSError):
+            source += inspect.getsource(thing)
+    code = re.sub(r'(?s)""".*?"""|\'\'\'.*?\'\'\'|#[^\n]*', "", source)
+    logits: bool | None = None
+    if re.search(r"sigmoid\(|softmax\(|with_logits|cross_entropy\(|\bsoftplus\(", code):
+        logits = not re.search(r"(?<!with_logits)\bbinary_cross_entropy\(", code)
+    elif re.search(r"dice|jaccard|tversky|\biou|binary_cross_entropy\(", code, re.I):
+        logits = False
+    if re.search(r"logit", " ".join(p.name for p in found.parameters)):
+        logits = True
+    try:
+        settings = inspect.signature(found.loss).parameters
+    except (TypeError, ValueError):
+        settings = {}
+    for name, parameter in settings.items():
+        if re.search(r"sigmoid|softmax|logits", name) and parameter.default in (
+            True,
+            False,
+        ):
+            flags = [
+                p.default
+                for n, p in settings.items()
+                if re.search(r"sigmoid|softmax|logits", n)
+            ]
+            logits = True in flags
+    words = f"{found.name} {found.module.__name__}"
+    labels = re.search(
+        r"one_hot\(|\.gather\(|nll_loss\(|\.long\(\)|F\.cross_entropy\(", code
+    )
+    classifies = re.search(
+        SEGMENTS + r"|focal|bce|binary|cross.?entropy|class|asymmetric.?loss",
+        words,
+        re.IGNORECASE,
+    )
+    return Evidence(logits, bool(labels), bool(classifies))
 
 
 _LABELS = r"ind(ex|ices)|integer|\blong|int64|class.?label|0\s*(<=|≤|\\le)|categorical"
@@ -471,9 +598,7 @@ _KINDS = (
 )
 
 
-def recipes_of_docs(
-    found: Found, wanted: list[inspect.Parameter]
-) -> Iterator[Recipe]:
+def recipes_of_docs(found: Found, wanted: list[inspect.Parameter]) -> Iterator[Recipe]:
     """Read a recipe out of the docstring: shapes, and the words beside them."""
     entries = {p.name: entry_of(p.name, found.doc) for p in wanted}
     by_role: dict[str, str] = {}
@@ -491,28 +616,67 @@ def recipes_of_docs(
     if shape is None:
         return
     about = by_role.get("target", "")
-    kind = next((k for pattern, k in _KINDS if re.search(pattern, said, re.IGNORECASE)), "")
+    kind = next(
+        (k for pattern, k in _KINDS if re.search(pattern, said, re.IGNORECASE)), ""
+    )
     sizes = shape.split(",")
-    if kind in ("probabilities", "log-probabilities") and (len(sizes) < 2 or sizes[-1 if len(sizes) < 3 else 1] == "1"):
+    if kind in ("probabilities", "log-probabilities") and (
+        len(sizes) < 2 or sizes[-1 if len(sizes) < 3 else 1] == "1"
+    ):
         kind = "uniform" if kind == "probabilities" else "negative"
     target = shape_in(about)
     labels = bool(re.search(_LABELS, about, re.IGNORECASE))
-    target_kind = f"labels:{CLASSES}" if labels else next(
-        (k for pattern, k in _KINDS if k and re.search(pattern, about, re.IGNORECASE)), ""
+    target_kind = (
+        f"labels:{CLASSES}"
+        if labels
+        else next(
+            (
+                k
+                for pattern, k in _KINDS
+                if k and re.search(pattern, about, re.IGNORECASE)
+            ),
+            "",
+        )
     )
     if labels and len(sizes) > 3:
         sizes[1] = str(CLASSES)
-    without_classes = [s for i, s in enumerate(sizes) if i != 1] if len(sizes) > 1 else sizes
-    if target is None:
+    without_classes = (
+        [s for i, s in enumerate(sizes) if i != 1] if len(sizes) > 1 else sizes
+    )
+    if target is not None:
+        target = ",".join([sizes[0], *target.split(",")[1:]])
+        if target_kind == "one-hot" and len(target.split(",")) < len(sizes):
+            target_kind = "binary"
+    else:
         target = ",".join(without_classes if labels else sizes)
+    about_all = f"{found.name} {found.module.__name__} {found.doc[:1000]}"
+    if not kind and len(sizes) == 4 and sizes[1] in ("1", "3"):
+        logits = re.search("logit|raw|score|unnormali", said)
+        kind = "uniform" if re.search(IMAGES, about_all) and not logits else kind
+    evidence = evidence_of(found)
+    wide = len(sizes) > 1 and sizes[1] in ("3", str(CLASSES))
+    if not kind and evidence.logits is False and evidence.classifies:
+        kind = "probabilities" if wide else "uniform"
+    if not target_kind and evidence.classifies and kind not in ("boxes",):
+        target_kind = "one-hot" if wide else "binary"
     title = "as its docstring says"
     prediction = with_kind(sizes, kind)
     yield Recipe(title, prediction, with_kind(target.split(","), target_kind))
-    yield Recipe(title, prediction, with_kind(sizes, target_kind if not labels else kind))
-    yield Recipe(title, with_kind([sizes[0], str(CLASSES), *sizes[2:]] if len(sizes) > 1 else sizes, kind), with_kind(without_classes, f"labels:{CLASSES}"))
+    yield Recipe(
+        title, prediction, with_kind(sizes, target_kind if not labels else kind)
+    )
+    yield Recipe(
+        title,
+        with_kind(
+            [sizes[0], str(CLASSES), *sizes[2:]] if len(sizes) > 1 else sizes, kind
+        ),
+        with_kind(without_classes, f"labels:{CLASSES}"),
+    )
 
 
-def likeness(recipe: Recipe, place: int, found: Found, wanted: list[inspect.Parameter]) -> float:
+def likeness(
+    recipe: Recipe, place: int, found: Found, wanted: list[inspect.Parameter]
+) -> float:
     """Score how likely a recipe is, before anything is tried."""
     score = -0.15 * place
     if recipe.title.startswith("as its"):
@@ -532,7 +696,9 @@ def likeness(recipe: Recipe, place: int, found: Found, wanted: list[inspect.Para
     if re.search(r"box", names):
         score += 4 * ("box" in recipe.title)
     if re.search(r"logp|log_prob", names):
-        score += 4 * (recipe.kind == "negative") + 1 * (recipe.kind == "log-probabilities")
+        score += 4 * (recipe.kind == "negative") + 1 * (
+            recipe.kind == "log-probabilities"
+        )
     if re.search(r"label|class", names):
         score += 1.5 * (recipe.target_kind == "labels")
     if re.search(r"logit", names):
@@ -541,6 +707,21 @@ def likeness(recipe: Recipe, place: int, found: Found, wanted: list[inspect.Para
         score += 2 * (recipe.kind in ("uniform", "probabilities"))
     if re.search(r"mask", names):
         score += 1 * (len(recipe.shape) > 2)
+    evidence = evidence_of(found)
+    score += 1.0 * (evidence.labels and recipe.target_kind == "labels")
+    if evidence.logits is not None and (evidence.classifies or recipe.kind):
+        takes_scores = not recipe.kind
+        score += 1.5 if evidence.logits == takes_scores else -1.5
+    if evidence.classifies and recipe.target_kind in ("", "uniform"):
+        score -= 2.0
+    if re.search(r"binary|bce|sigmoid", found.name, re.IGNORECASE):
+        score -= 2.0 * (recipe.target_kind == "labels")
+    if (
+        words
+        and recipe.special
+        and not words.search(f"{spoken} {module} {found.doc[:2000]}")
+    ):
+        score -= 3.0
     return score
 
 
@@ -552,21 +733,41 @@ def wishes(error: BaseException | None) -> tuple[dict[str, Any], str | None]:
     """
     text = str(error or "")
     wish: dict[str, Any] = {}
-    if isinstance(error, (AssertionError, ValueError, RuntimeError, TypeError, IndexError)):
-        dims = re.search(r"(\d)\s?-?[dD]\b|(\d)\s?-?dimension|dim\w*\W+(?:be |to be |== ?)?(\d)\b|(two|three|four|five)[- ]dim", text)
+    if isinstance(
+        error, (AssertionError, ValueError, RuntimeError, TypeError, IndexError)
+    ):
+        dims = re.search(
+            r"\b([1-5])\s?-?[dD]\b|\b([1-5])\s?-?dimensions?"
+            r"|dim\w*(?:\(\))? ?(?:must |should |to )?(?:be |== ?)([1-5])\b"
+            r"|\b(two|three|four|five)[- ]dim",
+            text,
+        )
         if dims:
             number = next(filter(None, dims.groups()))
             spelled = {"two": 2, "three": 3, "four": 4, "five": 5}
             wish["dims"] = spelled.get(number) or int(number)
-        if re.search(r"\blong\b|int64|Long|integer|one_hot is only applicable|used as indices", text):
+        if re.search(
+            r"\blong\b|int64|Long|integer|one_hot is only applicable|used as indices",
+            text,
+        ):
             wish["target"] = "labels"
-        if re.search(r"found Long|to be float|floating|Float but", text) and "expected scalar type Long" not in text:
+        if (
+            re.search(r"found Long|to be float|floating|Float but", text)
+            and "expected scalar type Long" not in text
+        ):
             wish["target"] = ""
         if re.search(r"\[0, ?1\]|between 0 and 1|range \[0", text):
             wish["kind"] = "uniform"
-        if re.search(r"same (shape|size|dim)|shapes? .*(match|differ)|size.*different", text, re.IGNORECASE):
+        if re.search(
+            r"same (shape|size|dim)|shapes? .*(match|differ)|size.*different",
+            text,
+            re.IGNORECASE,
+        ):
             wish["same"] = True
-        if re.search(r"[Kk]ernel size|too small|larger than|at least \d{2,}|[Pp]adding size", text):
+        if re.search(
+            r"[Kk]ernel size|too small|larger than|at least \d{2,}|[Pp]adding size",
+            text,
+        ):
             wish["large"] = True
         channels = re.search(r"(\d+) channels?|channels? .{0,20}?(\d+)", text)
         if channels:
@@ -593,17 +794,18 @@ def grants(recipe: Recipe, wish: dict[str, Any]) -> float:
     return score
 
 
-def guesses(found: Found) -> list[Guess]:
+def guesses(found: Found, made: str = "") -> list[Guess]:
     """Try calls of a loss until one runs and moves.
 
     Args:
         found: The loss.
+        made: How it is made, such as ``Focal(gamma=2)``; guessed by default.
 
     Returns:
         The calls that run, the one to be checked first; one of them moves if any does.
 
     Raises:
-        CannotGuess: Nothing that was tried runs, and why.
+        CannotGuessError: Nothing that was tried runs, and why.
     """
     ranked: list[tuple[int, Guess]] = []
     last: BaseException | None = None
@@ -621,13 +823,14 @@ def guesses(found: Found) -> list[Guess]:
         return trial.rank == 3
 
     for guess in guesses_of_examples(found):
-        if goes(guess):
+        guess = replace(guess, expression=made or guess.expression)
+        if goes(guess) and not tiny(guess):
             return [guess]
 
-    expressions = list(constructions(found))
+    expressions = [made] if made else list(constructions(found))
     wanted = needed(found)
     if not wanted:
-        raise CannotGuess("its call takes no argument")
+        raise CannotGuessError("its call takes no argument")
     pool = [*recipes_of_docs(found, wanted), *RECIPES]
     scores = [likeness(recipe, i, found, wanted) for i, recipe in enumerate(pool)]
     refused: BaseException | None = None
@@ -650,11 +853,11 @@ def guesses(found: Found) -> list[Guess]:
                 wish |= more
                 shape = shape or named
         if isinstance(last, OSError) and "download" in str(last):
-            raise CannotGuess("it wants to download something")
+            raise CannotGuessError("it wants to download something")
         if isinstance(last, TimeoutError):
-            raise CannotGuess(str(last))
+            raise CannotGuessError(str(last))
         if bases and not ranked:
-            raise CannotGuess("its forward is not implemented: a base class")
+            raise NoLossError("is a base class: its forward is not implemented")
         if shape and shape not in asked_before:
             asked_before.add(shape)
             for asked in asked_for(shape, recipe):
@@ -662,8 +865,12 @@ def guesses(found: Found) -> list[Guess]:
                 scores.append(8.0)
         if wish:
             scores = [s + grants(r, wish) for s, r in zip(scores, pool, strict=True)]
+    if not found.sure and not any(rank == 3 for rank, _ in ranked):
+        raise NoLossError("does not look like a loss")
     if not ranked:
-        raise CannotGuess(f"nothing that was tried fits it; the last error: {first_line(refused)}")
+        raise CannotGuessError(
+            f"nothing that was tried fits it; the last error: {first_line(refused)}"
+        )
     return best_first(ranked)
 
 
@@ -675,8 +882,19 @@ def asked_for(shape: str, recipe: Recipe) -> Iterator[Recipe]:
     if len(sizes) > 1:
         labelled = [sizes[0], str(CLASSES), *sizes[2:]]
         without = [sizes[0], *sizes[2:]]
-        yield replace(plain, prediction=",".join(labelled), target=with_kind(without, f"labels:{CLASSES}"))
+        yield replace(
+            plain,
+            prediction=",".join(labelled),
+            target=with_kind(without, f"labels:{CLASSES}"),
+        )
     yield replace(plain, prediction=f"{shape}:uniform", target=f"{shape}:uniform")
+
+
+def tiny(guess: Guess) -> bool:
+    """Whether an example of a docstring has a number or two: nothing to check with."""
+    sizes = re.match(r"[\d,]*", guess.specs[0])
+    numbers = [int(size) for size in sizes[0].split(",") if size] if sizes else []
+    return math.prod(numbers) < 4
 
 
 def best_first(ranked: list[tuple[int, Guess]]) -> list[Guess]:

@@ -2,7 +2,7 @@
 
 A recipe says what prediction and target look like; arguments of another role, such as
 a mask or a duration, follow from them. Sizes differ from one another where they may,
-so that a loss that takes one for another is caught: 8 samples, 5 classes, 16 features,
+so that a loss that takes one for another is caught: 6 samples, 5 classes, 16 features,
 12 steps of time.
 """
 
@@ -42,6 +42,11 @@ class Recipe:
         return self.target.partition(":")[0].split(",")
 
     @property
+    def special(self) -> bool:
+        """Whether it belongs to a field of its own, such as sound or boxes."""
+        return bool(_FIELDS.search(self.title))
+
+    @property
     def kind(self) -> str:
         """What the prediction consists of, such as ``uniform``; empty for numbers."""
         return self.prediction.partition(":")[2]
@@ -52,85 +57,83 @@ class Recipe:
         return self.target.partition(":")[2].partition(":")[0]
 
 
-_SEGMENTS = (
-    r"segment|dice|jaccard|tversky|lovasz|\biou|boundary|hausdorff|cldice|voxel"
-)
+SEGMENTS = r"segment|dice|jaccard|tversky|lovasz|\biou|boundary|hausdorff|cldice|voxel"
 _EMBEDS = (
     r"embed|metric.?learning|contrastive|triplet|arcface|cosface|angular|proxy|infonce"
     r"|simclr|nt_?xent|supcon|center.?loss|n.?pairs?|margin.?loss|cosine"
 )
-_IMAGES = r"image|ssim|psnr|pixel|perceptual|charbonnier|\btv\b|total.?variation|img"
+IMAGES = r"image|ssim|psnr|pixel|perceptual|charbonnier|\btv\b|total.?variation|img"
 _REGRESSION = r"regress|mse|mae|\bl1|\bl2|huber|squared|quantile|cosh|rmse|error"
 _BINARY = r"binary|multi.?label|bce|sigmoid|logistic"
 _DISTRIBUTIONS = r"\bkl|\bjs|diverg|distribution|wasserstein|\bemd|earth|distill"
 _AUDIO = r"audio|waveform|stft|si.?s[nd]r|\bsnr|\bsdr|mel\b|spectr|\besr\b|speech"
 
+_FIELDS = re.compile(
+    r"sound|boxes|clouds|of sequences|displacement|volume|matrices|large"
+)
+
 RECIPES = (
     Recipe(
         "scores and classes",
-        "8,5",
-        "8:labels:5",
+        "6,5",
+        "6:labels:5",
         r"class|cross.?entropy|focal|softmax|smooth|\bce\b",
     ),
-    Recipe("scores and floats", "8,5", "8,5", _REGRESSION),
-    Recipe("one number a sample, in a column", "8,1", "8,1", r"\(\w+, ?1\)"),
-    Recipe("one number a sample", "8", "8", _REGRESSION + r"|\(N\)|\(B,?\)"),
-    Recipe("scores, and zeros and ones", "8,5", "8,5:binary", _BINARY),
+    Recipe("scores and floats", "6,5", "6,5", _REGRESSION),
+    Recipe("one number a sample, in a column", "6,1", "6,1", r"\(\w+, ?1\)"),
+    Recipe("scores, and zeros and ones", "6,5", "6,5:binary", _BINARY),
     Recipe(
-        "one score a sample, and zeros and ones", "8", "8:binary", _BINARY + "|hinge"
+        "one score a sample, and zeros and ones", "6", "6:binary", _BINARY + "|hinge"
     ),
-    Recipe("one score a sample, and signs", "8", "8:signs", r"hinge|rank|signs?\b"),
+    Recipe("one score a sample, and signs", "6", "6:signs", r"hinge|rank|signs?\b"),
     Recipe(
         "scores in a column, and zeros and ones",
-        "8,1",
-        "8,1:binary",
+        "6,1",
+        "6,1:binary",
         _BINARY + r"|discriminator|\bgan",
     ),
-    Recipe("embeddings and labels", "8,16", "8:labels:3", _EMBEDS),
-    Recipe("pairs of embeddings", "8,16", "8,16", _EMBEDS),
-    Recipe("images", "2,3,32,32:uniform", "2,3,32,32:uniform", _IMAGES),
-    Recipe("score maps and class maps", "2,5,16,16", "2,16,16:labels:5", _SEGMENTS),
-    Recipe("score maps and masks", "2,1,16,16", "2,1,16,16:binary", _SEGMENTS),
+    Recipe("one number a sample", "6", "6", _REGRESSION + r"|\(N\)|\(B,?\)"),
+    Recipe("embeddings and labels", "6,16", "6:labels:3", _EMBEDS),
+    Recipe("pairs of embeddings", "6,16", "6,16", _EMBEDS),
+    Recipe("images", "2,3,32,32:uniform", "2,3,32,32:uniform", IMAGES),
+    Recipe("score maps and class maps", "2,5,16,16", "2,16,16:labels:5", SEGMENTS),
+    Recipe("score maps and masks", "2,1,16,16", "2,1,16,16:binary", SEGMENTS),
     Recipe(
         "probability maps and masks",
         "2,1,16,16:uniform",
         "2,1,16,16:binary",
-        _SEGMENTS + "|heat.?map",
+        SEGMENTS + "|heat.?map",
     ),
-    Recipe(
-        "score maps and one-hot maps", "2,5,16,16", "2,5,16,16:one-hot", _SEGMENTS
-    ),
-    Recipe("score maps and masks, no channel", "2,16,16", "2,16,16:binary", _SEGMENTS),
+    Recipe("score maps and one-hot maps", "2,5,16,16", "2,5,16,16:one-hot", SEGMENTS),
+    Recipe("score maps and masks, no channel", "2,16,16", "2,16,16:binary", SEGMENTS),
     Recipe(
         "probabilities of each class, and one-hot maps",
         "2,5,16,16:probabilities",
         "2,5,16,16:one-hot",
-        _SEGMENTS,
+        SEGMENTS,
     ),
-    Recipe("probabilities, and zeros and ones", "8,5:uniform", "8,5:binary", _BINARY),
+    Recipe("probabilities, and zeros and ones", "6,5:uniform", "6,5:binary", _BINARY),
     Recipe(
         "one probability a sample, and zeros and ones",
-        "8:uniform",
-        "8:binary",
+        "6:uniform",
+        "6:binary",
         _BINARY + r"|probabilit",
     ),
     Recipe(
-        "probabilities and classes", "8,5:probabilities", "8:labels:5", r"probabilit"
+        "probabilities and classes", "6,5:probabilities", "6:labels:5", r"probabilit"
     ),
     Recipe(
-        "probabilities and one-hot", "8,5:probabilities", "8,5:one-hot", r"one.?hot"
+        "probabilities and one-hot", "6,5:probabilities", "6,5:one-hot", r"one.?hot"
     ),
-    Recipe("scores and one-hot", "8,5", "8,5:one-hot", r"one.?hot"),
-    Recipe(
-        "distributions", "8,5:probabilities", "8,5:probabilities", _DISTRIBUTIONS
-    ),
+    Recipe("scores and one-hot", "6,5", "6,5:one-hot", r"one.?hot"),
+    Recipe("distributions", "6,5:probabilities", "6,5:probabilities", _DISTRIBUTIONS),
     Recipe(
         "log-probabilities and distributions",
-        "8,5:log-probabilities",
-        "8,5:probabilities",
+        "6,5:log-probabilities",
+        "6,5:probabilities",
         _DISTRIBUTIONS,
     ),
-    Recipe("scores and distributions", "8,5", "8,5:probabilities", r"soft.?target"),
+    Recipe("scores and distributions", "6,5", "6,5:probabilities", r"soft.?target"),
     Recipe("sequences", "4,12,5", "4,12,5", r"sequence|time.?series|forecast|horizon"),
     Recipe(
         "sequences of scores and of classes",
@@ -142,23 +145,25 @@ RECIPES = (
     Recipe(
         "scores of a list, and grades", "4,12", "4,12:labels:5", r"rank|listwise|ndcg"
     ),
-    Recipe("boxes", "8,4:boxes", "8,4:boxes", r"box|[gdc]iou|\biou"),
+    Recipe("boxes", "6,4:boxes", "6,4:boxes", r"box|[gdc]iou|\biou"),
     Recipe(
         "log-probabilities of sequences",
-        "8:negative",
-        "8:negative",
+        "6:negative",
+        "6:negative",
         r"logps?\b|preference|\bdpo|policy|reward",
     ),
     Recipe(
         "positive numbers",
-        "8,5:positive",
-        "8,5:positive",
+        "6,5:positive",
+        "6,5:positive",
         r"poisson|gamma|tweedie|log.?error|rmsle|positive|count",
     ),
     Recipe("sound", "2,1,8192", "2,1,8192", _AUDIO),
     Recipe("sound in one channel", "2,8192", "2,8192", _AUDIO),
-    Recipe("clouds of points", "2,64,3", "2,64,3", r"point|chamfer|cloud|mesh|hausdorff"),
-    Recipe("images of one channel", "2,1,32,32:uniform", "2,1,32,32:uniform", _IMAGES),
+    Recipe(
+        "clouds of points", "2,64,3", "2,64,3", r"point|chamfer|cloud|mesh|hausdorff"
+    ),
+    Recipe("images of one channel", "2,1,32,32:uniform", "2,1,32,32:uniform", IMAGES),
     Recipe(
         "feature maps", "2,16,16,16", "2,16,16,16", r"feature|style|gram|distill|match"
     ),
@@ -174,16 +179,22 @@ RECIPES = (
         "1,2,12,12,12:one-hot",
         r"3d|volume|voxel",
     ),
-    Recipe("displacements in 2-D", "2,2,16,16", "2,2,16,16", r"displacement|flow|deform"),
+    Recipe(
+        "displacements in 2-D", "2,2,16,16", "2,2,16,16", r"displacement|flow|deform"
+    ),
     Recipe(
         "displacements in 3-D",
         "1,3,12,12,12",
         "1,3,12,12,12",
         r"displacement|flow|deform",
     ),
-    Recipe("large images", "1,3,176,176:uniform", "1,3,176,176:uniform", r"multi.?scale"),
+    Recipe(
+        "large images", "1,3,176,176:uniform", "1,3,176,176:uniform", r"multi.?scale"
+    ),
     Recipe("square matrices", "4,6,6", "4,6,6", r"matri|covariance|kernel"),
-    Recipe("classes of one score map with a channel", "2,5,16,16", "2,1,16,16:labels:5"),
+    Recipe(
+        "classes of one score map with a channel", "2,5,16,16", "2,1,16,16:labels:5"
+    ),
 )
 """The pairs to try, in this order where nothing else is known."""
 
@@ -202,7 +213,7 @@ _ROLES = (
     ("advantage", r"advantage|reward|returns?$"),
     (
         "target",
-        r"target|label|truth|^gts?$|_gt$|^gt_|true|^ys?$|^y_(?!pred|hat)|tgt|teacher"
+        r"target|label|truth|^gts?$|_gt$|^gt_|true|^ys?$|^y_(?!p|hat|score|out)|tgt|teacher"
         r"|^t$|annotation|^ref(erence)?s?$|ground|^class(es)?$|^hr$|expected|actual"
         r"|grades?$|relevance|^obs|original|^real$",
     ),
@@ -222,9 +233,9 @@ def role_of(name: str) -> str:
     ['prediction', 'target', 'mask', 'log spread']
     """
     lower = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
-    if re.search(r"pred|logit|y_?hat|input|output|student|estimat", lower):
-        if not re.search(r"mask|length|_len|log_?prob|target", lower):
-            return "prediction"
+    predicted = re.search(r"pred|^y_p|logit|y_?hat|input|output|student|estimat", lower)
+    if predicted and not re.search(r"mask|length|_len|log_?prob|target", lower):
+        return "prediction"
     for role, pattern in _ROLES:
         if re.search(pattern, lower):
             return role

@@ -1,0 +1,85 @@
+"""The command line: ``ownloss list``, ``show``, ``copy`` and ``check``."""
+
+import json
+
+import click
+from rich.console import Console
+from rich.syntax import Syntax
+from rich.table import Table
+
+from ownloss import catalogue
+from ownloss.cli.checking import check
+
+__all__ = ["main"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="ownloss")
+def main() -> None:
+    """Losses to copy, and a check that says what is wrong with yours."""
+
+
+main.add_command(check)
+
+
+@main.command("list")
+@click.argument("word", default="")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_examples(word: str, as_json: bool) -> None:
+    """List the losses; with WORD, those that have it in name, title or summary."""
+    found = catalogue.search(word)
+    if as_json:
+        fields = ("name", "topic", "title", "summary")
+        rows = [{field: getattr(one, field) for field in fields} for one in found]
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+    elif found and Console().is_terminal:
+        table = Table("name", "topic", "what it does to the gradient", box=None)
+        for one in found:
+            table.add_row(one.name, one.topic, one.summary)
+        Console().print(table)
+    elif found:
+        for one in found:
+            click.echo(f"{one.name}\t{one.topic}\t{one.summary}")
+    else:
+        raise click.ClickException(f"no loss has {word!r} in name, title or summary")
+
+
+@main.command()
+@click.argument("name")
+def show(name: str) -> None:
+    """Print the loss NAME: what stands above the line of its example."""
+    loss = _find(name).loss
+    console = Console()
+    if console.is_terminal:
+        console.print(Syntax(loss, "python", background_color="default"))
+    else:
+        click.echo(loss, nl=False)
+
+
+@main.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option(
+    "--to", default=".", metavar="DIR", help="Folder to write to; '-' to print."
+)
+@click.option("--force", is_flag=True, help="Write over files that exist.")
+def copy(names: tuple[str, ...], to: str, force: bool) -> None:
+    """Copy losses into your project, where they are yours."""
+    chosen = [_find(name) for name in names]
+    if to == "-":
+        click.echo("\n\n".join(map(catalogue.published, chosen)), nl=False)
+        return
+    try:
+        paths = catalogue.copy(names, to, force=force)
+    except OSError as error:
+        # Not its filename, which may be that of a draft.
+        where = f"{to}: {error.strerror}" if error.strerror else error
+        raise click.ClickException(f"nothing was written: {where}") from error
+    for path in paths:
+        click.echo(f"wrote {path}; its proof: python -m doctest {path}")
+
+
+def _find(name: str) -> catalogue.Example:
+    try:
+        return catalogue.find(name)
+    except LookupError as error:
+        raise click.ClickException(str(error)) from error
