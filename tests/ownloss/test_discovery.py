@@ -59,7 +59,7 @@ def test_what_is_left_is_named_with_its_reason(monkeypatch):
     assert results["Distill"].reason == "its constructor needs 'teacher_model'"
     assert "download" in results["Downloads"].reason
     assert "expected the moon" in results["Impossible"].reason
-    assert "longer than 0.2 seconds" in results["endless_loss"].reason
+    assert "longer than 0.2 seconds of computing" in results["endless_loss"].reason
     named = {name for name, left in results.items() if left.doubtful}
     assert named == {"Distill", "Downloads", "Impossible", "endless_loss"}
 

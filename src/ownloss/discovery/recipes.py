@@ -117,11 +117,9 @@ RECIPES = (
         "one probability a sample, and zeros and ones",
         "6:uniform",
         "6:binary",
-        _BINARY + r"|probabilit",
+        _BINARY + r"|probab",
     ),
-    Recipe(
-        "probabilities and classes", "6,5:probabilities", "6:labels:5", r"probabilit"
-    ),
+    Recipe("probabilities and classes", "6,5:probabilities", "6:labels:5", r"probab"),
     Recipe(
         "probabilities and one-hot", "6,5:probabilities", "6,5:one-hot", r"one.?hot"
     ),
