@@ -52,8 +52,21 @@ def test_a_report_is_plain_data(inputs):
     (finding,) = data["findings"]
     assert data["ok"] is False
     assert finding["kind"] == "nan-trap"
-    assert finding["link"].endswith("reference/kinds.html#nan-trap")
     assert finding["cure"]
+
+
+@pytest.mark.parametrize("site", ["", "https://site.test/"])
+def test_a_verdict_names_a_command_and_an_address_that_exists(
+    inputs, monkeypatch, site
+):
+    monkeypatch.setattr("ownloss.checker.findings.site", lambda: site)
+    monkeypatch.setattr("ownloss.address.site", lambda: site)
+    report = check(rmse_without_eps, *inputs)
+    assert "\n  More: ownloss explain nan-trap" in str(report)
+    link = f"{site}reference/kinds.html#nan-trap" if site else ""
+    assert report.to_dict()["findings"][0]["link"] == link
+    assert (link in str(report)) and ("http" in str(report)) is bool(site)
+    assert ("<a href" in report._repr_html_()) is bool(site)
 
 
 def test_a_report_shows_itself_in_a_notebook(inputs):

@@ -1,11 +1,13 @@
 """The command line as its user meets it."""
 
 import json
+import textwrap
 
 import pytest
 from click.testing import CliRunner
 
 from ownloss import catalogue
+from ownloss.checker import kinds
 from ownloss.cli import main
 
 HUBER = catalogue.published(catalogue.find("huber"))
@@ -182,3 +184,25 @@ def test_check_that_cannot_run_exits_2_in_one_line(
     assert result.exit_code == 2, result.output
     assert message in result.stderr
     assert "Traceback" not in result.output
+
+
+def test_explain_tells_a_kind_whole(ownloss):
+    scale = kinds()["scale"]
+    result = ownloss("explain", "scale")
+    assert result.exit_code == 0
+    told = " ".join(result.stdout.split())
+    for text in (scale.title, scale.meaning, scale.shows, scale.cure):
+        assert " ".join(text.split()) in told
+    for source in (scale.wrong, scale.right):
+        assert textwrap.indent(source.strip(), "    ") in result.stdout
+
+
+def test_explain_without_a_kind_lists_all(ownloss):
+    lines = ownloss("explain").stdout.splitlines()
+    assert [line.split("  ")[0].strip() for line in lines] == list(kinds())
+
+
+def test_explain_of_an_unknown_kind_gives_the_nearest(ownloss):
+    result = ownloss("explain", "scael")
+    assert result.exit_code == 1
+    assert "no kind is named 'scael'; the nearest: scale" in result.stderr

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ownloss.checker.budget import Budget
 from ownloss.checker.copies import state_kept
-from ownloss.checker.findings import PAGE, Finding, Kind
+from ownloss.checker.findings import UNEXPLAINED, Finding, Kind
 from ownloss.checker.observation import Observation
 from ownloss.checker.precedence import most_telling
 from ownloss.checker.randomness import random_state_kept
@@ -24,7 +24,7 @@ from ownloss.checker.report import LossError, Report
 from ownloss.checker.rules import findings_of, kinds
 from ownloss.checker.signatures import name_of
 
-__all__ = ["PAGE", "Finding", "Kind", "LossError", "Report", "check", "kinds"]
+__all__ = ["Finding", "Kind", "LossError", "Report", "check", "kinds"]
 
 
 def check(
@@ -105,7 +105,7 @@ def unexplained(seen: Observation, findings: list[Finding]) -> list[Finding]:
     lines = str(error).strip().splitlines()
     return [
         Finding(
-            "raises",
+            UNEXPLAINED,
             "error",
             f"{what} raises {type(error).__name__} at the inputs given: "
             f"{lines[0] if lines else 'no message'}",

@@ -5,8 +5,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-PAGE = "https://ownloss.readthedocs.io/en/latest/reference/kinds.html"
-"""The page that explains every kind; `Kind.link` adds the anchor."""
+from ownloss.address import page, site
+
+UNEXPLAINED = "raises"
+"""What a finding is called that no rule explains; there is no such kind."""
+
+
+def link_to(kind: str) -> str:
+    """The web address that explains a kind; empty where no site is configured."""
+    return (
+        page(f"reference/kinds.html#{kind}") if site() and kind != UNEXPLAINED else ""
+    )
 
 
 class Symptom(enum.Enum):
@@ -46,7 +55,6 @@ class Finding:
         cure: what to do about it.
         where: the input, Function or line that it is about; may be empty.
         evidence: the numbers behind it, as plain data.
-        link: the page that explains the kind.
         rests_on: the symptoms that it was seen by.
         explains: the symptoms that follow from it.
         aspect: which of the findings of its kind it is, where `ORDER` in
@@ -59,10 +67,14 @@ class Finding:
     cure: str
     where: str = ""
     evidence: dict[str, Any] = field(default_factory=dict)
-    link: str = PAGE
     rests_on: frozenset[Symptom] = frozenset()
     explains: frozenset[Symptom] = frozenset()
     aspect: str = ""
+
+    @property
+    def link(self) -> str:
+        """The web address that explains its kind, where one is configured."""
+        return link_to(self.kind)
 
     def to_dict(self) -> dict[str, Any]:
         """The finding as plain data, JSON-ready."""
@@ -115,8 +127,8 @@ class Kind:
 
     @property
     def link(self) -> str:
-        """The anchor of this kind on the page of all kinds."""
-        return f"{PAGE}#{self.slug}"
+        """The web address that explains it; empty where no site is configured."""
+        return link_to(self.slug)
 
     def error(self, message: str, **details: Any) -> Finding:
         """A finding: this is wrong, it was reproduced."""
@@ -145,7 +157,6 @@ class Kind:
             severity,
             message,
             cure or self.cure,
-            link=self.link,
             rests_on=frozenset(rests_on),
             explains=frozenset(explains) | frozenset(rests_on),
             **details,

@@ -4,7 +4,7 @@ import html
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ownloss.checker.findings import Finding
+from ownloss.checker.findings import UNEXPLAINED, Finding
 from ownloss.checker.observation import Observation
 
 if TYPE_CHECKING:
@@ -104,14 +104,17 @@ class Report:
             yield finding.severity, f"{finding.severity}: {finding.kind}"
             yield "text", finding.message
             yield "cure", finding.cure
-            yield "link", finding.link
+            if finding.kind != UNEXPLAINED:
+                # The web address is there only where the site is published.
+                more = f"ownloss explain {finding.kind}"
+                yield "more", f"{more}  {finding.link}".rstrip()
         if self.skipped:
             yield "text", "Not looked at, to save time: " + ", ".join(self.skipped)
         for slug, error in self.crashes.items():
             yield "text", f"Could not look for {slug}: {type(error).__name__}: {error}"
 
     def __str__(self) -> str:
-        indent = {"text": "  ", "cure": "  Cure: ", "link": "  "}
+        indent = {"text": "  ", "cure": "  Cure: ", "more": "  More: "}
         return "\n".join(indent.get(part, "") + line for part, line in self._lines())
 
     def __repr__(self) -> str:
@@ -132,15 +135,17 @@ class Report:
             elif part == "cure":
                 cure = Text.assemble(("Cure: ", "green"), line)
                 yield Padding(cure, (0, 0, 0, 2))
+            elif part == "more":
+                yield Padding(Text(f"More: {line}", "dim"), (0, 0, 0, 2))
             else:
-                style = "dim" if part == "link" else ""
-                yield Padding(Text(line, style), (0, 0, 0, 2))
+                yield Padding(Text(line), (0, 0, 0, 2))
 
     def _repr_html_(self) -> str:
         items = []
         for f in self.findings:
+            kind = f"<a href='{html.escape(f.link)}'>{f.kind}</a>" if f.link else f.kind
             items.append(
-                f"<li><b>{f.severity}: <a href='{html.escape(f.link)}'>{f.kind}</a></b>"
+                f"<li><b>{f.severity}: {kind}</b>"
                 f"<br>{html.escape(f.message)}<br><i>{html.escape(f.cure)}</i></li>"
             )
         listed = f"<ul>{''.join(items)}</ul>" if items else ""

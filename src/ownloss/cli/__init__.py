@@ -9,6 +9,7 @@ from rich.table import Table
 
 from ownloss import catalogue
 from ownloss.cli.checking import check
+from ownloss.cli.explaining import explain
 
 __all__ = ["main"]
 
@@ -20,6 +21,7 @@ def main() -> None:
 
 
 main.add_command(check)
+main.add_command(explain)
 
 
 @main.command("list")
