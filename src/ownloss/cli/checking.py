@@ -103,12 +103,13 @@ class Printer:
 
     def checked(self, result: Any) -> None:
         """Count a loss that was checked, and print its verdict."""
-        if not result.report.ran:
-            self.undecided += 1
-        elif result.report.ok:
+        errors = any(f.severity == "error" for f in result.report.findings)
+        if result.report.ok:
             self.right += 1
-        else:
+        elif errors and result.report.ran:
             self.wrong += 1
+        else:
+            self.undecided += 1
         self.print(result)
 
     def left(self, left: Any) -> None:
@@ -157,7 +158,7 @@ class TextPrinter(Printer):
                 click.echo(f"  {left.name}: {left.reason}")
         said = [f"{self.right} without an error", f"{self.wrong} wrong"]
         if self.undecided:
-            said.append(f"{self.undecided} could not be run")
+            said.append(f"{self.undecided} not decided")
         losses = "loss" if count == 1 else "losses"
         click.echo(
             f"\n{count} {losses} checked: {', '.join(said)}; "
