@@ -84,7 +84,7 @@ pages = Sybil(
         for_this_torch(included_examples),
     ],
     patterns=["*.md"],
-    excludes=["docs/examples/**"],
+    excludes=["docs/examples/**", "docs/reference/kinds/**"],
     setup=same_start,
 )
 docstrings = Sybil(

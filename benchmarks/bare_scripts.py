@@ -40,7 +40,7 @@ def run(script: Path, out: Path) -> None:
 
 
 def check() -> None:
-    """Make the checks of the page of kinds and of the support matrix."""
+    """Make the checks of the pages of kinds and of the support matrix."""
     sys.path.insert(0, str(ROOT / "docs" / "_extensions"))
     import kinds
     import support_matrix
@@ -49,7 +49,8 @@ def check() -> None:
     from ownloss.checker import kinds as all_kinds
 
     for kind in all_kinds().values():
-        kinds.run(kind.wrong), kinds.run(kind.right)
+        for source in (kind.wrong, kind.right):
+            kinds.check(source), kinds.by_gradcheck(source)
     for example in examples():
         support_matrix.try_features(example)
 

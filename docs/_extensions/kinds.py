@@ -1,72 +1,164 @@
-"""The page of all kinds of mistakes, made from what the checker's rules carry.
+"""A page for each kind of mistake that the checker names, made from its rule's folder.
 
-Of each kind it shows a tiny loss that has the mistake, what ``ownloss.check`` prints of
-it, and the same loss cured. Both are run while the page is built; a wrong loss that is
-not named by its kind, or a cured one with an error, fails the build.
+The folder of a rule holds all that its page says: the description in ``rule.py``, the
+losses ``wrong.py`` and ``right.py``, and ``notes.md`` with what a reader may ask beside
+it. The pages are written before Sphinx looks for them. Both losses are run while a page
+is read, by ``ownloss.check`` and by ``gradcheck``; a wrong loss that is not named by its
+kind, or a cured one with an error, fails the build.
 """
 
+import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
+from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 import ownloss
 
-if TYPE_CHECKING:  # torch is imported only where the page is read
+if TYPE_CHECKING:  # torch is imported only where a page is read
     from ownloss.checker import Kind, Report
 
 logger = logging.getLogger(__name__)
 
+FOLDER = "reference/kinds"
+PAGE = """\
+---
+myst:
+  html_meta:
+    description: "{description}"
+---
 
-def run(source: str) -> "Report":
-    """Run the source of a loss with its inputs, and check it."""
+# {title}: `{slug}`
+
+{meaning}
+{shows}
+
+## What finds `{slug}`, and what does not
+
+This loss has the mistake:
+
+```{{loss-of-kind}} {slug} wrong
+```
+
+## How to mend `{slug}`
+
+{cure}
+
+```{{loss-of-kind}} {slug} right
+```
+
+{notes}"""
+
+
+def write_pages(app: Sphinx) -> None:
+    """Write the pages that have changed, and remove those whose kind has gone."""
+    from ownloss.checker import kinds
+
+    folder = Path(app.srcdir, FOLDER)
+    if not folder.with_suffix(".md").exists():  # the page that lists them
+        return
+    folder.mkdir(exist_ok=True)
+    written = {f"{slug}.md": page_of(kind) for slug, kind in kinds().items()}
+    for path in folder.glob("*.md"):
+        if path.name not in written:
+            path.unlink()
+    for name, text in written.items():
+        path = folder / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+def page_of(kind: "Kind") -> str:
+    """Put the page of a kind together."""
+    first = kind.meaning.partition(". ")[0].rstrip(".").replace("`", "")
+    return PAGE.format(
+        slug=kind.slug,
+        title=kind.title,
+        description=f"{kind.title}: {first}.".replace('"', "'"),
+        meaning=kind.meaning,
+        shows=kind.shows,
+        cure=kind.cure,
+        notes=(kind.folder / "notes.md").read_text(encoding="utf-8"),
+    )
+
+
+def run(source: str) -> dict[str, Any]:
+    """Run the source of a loss; return what it defines, ``loss`` and ``inputs``."""
     namespace: dict[str, Any] = {"__name__": "a_loss"}
-    # The rule's own source, shown on the page: what is shown is what is run.
+    # The rule's own file, shown on the page: what is shown is what is run.
     exec(compile(source, "a_loss.py", "exec"), namespace)  # noqa: S102
+    return namespace
+
+
+def check(source: str) -> "Report":
+    """Check the loss of a source with its inputs."""
+    namespace = run(source)
     return ownloss.check(namespace["loss"], *namespace["inputs"])
 
 
-class FindingKinds(SphinxDirective):
-    """Write a section about every kind of mistake."""
+def by_gradcheck(source: str) -> str:
+    """Say what ``gradcheck`` says of a loss, in its first line."""
+    import torch
+
+    namespace = run(source)
+    loss = namespace["loss"]
+    if isinstance(loss, torch.nn.Module):
+        loss = loss.double()
+    inputs = [
+        value.detach().double().requires_grad_(value.requires_grad)
+        if isinstance(value, torch.Tensor) and value.is_floating_point()
+        else value
+        for value in namespace["inputs"]
+    ]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return str(torch.autograd.gradcheck(loss, inputs))
+    except Exception as error:
+        return f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
+
+
+class LossOfKind(SphinxDirective):
+    """Show the wrong or the right loss of a kind, and what is said of it."""
+
+    required_arguments = 2
 
     def run(self) -> list[nodes.Node]:
-        """Run every kind's pair of losses."""
+        """Check the loss."""
         from ownloss.checker import kinds
 
-        return [self.section(kind) for kind in kinds().values()]
+        slug, which = self.arguments
+        kind = kinds()[slug]
+        source = getattr(kind, which)
+        report = check(source)
+        named = [finding.kind for finding in report.findings]
+        if which == "wrong" and slug not in named:
+            self.warn(f"the wrong loss of kind {slug!r} is reported as {named!r}")
+        if which == "right" and not report.ok:
+            self.warn(f"the cured loss of kind {slug!r} is not right: {report}")
+        return [
+            code(source, "python"),
+            *self.said("`ownloss.check` says:", str(report)),
+            *self.said("`torch.autograd.gradcheck` says:", by_gradcheck(source)),
+        ]
 
-    def section(self, kind: "Kind") -> nodes.section:
-        """Tell one kind."""
-        wrong, right = run(kind.wrong), run(kind.right)
-        named = [finding.kind for finding in wrong.findings]
-        if kind.slug not in named:
-            logger.warning(
-                "the wrong loss of kind %r is reported as %r",
-                kind.slug,
-                named,
-                location=self.get_location(),
-            )
-        if not right.ok:
-            logger.warning(
-                "the cured loss of kind %r has an error: %s",
-                kind.slug,
-                right,
-                location=self.get_location(),
-            )
-        section = nodes.section(ids=[kind.slug], names=[kind.slug])
-        section += nodes.title("", kind.title)
-        section += nodes.paragraph("", "", nodes.literal("", kind.slug))
-        for text in (kind.meaning, f"How it shows: {kind.shows}"):
-            section += self.parse_text_to_nodes(text)
-        section += code(kind.wrong, "python")
-        section += output(str(wrong))
-        section += self.parse_text_to_nodes(f"The cure: {kind.cure}")
-        section += code(kind.right, "python")
-        section += output(str(right))
-        self.state.document.note_explicit_target(section)
-        return section
+    def said(self, words: str, text: str) -> list[nodes.Node]:
+        """Introduce what was printed, and show it as the gallery does."""
+        paragraph = nodes.paragraph()
+        self.state.nested_parse(
+            StringList([words], self.get_source_info()[0]), 0, paragraph
+        )
+        classes = ["sphx-glr-script-out", "verdict"]
+        block = nodes.literal_block(text, text, language="none", classes=classes)
+        return [*paragraph.children, block]
+
+    def warn(self, message: str) -> None:
+        """Fail a build that takes warnings for errors."""
+        logger.warning(message, location=self.get_location())
 
 
 def code(source: str, language: str) -> nodes.literal_block:
@@ -75,14 +167,28 @@ def code(source: str, language: str) -> nodes.literal_block:
     return nodes.literal_block(source, source, language=language)
 
 
-def output(text: str) -> nodes.literal_block:
-    """Show what was printed, as the gallery does."""
-    return nodes.literal_block(
-        text, text, language="none", classes=["sphx-glr-script-out", "verdict"]
-    )
+class KindsTable(SphinxDirective):
+    """List every kind, in a row that leads to its page."""
+
+    def run(self) -> list[nodes.Node]:
+        """Write the table."""
+        from ownloss.checker import kinds
+
+        lines = ["| name | what is wrong |", "| --- | --- |"]
+        for slug, kind in sorted(kinds().items()):
+            link = f"[`{slug}`](kinds/{slug}.md)"
+            lines.append(f"| {link} | {kind.title}: {lower(kind.meaning)} |")
+        return self.parse_text_to_nodes("\n".join(lines))
+
+
+def lower(sentence: str) -> str:
+    """Let a sentence go on after a colon, in a row of a table."""
+    return (sentence[0].lower() + sentence[1:]).replace("|", r"\|")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the directive with Sphinx."""
-    app.add_directive("finding-kinds", FindingKinds)
+    """Register the directives, and write the pages before Sphinx lists its files."""
+    app.add_directive("loss-of-kind", LossOfKind)
+    app.add_directive("kinds-table", KindsTable)
+    app.connect("builder-inited", write_pages)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

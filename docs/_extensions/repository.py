@@ -43,6 +43,9 @@ def source_of(app: Sphinx, pagename: str) -> str:
     """Return the file that somebody edits to change a page."""
     if pagename == app.config.root_doc:
         return "README.md"  # which the home page includes
+    if pagename.startswith("reference/kinds/"):
+        rule = pagename.rpartition("/")[2].replace("-", "_")
+        return f"src/ownloss/checker/rules/{rule}/notes.md"
     folder, _, example = pagename.partition("/")
     if folder != app.config.sphinx_gallery_conf["gallery_dirs"]:
         return f"docs/{pagename}.md"

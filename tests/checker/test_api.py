@@ -52,6 +52,10 @@ def test_a_report_is_plain_data(inputs):
     (finding,) = data["findings"]
     assert data["ok"] is False
     assert finding["kind"] == "nan-trap"
+<<<<<<< HEAD
+=======
+    assert finding["link"].endswith("reference/kinds/nan-trap.html")
+>>>>>>> 9ab099a (Each kind of mistake has a page of its own, made from its rule's folder; cures that were too strong say what is true)
     assert finding["cure"]
 
 

@@ -66,8 +66,7 @@ def test_an_address_is_made_of_what_it_names_and_not_of_a_count(pages):
             anchors = {section["id"], *(s["id"] for s in section.select("span[id]"))}
             words = letters_of(heading.get_text())
             same = [a for a in anchors if letters_of(a) and letters_of(a) in words]
-            slugs_of_kinds = name == "reference/kinds.html"
-            assert same or slugs_of_kinds, (name, heading.get_text(), anchors)
+            assert same, (name, heading.get_text(), anchors)
             headings += 1
     assert headings > 100
 

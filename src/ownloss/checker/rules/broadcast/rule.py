@@ -15,8 +15,8 @@ KIND = Kind(
     "stretches both, and every prediction is compared with every target.",
     shows="An elementwise operation makes a result with one more dimension of the "
     "batch size than either of its operands, and nobody asked for it.",
-    cure="Bring both to one shape first: `target.view_as(prediction)`; check "
-    "`prediction.shape == target.shape`.",
+    cure="Take the extra dimension away by number, `prediction.squeeze(1)`, and then "
+    "check `prediction.shape == target.shape`.",
 )
 
 _ELEMENTWISE = {

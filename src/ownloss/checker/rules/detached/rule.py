@@ -14,8 +14,8 @@ KIND = Kind(
     "`loss.requires_grad = True` only hides it.",
     shows="The output has no grad_fn, or none that leads to the input, while the "
     "numeric gradient is not zero.",
-    cure="Compute with the tensors themselves, and use torch.stack or torch.cat to put "
-    "tensors together.",
+    cure="Compute with the tensors themselves; put scalars together by torch.stack, "
+    "and tensors of one dimension or more by torch.cat.",
 )
 
 _SAYS = {

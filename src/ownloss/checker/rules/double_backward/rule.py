@@ -20,8 +20,9 @@ KIND = Kind(
     "gradient penalty or a Newton step is then silently wrong.",
     shows="Differentiating the gradient by autograd gives something else than "
     "differences of the gradient.",
-    cure="Save inputs and outputs only and compute the rest in backward with torch "
-    "functions; or decorate backward with @once_differentiable, which raises.",
+    cure="Save inputs and outputs only, and compute the rest in backward with torch "
+    "functions. `@once_differentiable` is no cure for a loss: as the last node it "
+    "raises nothing.",
 )
 
 

@@ -14,7 +14,8 @@ KIND = Kind(
     "over them, and there may be none: no positive in the batch, every label ignored, "
     "a mask that is False everywhere.",
     shows="Masks, labels and targets are replaced by ones that select nothing.",
-    cure="Divide by the count clamped to at least 1, or return `prediction.sum() * 0`.",
+    cure="Divide by the count clamped to at least 1, or return "
+    "`prediction[mask].sum()`, which is 0 and keeps the graph.",
 )
 
 # Torch's own means are NaN over nothing, and many a loss leaves it at that.

@@ -14,8 +14,8 @@ KIND = Kind(
     meaning="Backward returns one gradient for every argument of forward, None for "
     "those that need none, and takes one upstream gradient for every output. One is "
     "missing, one is too many, or the return statement was forgotten.",
-    shows="Autograd raises as soon as backward runs; a forgotten return of a single "
-    "gradient is silent.",
+    shows="Autograd raises as soon as backward runs. Surplus values that are None, "
+    "and a forgotten return of a single gradient, are silent.",
     cure="Return as many values as forward takes arguments, `None` for labels, "
     "options and the like.",
 )

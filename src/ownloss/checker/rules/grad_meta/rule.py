@@ -14,8 +14,8 @@ from ownloss.checker.wording import times
 KIND = Kind(
     slug="grad-meta",
     title="Gradient of another shape or dtype",
-    meaning="A gradient has the shape and the dtype of its input. Where it has not, "
-    "autograd sums surplus dimensions and casts the dtype without a word.",
+    meaning="A gradient has the shape and the dtype of its input. Where it has more "
+    "dimensions or another dtype, autograd sums and casts without a word.",
     shows="What backward returns is compared with what forward was given.",
     cure="Return a gradient of the input's shape and dtype: sum over dimensions that "
     "forward broadcast, and keep the input's dtype throughout.",

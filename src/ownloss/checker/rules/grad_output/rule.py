@@ -18,7 +18,8 @@ KIND = Kind(
     "number per sample into a single one.",
     shows="Backward is not linear in grad_output: twice as much of it does not give "
     "twice the gradient, or a random one does not give the numeric derivative.",
-    cure="Multiply every gradient that backward returns by grad_output.",
+    cure="Multiply every gradient that backward returns by grad_output, each output "
+    "by its own: `grad_output[:, None]` for (N,) outputs and (N, C) inputs.",
 )
 
 

@@ -13,7 +13,8 @@ KIND = Kind(
     meaning="Forward saves a tensor for backward and then changes it in place, or "
     "backward itself changes what was saved.",
     shows="Autograd raises that a variable was modified in place, or a second "
-    "backward through the same graph gives another gradient.",
+    "backward through the same graph gives another gradient. A change in forward "
+    "itself raises nothing.",
     cure="Compute a new tensor instead of changing the saved one: `a * b`, not "
     "`a.mul_(b)`.",
 )

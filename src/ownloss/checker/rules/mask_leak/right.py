@@ -2,8 +2,10 @@ import torch
 
 
 def loss(prediction, target, mask):
-    error = (prediction - target)[mask].square()
-    return 1.1 * error.sum() / mask.sum().clamp(min=1)
+    count = mask.sum().clamp(min=1)
+    error = torch.where(mask, prediction - target, 0).square()
+    penalty = torch.where(mask, prediction, 0).square()
+    return (error + 0.1 * penalty).sum() / count
 
 
 inputs = (

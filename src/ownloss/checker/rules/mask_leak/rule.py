@@ -19,7 +19,8 @@ KIND = Kind(
     "the mask is inverted, is applied to a part only, or multiplies a NaN by 0.",
     shows="The masked entries of the prediction are changed, then set to NaN; neither "
     "may move the loss.",
-    cure="Select the entries with `x[mask]` or torch.where before computing.",
+    cure="Mask both operands or the result by torch.where, not by multiplying, and "
+    "divide by `mask.sum()`.",
 )
 
 

@@ -16,8 +16,8 @@ KIND = Kind(
     "torch.where discards.",
     shows="Special inputs are built from the ones given; the first operation without a "
     "finite slope is named.",
-    cure="Add a small eps inside the root, the logarithm or the denominator; make the "
-    "argument safe before torch.where, not after.",
+    cure="Add an eps inside the root that the dtype can represent, use logits for "
+    "logarithms, and make a denominator safe before torch.where, not after.",
 )
 
 

@@ -15,8 +15,8 @@ KIND = Kind(
     slug="overflow",
     title="Overflow",
     meaning="exp, log(sigmoid), log(softmax) or a constant too small or too large for "
-    "half precision break for large logits or in a small dtype. In double precision "
-    "the same loss looks fine.",
+    "half precision break for large logits or in a small dtype. In double precision, "
+    "at moderate logits, the same loss looks fine.",
     shows="The inputs are made larger step by step, and the loss in float32, float16 "
     "and bfloat16 is compared with the same in float64.",
     cure="Use the forms that torch offers for logits: softplus, logsigmoid, "

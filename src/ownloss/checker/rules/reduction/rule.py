@@ -20,7 +20,8 @@ KIND = Kind(
     "root over the whole batch.",
     shows="The ratio to a reference is a size of the inputs. Without a reference: the "
     "loss grows with the batch as neither a mean nor a sum does.",
-    cure="Sum over what belongs to one sample, then take the mean over the samples.",
+    cure="Decide what one unit is (a sample, a token, a pixel), sum everything, and "
+    "divide once, by the number of units that count.",
 )
 
 

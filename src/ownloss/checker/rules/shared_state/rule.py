@@ -15,7 +15,7 @@ KIND = Kind(
     "uses what an earlier one left behind.",
     shows="Two calls, then backward of the first: its gradient is not the one it has "
     "alone. Or a value changes with what was computed before.",
-    cure="Keep it on ctx, with save_for_backward; compute it anew in every call.",
+    cure="Keep it on ctx, with save_for_backward; compute it again in every call.",
 )
 
 

@@ -19,8 +19,8 @@ KIND = Kind(
     "dimension or reduces over it.",
     shows="torch.vmap over a stack of inputs is compared with a loop, for several "
     "in_dims.",
-    cure="Write setup_context and set generate_vmap_rule = True; a vmap rule of your "
-    "own must keep the mapped dimension apart.",
+    cure="Write setup_context and set generate_vmap_rule = True, use torch.where for "
+    "control flow; a vmap rule of your own must keep the mapped dimension apart.",
 )
 
 _COPIES = 3
