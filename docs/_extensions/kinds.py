@@ -1,9 +1,9 @@
 """A page for each kind of mistake that the checker names, made from its rule's folder.
 
 The folder of a rule holds all that its page says: the description in ``rule.py``, the
-losses ``wrong.py`` and ``right.py``, and ``notes.md`` with what a reader may ask beside
-it. The pages are written before Sphinx looks for them. Both losses are run while a page
-is read, by ``ownloss.check`` and by ``gradcheck``; a wrong loss that is not named by its
+losses ``wrong.py`` and ``right.py``, and ``notes.md`` with what else a reader may ask.
+The pages are written before Sphinx looks for them. Both losses are run while a page is
+read, by ``ownloss.check`` and by ``gradcheck``; a wrong loss that is not named by its
 kind, or a cured one with an error, fails the build.
 """
 

@@ -52,10 +52,6 @@ def test_a_report_is_plain_data(inputs):
     (finding,) = data["findings"]
     assert data["ok"] is False
     assert finding["kind"] == "nan-trap"
-<<<<<<< HEAD
-=======
-    assert finding["link"].endswith("reference/kinds/nan-trap.html")
->>>>>>> 9ab099a (Each kind of mistake has a page of its own, made from its rule's folder; cures that were too strong say what is true)
     assert finding["cure"]
 
 
@@ -67,7 +63,7 @@ def test_a_verdict_names_a_command_and_an_address_that_exists(
     monkeypatch.setattr("ownloss.address.site", lambda: site)
     report = check(rmse_without_eps, *inputs)
     assert "\n  More: ownloss explain nan-trap" in str(report)
-    link = f"{site}reference/kinds.html#nan-trap" if site else ""
+    link = f"{site}reference/kinds/nan-trap.html" if site else ""
     assert report.to_dict()["findings"][0]["link"] == link
     assert (link in str(report)) and ("http" in str(report)) is bool(site)
     assert ("<a href" in report._repr_html_()) is bool(site)

@@ -30,6 +30,7 @@ def test_every_kind_is_described():
     for slug, kind in kinds().items():
         assert kind.slug == slug
         assert kind.title and kind.meaning.endswith(".") and kind.shows.endswith(".")
+        assert (kind.folder / "notes.md").read_text(encoding="utf-8").startswith("## ")
 
 
 def test_the_order_has_a_place_for_every_finding_and_no_other():

@@ -19,10 +19,13 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[2]
+# The pages of kinds are made from the notes of the rules.
+MADE = (ROOT / "docs" / "examples", ROOT / "docs" / "reference" / "kinds")
 PAGES = sorted(
     path
-    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
-    if not path.is_relative_to(ROOT / "docs" / "examples")
+    for pattern in ("*.md", "docs/**/*.md", "src/ownloss/**/*.md")
+    for path in ROOT.glob(pattern)
+    if not any(path.is_relative_to(folder) for folder in MADE)
 )
 NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]
 INSTALLED = Version(torch.__version__).base_version

@@ -15,11 +15,7 @@ from torch import Tensor
 
 from ownloss.checker.budget import Budget
 from ownloss.checker.copies import state_kept
-<<<<<<< HEAD
 from ownloss.checker.findings import UNEXPLAINED, Finding, Kind
-=======
-from ownloss.checker.findings import Finding, Kind
->>>>>>> 9ab099a (Each kind of mistake has a page of its own, made from its rule's folder; cures that were too strong say what is true)
 from ownloss.checker.observation import Observation
 from ownloss.checker.precedence import most_telling
 from ownloss.checker.randomness import random_state_kept

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-<<<<<<< HEAD
 from ownloss.address import page, site
 
 UNEXPLAINED = "raises"
@@ -15,11 +14,8 @@ UNEXPLAINED = "raises"
 def link_to(kind: str) -> str:
     """The web address that explains a kind; empty where no site is configured."""
     return (
-        page(f"reference/kinds.html#{kind}") if site() and kind != UNEXPLAINED else ""
+        page(f"reference/kinds/{kind}.html") if site() and kind != UNEXPLAINED else ""
     )
-=======
-from ownloss import address
->>>>>>> 9ab099a (Each kind of mistake has a page of its own, made from its rule's folder; cures that were too strong say what is true)
 
 
 class Symptom(enum.Enum):
@@ -71,10 +67,6 @@ class Finding:
     cure: str
     where: str = ""
     evidence: dict[str, Any] = field(default_factory=dict)
-<<<<<<< HEAD
-=======
-    link: str = ""
->>>>>>> 9ab099a (Each kind of mistake has a page of its own, made from its rule's folder; cures that were too strong say what is true)
     rests_on: frozenset[Symptom] = frozenset()
     explains: frozenset[Symptom] = frozenset()
     aspect: str = ""
@@ -135,13 +127,8 @@ class Kind:
 
     @property
     def link(self) -> str:
-<<<<<<< HEAD
         """The web address that explains it; empty where no site is configured."""
         return link_to(self.slug)
-=======
-        """The page of this kind: its address, or its path where none is configured."""
-        return address.page(f"reference/kinds/{self.slug}.html")
->>>>>>> 9ab099a (Each kind of mistake has a page of its own, made from its rule's folder; cures that were too strong say what is true)
 
     def error(self, message: str, **details: Any) -> Finding:
         """A finding: this is wrong, it was reproduced."""
