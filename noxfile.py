@@ -6,8 +6,10 @@ One environment serves them all, so torch is installed once.
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import nox
@@ -21,6 +23,16 @@ BIN = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 SITE = ROOT / "build" / "html"
 BOOK = ROOT / "build" / "epub" / "ownloss.epub"
 PYPROJECT = nox.project.load_toml("pyproject.toml")
+# What a release of torch may change, and what needs no tool of the site.
+VARIES = [
+    *(
+        "tests/checker",
+        "tests/examples",
+        "tests/ownloss",
+        "tests/docs/test_snippets.py",
+    ),
+    *("docs", "README.md", "CONTRIBUTING.md", "src/ownloss"),
+]
 # Sphinx-Gallery and pytest-xdist use processes; torch's own threads would fight them.
 ENV = {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
 
@@ -34,6 +46,11 @@ def run(session: nox.Session, *command: str, **environ: str) -> None:
 def command(function: Callable[[nox.Session], None]) -> Callable:
     """Declare a session that uses the one environment."""
     return nox.session(venv_backend="none", requires=["environment"])(function)
+
+
+def python_of(folder: Path) -> Path:
+    """The interpreter of an environment."""
+    return folder / BIN.name / "python"
 
 
 def build_site(session: nox.Session, *options: str, to: Path = SITE) -> None:
@@ -122,6 +139,65 @@ def tests(session: nox.Session) -> None:
         build_site(session, "-q", "-b", "epub", to=BOOK.parent)
     # By file: the snippets of a page share their names, so one process runs them all.
     run(session, "pytest", "-n", "auto", "--dist", "loadfile", *session.posargs)
+
+
+@nox.session(venv_backend="none", default=False)
+def versions(session: nox.Session) -> None:
+    """Run the tests on other torch: `-- 2.5.1 2.15.0`, `-- newest` or `-- nightly`."""
+    rows = []
+    for release in session.posargs or ["newest"]:
+        python = install_torch(session, release)
+        report = ROOT / "build" / "versions" / f"{release}.xml"
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.unlink(missing_ok=True)
+        options = ["-n", "auto", "--dist", "loadfile", f"--junitxml={report}"]
+        run_in = [str(python), "-m", "pytest", "-p", "no:cacheprovider", *options]
+        # 1: a test has failed, 2: a file cannot be imported. The table says so.
+        codes = {"external": True, "env": ENV, "success_codes": [0, 1, 2]}
+        session.run(*run_in, *VARIES, **codes)
+        ask = "import sys, torch; print(torch.__version__, sys.version.split()[0])"
+        asked = session.run(str(python), "-c", ask, silent=True, external=True)
+        rows.append([*asked.split()[-2:], *counted(report)])
+    print(f"\n{'torch':24}{'Python':8}{'passed':>8}{'failed':>8}{'skipped':>8}")
+    for torch, version, passed, failed, skipped in rows:
+        print(f"{torch:24}{version:8}{passed:8}{failed:8}{skipped:8}")
+    if any(failed or not passed for _, _, passed, failed, _ in rows):
+        session.error("not all tests pass on all of these")
+
+
+def install_torch(session: nox.Session, release: str) -> Path:
+    """Make an environment with a release of torch and what the tests use, once."""
+    folder = ROOT / ".nox" / "versions" / release
+    python = python_of(folder)
+    known = folder / ".installed"
+    pins = (ROOT / "constraints.txt").read_text().splitlines(keepends=True)
+    pins = "".join(pin for pin in pins if not pin.startswith("torch=="))
+    wanted = (ROOT / "pyproject.toml").read_text() + pins
+    settled = release not in ("newest", "nightly")
+    if settled and known.exists() and known.read_text() == wanted:
+        session.log(f"{folder} is up to date")
+        return python
+    run_out = {"external": True}
+    if not python.exists():
+        session.run(sys.executable, "-m", "venv", str(folder), **run_out)
+    constraints = folder / "constraints.txt"
+    constraints.write_text(pins)
+    install = [str(python), "-m", "pip", "install", "--upgrade"]
+    torch = {"newest": ["torch"], "nightly": ["--pre", "torch"]}
+    session.run(*install, *torch.get(release, [f"torch=={release}"]), **run_out)
+    groups = nox.project.dependency_groups(PYPROJECT, "docs", "test")
+    install += ["--upgrade-strategy", "only-if-needed", "-c", str(constraints)]
+    session.run(*install, "--editable", ".", *groups, **run_out)
+    known.write_text(wanted)
+    return python
+
+
+def counted(report: Path) -> tuple[int, int, int]:
+    """Tests that passed, failed and were skipped, from pytest's report."""
+    suite = ElementTree.parse(report).getroot().find("testsuite").attrib
+    failed = int(suite["failures"]) + int(suite["errors"])
+    skipped = int(suite["skipped"])
+    return int(suite["tests"]) - failed - skipped, failed, skipped
 
 
 @command

@@ -28,8 +28,8 @@ from pathlib import Path
 from ownloss.address import page
 
 __all__ = [
-    *("LINE", "Example", "above_the_line", "copy", "digest", "examples", "find"),
-    *("folder", "published", "search"),
+    *("LINE", "Example", "copy", "digest", "examples", "find", "folder"),
+    *("published", "search"),
 ]
 
 LINE = re.compile(r"^# %%", re.MULTILINE)
@@ -64,7 +64,8 @@ class Example:
     @functools.cached_property
     def loss(self) -> str:
         """The loss, ready to be copied, which stands above the line."""
-        return above_the_line(self.script)
+        cut = LINE.search(self.script)
+        return (self.script[: cut.start()] if cut else self.script).rstrip() + "\n"
 
     @functools.cached_property
     def docstring(self) -> str:
@@ -81,22 +82,6 @@ class Example:
         """The first sentence below the title says what the loss does to a gradient."""
         paragraphs = self.docstring.split("\n\n")
         return " ".join(paragraphs[1].split()) if len(paragraphs) > 1 else ""
-
-
-def above_the_line(script: str) -> str:
-    r"""Take from a script the loss, which stands above the first ``# %%``.
-
-    Args:
-        script: The whole script of an example.
-
-    Returns:
-        What stands above the line; all of it where there is no line.
-
-    >>> above_the_line("loss = 1\n\n\n# %%\n# Evidence\n")
-    'loss = 1\n'
-    """
-    cut = LINE.search(script)
-    return (script[: cut.start()] if cut else script).rstrip() + "\n"
 
 
 def digest(loss: str) -> str:

@@ -1,5 +1,6 @@
 """A loss and its inputs: runs it on copies, forward and backward; judges nothing."""
 
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
@@ -165,7 +166,7 @@ class Subject:
             try:
                 run.raw = twin(*args, **kwargs)
             except Exception as error:
-                run.error = error
+                run.error = _kept(error)
                 return run
         run.outputs = self.outputs_of(run.raw, loss is None)
         return run
@@ -253,7 +254,7 @@ class Subject:
                 ]
                 found = torch.autograd.grad(sum(terms), reached, **options)
         except Exception as error:
-            return Backward([None] * len(wanted), error)
+            return Backward([None] * len(wanted), _kept(error))
         given = iter(found)
         return Backward([next(given) if t.requires_grad else None for t in wanted])
 
@@ -304,3 +305,13 @@ class Subject:
     def scalar(self) -> bool:
         """Whether the loss is a single number."""
         return len(self.base.outputs) == 1 and self.base.outputs[0].numel() == 1
+
+
+def _kept(error: Exception) -> Exception:
+    """An error that keeps where it was raised, and lets go of what was held there.
+
+    A frame may hold tensors, or the generator of a context that must end: in torch
+    2.5, the hooks of a checkpoint are in force until its frame is gone.
+    """
+    traceback.clear_frames(error.__traceback__)
+    return error

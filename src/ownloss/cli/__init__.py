@@ -9,7 +9,6 @@ from rich.table import Table
 
 from ownloss import catalogue
 from ownloss.cli.checking import check
-from ownloss.cli.copied import diff, status, update
 from ownloss.cli.explaining import explain
 
 __all__ = ["main"]
@@ -22,10 +21,7 @@ def main() -> None:
 
 
 main.add_command(check)
-main.add_command(diff)
 main.add_command(explain)
-main.add_command(status)
-main.add_command(update)
 
 
 @main.command("list")

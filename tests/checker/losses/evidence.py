@@ -133,9 +133,9 @@ def breaks(loss: Loss, inputs: Inputs) -> bool:
         return True
 
 
-def functions_in(loss: Loss, inputs: Inputs) -> list[Any]:
-    """The nodes of the graph that belong to a Function."""
-    pending = [x.grad_fn for x in tensors(loss(*inputs)) if x.grad_fn is not None]
+def functions_in(outputs: Any) -> list[Any]:
+    """The nodes of the graph of these outputs that belong to a Function."""
+    pending = [x.grad_fn for x in tensors(outputs) if x.grad_fn is not None]
     seen: list[Any] = []
     while pending:
         node = pending.pop()
@@ -253,7 +253,8 @@ def grad_meta(case: Case) -> None:
     """backward returns another shape or dtype than its input's."""
     loss, inputs = case.fresh()
     leaves(loss, inputs)
-    nodes = functions_in(loss, inputs)
+    outputs = loss(*inputs)  # in torch 2.5, a node without them names no parents
+    nodes = functions_in(outputs)
     returned: list[Any] = []
     originals = [(node._forward_cls, node._forward_cls.backward) for node in nodes]
     for cls, original in originals:
@@ -345,9 +346,10 @@ def ctx_leak(case: Case) -> None:
     """A node of the graph, or the module, holds tensors that it should not."""
     loss, inputs = case.fresh()
     leaves(loss, inputs)
+    outputs = loss(*inputs)
     on_ctx = [
         tensor
-        for node in functions_in(loss, inputs)
+        for node in functions_in(outputs)
         for tensor in tensors(list(vars(node).values()))
     ]
     held = vars(loss) if isinstance(loss, nn.Module) else {}
