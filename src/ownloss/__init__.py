@@ -9,17 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ownloss.checker import Finding, LossError, Report, check
+    from ownloss.training import checked
 
-__all__ = ["Finding", "LossError", "Report", "check"]
+__all__ = ["Finding", "LossError", "Report", "check", "checked"]
 
 
 def __getattr__(name: str) -> Any:
     """Load the checker when it is first used."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "checked":
+        from ownloss.training import checked
+
+        return globals().setdefault(name, checked)
     from ownloss import checker
 
-    globals().update({public: getattr(checker, public) for public in __all__})
+    public = [other for other in __all__ if other != "checked"]
+    globals().update({other: getattr(checker, other) for other in public})
     return globals()[name]
 
 

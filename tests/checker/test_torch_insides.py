@@ -2,7 +2,7 @@
 
 import torch
 
-from ownloss.checker.torch_insides import function_of, version_of
+from ownloss.checker.torch_insides import function_of, original_of, version_of
 
 
 class Square(torch.autograd.Function):
@@ -29,3 +29,11 @@ def test_a_node_knows_its_function():
     assert (
         function_of(Square.apply(torch.ones(2, requires_grad=True)).grad_fn) is Square
     )
+
+
+def test_a_compiled_loss_has_its_original():
+    module, function = torch.nn.MSELoss(), torch.nn.functional.mse_loss
+    assert original_of(torch.compile(module, backend="eager")) is module
+    compiled = torch.compile(function, backend="eager")
+    assert original_of(compiled) is function
+    assert original_of(function) is function

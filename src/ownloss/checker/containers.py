@@ -1,5 +1,6 @@
 """Tensors in containers: find them, and put others in their places."""
 
+import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -23,7 +24,13 @@ def with_tensors(tree: Any, tensors: Iterator[Tensor]) -> Any:
     if isinstance(tree, Tensor):
         return next(tensors)
     if isinstance(tree, dict):
-        return {key: with_tensors(branch, tensors) for key, branch in tree.items()}
+        rebuilt = {key: with_tensors(branch, tensors) for key, branch in tree.items()}
+        if type(tree) is dict:
+            return rebuilt
+        kept = copy.copy(tree)  # such as the outputs of a model, read as attributes
+        for key, branch in rebuilt.items():
+            kept[key] = branch
+        return kept
     if isinstance(tree, (tuple, list)):
         branches = [with_tensors(branch, tensors) for branch in tree]
         if hasattr(tree, "_fields"):

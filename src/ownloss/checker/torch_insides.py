@@ -13,3 +13,11 @@ def version_of(tensor: Tensor) -> int:
 def function_of(node: Any) -> type:
     """The Function class whose backward a node of the graph runs."""
     return type(node)._forward_cls
+
+
+def original_of(loss: Any) -> Any:
+    """The loss that torch.compile was given; the loss itself if it was not compiled."""
+    for name in ("_orig_mod", "_torchdynamo_orig_callable"):
+        if hasattr(loss, name):
+            return getattr(loss, name)
+    return loss

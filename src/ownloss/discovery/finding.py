@@ -23,6 +23,16 @@ LOSS = re.compile(
 )
 """Names like these belong to losses."""
 
+KNOWN = re.compile(
+    r"info_?nce|nt_?xent|ssim|psnr|lpips|triplet|arc_?face|cos_?face|sup_?con|simclr|dice"
+    r"|tversky|jaccard|lovasz|huber|wasserstein|sinkhorn|chamfer|hausdorff|barlow|vicreg"
+    r"|focal|pinball|crps|charbonnier|total_?variation|quantile"
+    r"|(^|_)(r?mse|mae|bce|ce|kld?|jsd?|nll|ctc|tv|vif|fsim|gmsd|haarpsi|mdsi|vsi|dpo|hinge"
+    r"|smape|mape|mase|iou|giou|diou|ciou)(_|$)",
+    re.IGNORECASE,
+)
+"""Losses that go by names of their own."""
+
 PLACE = re.compile(r"loss|criteri|objective", re.IGNORECASE)
 """Modules with names like these hold losses."""
 
@@ -192,10 +202,13 @@ def _modules_of_package(name: str) -> Iterator[ModuleType | Left]:
         yield _imported(lambda: importlib.import_module(name), name)
         return
     root = Path(spec.origin).parent
-    for file in sorted(root.rglob("*.py")):
-        inside = file.relative_to(root).with_suffix("")
-        if not _holds_code(file, root) or not defines(file, inside.as_posix()):
-            continue
+    files = [file for file in sorted(root.rglob("*.py")) if _holds_code(file, root)]
+    places = {file: file.relative_to(root).with_suffix("") for file in files}
+    chosen = [file for file in files if defines(file, places[file].as_posix())]
+    # Where nothing is called a loss, as in a package of metrics of images.
+    chosen = chosen or [file for file in files if defines(file, "", KNOWN)]
+    for file in chosen:
+        inside = places[file]
         parts = [name, *(part for part in inside.parts if part != "__init__")]
         module = ".".join(parts)
         yield _imported(lambda module=module: importlib.import_module(module), module)
@@ -214,12 +227,15 @@ def _imported(import_it: Any, name: str) -> ModuleType | Left:
         return Left(name, f"cannot be imported: {said}")
 
 
-def defines(file: Path, place: str = "loss") -> bool:
+def defines(
+    file: Path, place: str = "loss", names_of_losses: re.Pattern[str] = LOSS
+) -> bool:
     """Whether the source of a file defines what may be a loss, without running it.
 
     Args:
         file: The file.
         place: Where it lies in its package; a place for losses counts by itself.
+        names_of_losses: What a class or a function is called that counts.
     """
     try:
         tree = ast.parse(file.read_text(encoding="utf-8", errors="replace"))
@@ -227,7 +243,9 @@ def defines(file: Path, place: str = "loss") -> bool:
         return False
     kinds = (ast.ClassDef, ast.FunctionDef)
     names = [node.name for node in tree.body if isinstance(node, kinds)]
-    return bool(names) and bool(PLACE.search(place) or any(map(LOSS.search, names)))
+    return bool(names) and bool(
+        PLACE.search(place) or any(map(names_of_losses.search, names))
+    )
 
 
 def import_file(file: Path) -> ModuleType:
@@ -272,9 +290,7 @@ def losses_in(module: ModuleType, *, everything: bool) -> Iterator[Found | Left]
     Yields:
         Each loss, or why a thing is not taken for one.
     """
-    import torch
-
-    place = bool(PLACE.search(module.__name__))
+    place = everything or bool(PLACE.search(module.__name__))
     seen: set[int] = set()
     for name, thing in list(vars(module).items()):
         defined_here = getattr(thing, "__module__", None) == module.__name__
@@ -284,45 +300,41 @@ def losses_in(module: ModuleType, *, everything: bool) -> Iterator[Found | Left]
             continue
         seen.add(id(thing))
         found = Found(name, thing, module, *_place_of(thing, module))
-        named = bool(LOSS.search(name))
-        if inspect.isclass(thing):
-            if issubclass(thing, torch.nn.Module):
-                if found.forward is torch.nn.Module.__call__ or inspect.isabstract(
-                    thing
-                ):
-                    yield Left(
-                        name,
-                        "is a base class without a forward",
-                        found.path,
-                        found.line,
-                        False,
-                    )
-                elif named or ((place or everything) and _compares(found)):
-                    yield found
-                elif everything:
-                    yield Left(
-                        name, "does not look like a loss", found.path, found.line, False
-                    )
-            elif issubclass(thing, torch.autograd.Function):
-                if named or place or everything:
-                    yield found
-            elif named and everything:
-                yield Left(
-                    name,
-                    "is neither a Module nor a Function",
-                    found.path,
-                    found.line,
-                    False,
-                )
-        elif named or ((place or everything) and _compares(found)):
-            if _takes_tensors(found):
-                yield found
-            elif everything:
-                yield Left(
-                    name, "does not look like a loss", found.path, found.line, False
-                )
-        elif everything:
-            yield Left(name, "does not look like a loss", found.path, found.line, False)
+        reason = _why_not(found, place)
+        if reason is None:
+            yield found
+        elif everything or reason == ABSTRACT:
+            yield Left(name, reason, found.path, found.line, doubtful=False)
+
+
+ABSTRACT = "is a base class without a forward"
+
+
+def _why_not(found: Found, place: bool) -> str | None:
+    """Say why something is not taken for a loss; None where it is.
+
+    Args:
+        found: The class or function.
+        place: Whether it stands where losses stand.
+    """
+    import torch
+
+    named = bool(LOSS.search(found.name))
+    likely = place or bool(KNOWN.search(found.name))
+    looks = named or (likely and _compares(found))
+    if not inspect.isclass(found.loss):
+        return None if looks and _takes_tensors(found) else UNLIKE
+    if issubclass(found.loss, torch.autograd.Function):
+        return None if named or place else UNLIKE
+    if not issubclass(found.loss, torch.nn.Module):
+        return "is neither a Module nor a Function"
+    without = found.forward is torch.nn.Module.__call__
+    if looks and (without or inspect.isabstract(found.loss)):
+        return ABSTRACT
+    return None if looks else UNLIKE
+
+
+UNLIKE = "does not look like a loss"
 
 
 def _place_of(thing: Any, module: ModuleType) -> tuple[Path, int]:
