@@ -4,7 +4,6 @@ A file in ``losses`` is byte for byte what ``ownloss copy`` writes.
 """
 
 import json
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -26,7 +25,7 @@ def entry(example: catalogue.Example, site: str) -> dict[str, str]:
         "topic": example.topic,
         "title": example.title,
         "summary": example.summary,
-        "version": metadata.version("ownloss"),
+        "version": catalogue.version(),
         "sha256": catalogue.digest(example.loss),
         "address": urljoin(site, address_of(example)),
     }

@@ -17,7 +17,11 @@ def site() -> str:
     Returns:
         An address that ends in a slash; empty where none is configured.
     """
-    for line in metadata.metadata("ownloss").get_all("Project-URL") or ():
+    try:
+        urls = metadata.metadata("ownloss").get_all("Project-URL")
+    except metadata.PackageNotFoundError:  # not installed, found by its path
+        return ""
+    for line in urls or ():
         label, _, address = line.partition(", ")
         if label == "Documentation":
             return address.rstrip("/") + "/"

@@ -28,8 +28,8 @@ from pathlib import Path
 from ownloss.address import page
 
 __all__ = [
-    *("LINE", "Example", "copy", "digest", "examples", "find", "folder"),
-    *("published", "search"),
+    *("LINE", "Example", "above_the_line", "copy", "digest", "examples", "find"),
+    *("folder", "published", "search", "version"),
 ]
 
 LINE = re.compile(r"^# %%", re.MULTILINE)
@@ -64,8 +64,7 @@ class Example:
     @functools.cached_property
     def loss(self) -> str:
         """The loss, ready to be copied, which stands above the line."""
-        cut = LINE.search(self.script)
-        return (self.script[: cut.start()] if cut else self.script).rstrip() + "\n"
+        return above_the_line(self.script)
 
     @functools.cached_property
     def docstring(self) -> str:
@@ -82,6 +81,34 @@ class Example:
         """The first sentence below the title says what the loss does to a gradient."""
         paragraphs = self.docstring.split("\n\n")
         return " ".join(paragraphs[1].split()) if len(paragraphs) > 1 else ""
+
+
+def above_the_line(script: str) -> str:
+    r"""Take from a script the loss, which stands above the first ``# %%``.
+
+    Args:
+        script: The whole script of an example.
+
+    Returns:
+        What stands above the line; all of it where there is no line.
+
+    >>> above_the_line("loss = 1\n\n\n# %%\n# Evidence\n")
+    'loss = 1\n'
+    """
+    cut = LINE.search(script)
+    return (script[: cut.start()] if cut else script).rstrip() + "\n"
+
+
+def version() -> str:
+    """Name the version of ownloss.
+
+    Returns:
+        The version; ``"unknown"`` where ownloss is not installed, but on the path.
+    """
+    try:
+        return metadata.version("ownloss")
+    except metadata.PackageNotFoundError:
+        return "unknown"
 
 
 def digest(loss: str) -> str:
@@ -111,10 +138,9 @@ def published(example: Example) -> str:
     >>> as_published == "# As published: " + digest(find("huber").loss)
     True
     """
-    version = metadata.version("ownloss")
     where = page(f"examples/{example.topic}/{example.name}.html")
     return (
-        f"# {example.name}, copied from ownloss {version}: {where}\n"
+        f"# {example.name}, copied from ownloss {version()}: {where}\n"
         "# MIT licence, The ownloss authors. What has changed since: ownloss diff\n"
         f"# As published: {digest(example.loss)}\n"
         f"{example.loss}"

@@ -1,7 +1,7 @@
 """The catalogue: finds examples, cuts at the line, copies all or none."""
 
 import hashlib
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from types import SimpleNamespace
 
 import pytest
@@ -137,5 +137,20 @@ def test_the_address_is_the_one_of_the_metadata(monkeypatch):
         metadata.clear()
         address.site.cache_clear()
         assert address.page("a.html") == "a.html"
+    finally:
+        address.site.cache_clear()
+
+
+def test_without_metadata_the_version_is_unknown_and_no_address_is_guessed(monkeypatch):
+    def missing(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("ownloss.address.metadata.metadata", missing)
+    monkeypatch.setattr("ownloss.catalogue.metadata.version", missing)
+    address.site.cache_clear()
+    try:
+        first = catalogue.published(catalogue.find("huber")).partition("\n")[0]
+        where = "examples/robust/huber.html"
+        assert first == f"# huber, copied from ownloss unknown: {where}"
     finally:
         address.site.cache_clear()

@@ -9,19 +9,23 @@ from rich.table import Table
 
 from ownloss import catalogue
 from ownloss.cli.checking import check
+from ownloss.cli.copied import diff, status, update
 from ownloss.cli.explaining import explain
 
 __all__ = ["main"]
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="ownloss")
+@click.version_option(catalogue.version())
 def main() -> None:
     """Losses to copy, and a check that says what is wrong with yours."""
 
 
 main.add_command(check)
+main.add_command(diff)
 main.add_command(explain)
+main.add_command(status)
+main.add_command(update)
 
 
 @main.command("list")

@@ -24,7 +24,7 @@ LOSS = re.compile(
 """Names like these belong to losses."""
 
 KNOWN = re.compile(
-    r"info_?nce|nt_?xent|ssim|psnr|lpips|triplet|arc_?face|cos_?face|sup_?con|simclr|dice"
+    r"infonce|info.nce|nt_?xent|ssim|psnr|lpips|triplet|arc_?face|cos_?face|sup_?con|simclr|dice"
     r"|tversky|jaccard|lovasz|huber|wasserstein|sinkhorn|chamfer|hausdorff|barlow|vicreg"
     r"|focal|pinball|crps|charbonnier|total_?variation|quantile"
     r"|(^|_)(r?mse|mae|bce|ce|kld?|jsd?|nll|ctc|tv|vif|fsim|gmsd|haarpsi|mdsi|vsi|dpo|hinge"
