@@ -78,30 +78,11 @@ class Argument:
         return roles.role_of(self.name, self.value, self.domain, self.differentiable)
 
     @cached_property
-    def ignored_label(self) -> int | None:
-        """The negative label that means "does not count"; None if there is none."""
-        if self.role is not Role.LABELS or not self.value.numel():
-            return None
-        lowest = int(self.value.min())
-        return lowest if lowest < 0 else None
-
-    @cached_property
     def kept(self) -> Tensor | None:
-        """True where an entry counts; None for what is no mask and ignores no label."""
+        """True where a mask lets an entry count; None for what is no mask."""
         if self.role is Role.MASK:
             return self.value.bool()
-        if self.role is Role.IGNORED:
-            return ~self.value.bool()
-        if self.ignored_label is not None:
-            return self.value != self.ignored_label
-        return None
-
-    @property
-    def left_out(self) -> int:
-        """The value of an entry that does not count, where some do not."""
-        if self.role is Role.IGNORED:
-            return 1
-        return 0 if self.ignored_label is None else self.ignored_label
+        return ~self.value.bool() if self.role is Role.IGNORED else None
 
 
 def arguments_of(

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ownloss.checker.containers import tensors_in
 from ownloss.checker.torch_insides import version_of
 
 Loss = Callable[..., Any]
@@ -127,9 +128,9 @@ def _is_data(held: Any) -> bool:
 
 
 def data_of(loss: Any) -> list[Tensor]:
-    """The data that a loss holds: tensors it closes over, and buffers with numbers.
+    """The data that a loss holds: what it closes over, its buffers and attributes.
 
-    Buffers of zeros and ones, such as an identity or a mask, are no data.
+    Buffers and attributes of zeros and ones, such as a mask, are no data.
     """
     held: list[Any] = []
     if isinstance(loss, partial):
@@ -137,10 +138,28 @@ def data_of(loss: Any) -> list[Tensor]:
     for cell in getattr(loss, "__closure__", None) or ():
         if _filled(cell):
             held.append(cell.cell_contents)
-    buffers = [b for module in modules_of(loss) for b in module.buffers()]
-    return [t for t in held if isinstance(t, Tensor)] + [
-        b for b in buffers if b.is_floating_point() and b.unique().numel() > 2
+    kept: list[Any] = [b for module in modules_of(loss) for b in module.buffers()]
+    owners = [part for module in modules_of(loss) for part in module.modules()]
+    owner = loss.__self__ if isinstance(loss, types.MethodType) else loss
+    if not owners and hasattr(owner, "__dict__") and not isinstance(owner, type):
+        owners = [owner]
+    for part in owners:
+        kept += [
+            tensor
+            for name, value in vars(part).items()
+            if name not in ("_parameters", "_buffers", "_modules")
+            for _, tensor in tensors_in(value)
+        ]
+    return [t for _, t in tensors_in(held)] + [
+        t for t in kept if t.is_floating_point() and t.unique().numel() > 2
     ]
+
+
+def is_of_torch(loss: Any) -> bool:
+    """Whether a loss is torch's own, such as `nn.CrossEntropyLoss()`."""
+    owner = loss if isinstance(loss, nn.Module) else getattr(loss, "func", loss)
+    home = type(owner) if isinstance(owner, nn.Module) else owner
+    return (getattr(home, "__module__", None) or "").startswith("torch.")
 
 
 def modules_of(loss: Any) -> list[nn.Module]:

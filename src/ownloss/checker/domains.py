@@ -1,6 +1,7 @@
 """What values a tensor may take, as far as its own values tell; moving inside that."""
 
 import enum
+import math
 
 import torch
 from torch import Tensor
@@ -39,7 +40,8 @@ def domain_of(value: Tensor) -> Domain:
     if value.is_complex():
         return Domain.REAL
     if not value.is_floating_point():
-        return Domain.LABELS
+        signs = value.numel() > 1 and bool((value.abs() == 1).all())
+        return Domain.SIGNS if signs and value.unique().numel() > 1 else Domain.LABELS
     v = value.detach().double()
     v = v[torch.isfinite(v)]
     if v.numel() == 0:
@@ -49,19 +51,15 @@ def domain_of(value: Tensor) -> Domain:
     if (v.abs() == 1).all() and v.numel() > 1:
         return Domain.SIGNS
     full = value.detach().double()
-    weights = full.dim() == 1 and full.numel() > 1 and (full >= 0).all()
-    if weights and (full.sum() - 1).abs() < 1e-6:
-        return Domain.SIMPLEX  # of one distribution
-    if full.dim() > 1 and torch.isfinite(full).all():
-        dims = {_class_dim(full), -1}
-        for dim in dims:
-            if full.shape[dim] < 2:
-                continue
-            if (full >= 0).all() and (full.sum(dim) - 1).abs().max() < 1e-4:
-                return Domain.SIMPLEX
-            if (full <= 0).all() and full.logsumexp(dim).abs().max() < 1e-4:
-                return Domain.LOG_SIMPLEX
-            if (full.square().sum(dim) - 1).abs().max() < 1e-4:
+    finite = bool(torch.isfinite(full).all())
+    if finite and (full >= 0).all() and _simplex_dims(full):
+        return Domain.SIMPLEX
+    if finite and (full <= 0).all() and _simplex_dims(full.exp()):
+        return Domain.LOG_SIMPLEX
+    if full.dim() > 1 and finite:
+        for dim in (_class_dim(full), -1):
+            alone = full.shape[dim] < 2
+            if not alone and (full.square().sum(dim) - 1).abs().max() < 1e-4:
                 return Domain.DIRECTION
         if full.shape[-1] == full.shape[-2] > 1 and torch.equal(full, full.mT):
             return Domain.SYMMETRIC
@@ -98,12 +96,10 @@ def jittered(
         case Domain.UNIT:
             return torch.sigmoid(value.logit(1e-6) + noise)
         case Domain.SIMPLEX:
-            dim = _simplex_dim(value)
             moved = value * noise.exp()
-            return moved / moved.sum(dim, keepdim=True)
+            return moved / moved.sum(_dims_of(value), keepdim=True)
         case Domain.LOG_SIMPLEX:
-            dim = _simplex_dim(value.exp())
-            return (value + noise).log_softmax(dim)
+            return _log_softmax(value + noise, _dims_of(value.exp()))
         case Domain.DIRECTION:
             dim = _direction_dim(value)
             moved = value + noise / value.shape[dim] ** 0.5
@@ -129,18 +125,40 @@ def scaled(value: Tensor, domain: Domain, factor: float) -> Tensor:
         case Domain.UNIT:
             return torch.sigmoid(value.logit(1e-6) * abs(factor))
         case Domain.SIMPLEX:
-            dim = _simplex_dim(value)
-            return (value.clamp(min=1e-12).log() * abs(factor)).softmax(dim)
+            extreme = value.clamp(min=1e-12).log() * abs(factor)
+            return _log_softmax(extreme, _dims_of(value)).exp()
         case Domain.LOG_SIMPLEX:
-            return (value * abs(factor)).log_softmax(_simplex_dim(value.exp()))
+            return _log_softmax(value * abs(factor), _dims_of(value.exp()))
     return value
 
 
-def _simplex_dim(value: Tensor) -> int:
-    dim = _class_dim(value)
-    if (value.sum(dim) - 1).abs().max() < 1e-3:
-        return dim
-    return -1
+def _simplex_dims(value: Tensor, near: float = 1e-4) -> tuple[int, ...]:
+    """The dimensions over which values sum to 1: classes, pixels, all; else none."""
+    last = value.dim() - 1
+    classes, every = _class_dim(value), tuple(range(value.dim()))
+    candidates = [(classes % value.dim(),), (last,)] if every else []
+    candidates += [every[start:] for start in (last - 1, 1, 2, 0) if start >= 0]
+    for dims in candidates:
+        count = math.prod(value.shape[dim] for dim in dims)
+        if count < 2 or not value.numel():
+            continue
+        if (value.sum(dims) - 1).abs().max() < near:
+            return dims
+    return ()
+
+
+def _dims_of(value: Tensor) -> tuple[int, ...]:
+    return _simplex_dims(value, 1e-3) or (value.dim() - 1,)
+
+
+def _log_softmax(value: Tensor, dims: tuple[int, ...]) -> Tensor:
+    return value - value.logsumexp(dims, keepdim=True)
+
+
+def on_simplex(value: Tensor, noise: Tensor) -> Tensor:
+    """A direction along which the sums of probabilities do not change."""
+    dims = _dims_of(value)
+    return noise - noise.mean(dims, keepdim=True)
 
 
 def _direction_dim(value: Tensor) -> int:

@@ -15,6 +15,7 @@ from ownloss.checker.measures.intent import Intent
 from ownloss.checker.measures.points import Points
 from ownloss.checker.measures.precision import Precision
 from ownloss.checker.measures.reference import Reference
+from ownloss.checker.measures.selection import Selection
 from ownloss.checker.subject import Subject
 
 # Above so many elements, the first samples stand for all where they can.
@@ -32,6 +33,7 @@ class Observation(Subject):
         precision: the rounding error of its value.
         batch: its samples.
         graph: its calls of torch and its Functions.
+        selection: which entries count.
         gradient: backward against differences.
         reference: the loss against a trusted one.
         determinism: whether a call can be repeated.
@@ -55,6 +57,7 @@ class Observation(Subject):
         self.precision = Precision(self, self.points)
         self.batch = Batch(self, self.points)
         self.graph = Graph(self)
+        self.selection = Selection(self.graph, self.batch)
         self.gradient = Gradient(
             self, self.points, self.precision, self.graph, self.batch
         )

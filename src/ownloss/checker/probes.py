@@ -159,6 +159,8 @@ def empty(seen: Observation) -> Iterator[Probe]:
     for argument in seen.arguments:
         if argument.parameter or argument.differentiable or not argument.value.numel():
             continue
+        if seen.batch.picked_by(argument):
+            continue
         value = argument.value
         if argument.domain is Domain.MASK:
             for keep, word in ((False, "False"), (True, "True")):
@@ -181,6 +183,53 @@ def empty(seen: Observation) -> Iterator[Probe]:
             )
         elif argument.role is Role.LABELS:
             yield from _labels(seen, argument)
+
+
+def selecting(seen: Observation) -> Iterator[tuple[str, Point]]:
+    """Points at which a margin that is met, or a mask, leaves more to do.
+
+    Vectors are moved close to one another, so that their cosines are near 1; masks
+    select everything; labels are all equal, then all different.
+    """
+    near = [_near_each_other(seen, seen.inputs[0]), _near_each_other(seen, None)]
+    labels = [dict[int, Tensor]()]
+    for same in (True, False):
+        chosen = {}
+        for place, argument in enumerate(seen.arguments):
+            value = argument.value
+            if argument.parameter or argument.differentiable or not value.numel():
+                continue
+            if argument.domain in (Domain.MASK, Domain.BINARY):
+                chosen[place] = torch.full_like(value, same)
+            elif argument.role is Role.LABELS:
+                classes = max(int(value.max()), 0) + 1
+                counted = torch.arange(value.numel()).view(value.shape) % classes
+                chosen[place] = (
+                    torch.full_like(value, classes - 1) if same else (counted.to(value))
+                )
+        if chosen:
+            labels.append(chosen)
+    for point in (seen.points.jittered(0.3, 1), *near):
+        for chosen in labels:
+            moved = [chosen.get(place, value) for place, value in enumerate(point)]
+            yield "where more is selected", moved
+
+
+def _near_each_other(seen: Observation, first: Argument | None) -> Point:
+    """All inputs near a first one of their shape; or every row near the first row."""
+    point = seen.points.jittered(0.0)
+    for place, argument in enumerate(seen.arguments):
+        value = point[place]
+        if argument.parameter or not argument.floating or not value.dim():
+            continue
+        if argument.domain in (Domain.BINARY, Domain.SIGNS, Domain.SIMPLEX):
+            continue
+        noise = 0.05 * argument.size * seen.random_like(value, 60 + place)
+        if first is None and len(value):
+            point[place] = value[:1].expand_as(value) + noise
+        elif first is not None and value.shape == first.value.shape:
+            point[place] = cast(first.value, seen.dtype) + noise
+    return point
 
 
 def _labels(seen: Observation, argument: Argument) -> Iterator[Probe]:

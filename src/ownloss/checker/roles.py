@@ -19,20 +19,27 @@ class Role(enum.Enum):
     MASK = "True or 1 where an entry counts"
     IGNORED = "True or 1 where an entry does not count"
     LENGTHS = "how many steps of each sample count"
+    AVOIDED = "the classes that the model should not predict"
     INDEX = "a place or a size"
     ANCHOR = "what others are compared with"
     POSITIVE = "what the anchor should be near"
     NEGATIVE = "what the anchor should be far from"
+    TABLE = "a matrix to learn that belongs to no sample, such as a codebook"
     PARAMETER = "a parameter of a Module"
     OTHER = "anything else"
 
 
 _SELECTS = ("mask", "valid", "keep", "legal", "allowed")
 _IGNORES = ("pad", "ignore", "invalid", "illegal", "missing")
+_AVOIDS = ("forbid", "neg", "complement", "avoid", "unlikely", "banned", "reject")
 _TARGETS = ("target", "truth", "label", "gt", "y_true", "true", "reference", "observed")
 _TARGET_LETTERS = ("y", "t")
 _LENGTHS = ("len",)
+_TABLES = ("codebook", "centres", "centers", "prototypes", "proxies", "bias", "table")
 _PLACES = ("size", "index", "idx", "num")
+_SIZES = ("size", "batch", "num", "count", "len", "total", "sample", "rows", "steps")
+_PARTS = ("batch", "chunk", "part", "shard", "split", "accum")
+_SCALES = ("scale", "level", "pyramid", "layer", "stage", "feature", "head")
 _SPREADS = ("sigma", "gamma", "var", "scale", "std", "width", "temperature", "spread")
 _LOG_PROBABILITIES = ("log_p", "logp", "lp")
 _TRIPLET = {"anchor": Role.ANCHOR, "pos": Role.POSITIVE, "neg": Role.NEGATIVE}
@@ -50,19 +57,35 @@ def role_of(name: str, value: Tensor, domain: Domain, differentiable: bool) -> R
         if _named_like(name, _SELECTS):
             return Role.MASK
     if domain is Domain.LABELS:
+        flags = value.numel() > 1 and bool(((value == 0) | (value == 1)).all())
+        if flags and _named_like(name, _IGNORES):
+            return Role.IGNORED
+        if flags and _named_like(name, _SELECTS):
+            return Role.MASK
         if _named_like(name, _LENGTHS):
             return Role.LENGTHS
+        if _named_like(name, _AVOIDS):
+            return Role.AVOIDED
         return Role.INDEX if _named_like(name, _PLACES) else Role.LABELS
     if not (value.is_floating_point() or value.is_complex()):
         return Role.OTHER
     for word, role in _TRIPLET.items():
         if differentiable and _named_like(name, (word,)):
             return role
+    if differentiable and _is_table(name, value):
+        return Role.TABLE
     if differentiable:
         return Role.PREDICTION
     if _named_like(name, _TARGETS) or name.lower() in _TARGET_LETTERS:
         return Role.TARGET
     return Role.OTHER
+
+
+def _is_table(name: str, value: Tensor) -> bool:
+    words = name.lower().replace("[", "_").split("_")
+    if words[-1] == "weight":
+        return value.dim() == 2 and "log" not in words and "sample" not in words
+    return any(word in _TABLES for word in words)
 
 
 def is_spread(name: str) -> bool:
@@ -73,6 +96,21 @@ def is_spread(name: str) -> bool:
 def is_log_probability(name: str) -> bool:
     """Whether a name is that of a logarithm of probabilities."""
     return _named_like(name, _LOG_PROBABILITIES)
+
+
+def is_size(name: str) -> bool:
+    """Whether a number of this name is how many there are of something."""
+    return _named_like(name, _SIZES)
+
+
+def is_part(name: str) -> bool:
+    """Whether a list of this name holds the parts of one batch."""
+    return _named_like(name, _PARTS)
+
+
+def is_scale(name: str) -> bool:
+    """Whether a list of this name holds scales or layers, each its own thing."""
+    return _named_like(name, _SCALES)
 
 
 def is_batch_size(name: str) -> bool:

@@ -12,6 +12,7 @@ from ownloss.checker.arguments import Argument, arguments_of
 from ownloss.checker.budget import Budget
 from ownloss.checker.containers import tensors_in, with_tensors
 from ownloss.checker.copies import cast, copy_of, fingerprint, modules_of
+from ownloss.checker.functions import nodes_of
 from ownloss.checker.randomness import seed_everything
 from ownloss.checker.runs import Backward, Run
 from ownloss.checker.signatures import parameter_names
@@ -53,6 +54,7 @@ class Subject:
         self.budget = budget
         self._copies: dict[Any, Any] | None = None
         self._chosen: list[int] | None = None
+        self._checkpoints: bool | None = None
         self.arguments = arguments_of(parameter_names(loss), args, kwargs)
         self.argument_count = len(self.arguments)
         self.arguments += self._parameters()
@@ -252,11 +254,21 @@ class Subject:
                     (o * w.conj()).real.sum() if o.is_complex() else (o * w).sum()
                     for (_, o), w in zip(attached, weigh, strict=True)
                 ]
-                found = torch.autograd.grad(sum(terms), reached, **options)
+                if self._reenters(run):
+                    found = _by_backward(sum(terms), reached, options)
+                else:
+                    found = torch.autograd.grad(sum(terms), reached, **options)
         except Exception as error:
             return Backward([None] * len(wanted), _kept(error))
         given = iter(found)
         return Backward([next(given) if t.requires_grad else None for t in wanted])
+
+    def _reenters(self, run: Run) -> bool:
+        """Whether the loss checkpoints by running forward again inside of backward."""
+        if self._checkpoints is None:
+            nodes = nodes_of(run.outputs)
+            self._checkpoints = any("CheckpointFunction" in n.name() for n in nodes)
+        return self._checkpoints
 
     def pairs(self, run: Run) -> Iterator[tuple[Argument, Tensor]]:
         """The arguments with the tensors that a run was given for them."""
@@ -315,3 +327,20 @@ def _kept(error: Exception) -> Exception:
     """
     traceback.clear_frames(error.__traceback__)
     return error
+
+
+def _by_backward(
+    total: Tensor, reached: list[Tensor], options: dict[str, bool]
+) -> list[Tensor | None]:
+    """The gradients by `backward()`, which checkpoints with reentry insist on."""
+    kept = [tensor.grad for tensor in reached]
+    try:
+        for tensor in reached:
+            tensor.grad = None
+        total.backward(
+            retain_graph=options["retain_graph"], create_graph=options["create_graph"]
+        )
+        return [tensor.grad for tensor in reached]
+    finally:
+        for tensor, gradient in zip(reached, kept, strict=True):
+            tensor.grad = gradient

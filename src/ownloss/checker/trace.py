@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,9 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-_TORCH = str(Path(torch.__file__).parent)
-_HERE = str(Path(__file__).parent)
+# With a separator, for torchmetrics and torchvision are libraries of their own.
+TORCH = str(Path(torch.__file__).parent) + os.sep
+_HERE = str(Path(__file__).parent) + os.sep
 CUTS = (
     "detach",
     "detach_",
@@ -42,6 +44,7 @@ class Call:
     Attributes:
         name: such as `sub`, `mse_loss` or `detach`.
         tensors: its tensor arguments.
+        shapes: their shapes when it was made; a later `unsqueeze_` changes a tensor's.
         result: what it returned.
         where: "line 12 of my_loss.py".
         args: all its positional arguments.
@@ -53,6 +56,7 @@ class Call:
 
     name: str
     tensors: list[Tensor]
+    shapes: list[tuple[int, ...]]
     result: Any
     where: str
     args: tuple[Any, ...]
@@ -76,6 +80,7 @@ class Trace(TorchFunctionMode):
         kwargs = kwargs or {}
         recording = torch.is_grad_enabled()
         tensors = list(_tensors((args, tuple(kwargs.values()))))
+        shapes = [tuple(t.shape) for t in tensors]
         attached = any(t.requires_grad for t in tensors)
         name = _name(func)
         if name == "_set_grad_enabled" and recording and not args[0]:
@@ -86,7 +91,16 @@ class Trace(TorchFunctionMode):
             return result
         self.calls.append(
             Call(
-                name, tensors, result, where, args, kwargs, inside, recording, attached
+                name,
+                tensors,
+                shapes,
+                result,
+                where,
+                args,
+                kwargs,
+                inside,
+                recording,
+                attached,
             )
         )
         return result
@@ -97,13 +111,23 @@ class Trace(TorchFunctionMode):
 
 
 class WithoutCuts(TorchFunctionMode):
-    """Lets gradients flow through `detach`, `.data`, `.item()` and `no_grad`."""
+    """Lets gradients flow through `detach`, `.data`, `.item()` and `no_grad`.
+
+    Args:
+        where: the only place whose cuts are undone, such as "line 3 of my_loss.py".
+    """
+
+    def __init__(self, where: str = "") -> None:
+        super().__init__()
+        self.where = where
 
     def __torch_function__(
         self, func: Callable, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         """Hand on the tensor instead of cutting it off."""
         name = _name(func)
+        if self.where and _caller()[0] != self.where:
+            return func(*args, **(kwargs or {}))
         if name in ("detach", "item", "__get__:data"):
             return args[0]
         if name == "_set_grad_enabled" and torch.is_grad_enabled():
@@ -142,7 +166,7 @@ def _caller() -> tuple[str, str]:
         if file.startswith(_HERE) and not file.endswith(_LOSSES):
             return "", ""
         library = file.startswith(_PYTHON) and "-packages" not in file
-        if not library and not file.startswith((_TORCH, "<frozen")):
+        if not library and not file.startswith((TORCH, "<frozen")):
             place = f"line {frame.f_lineno} of {Path(file).name}"
             return place, frame.f_code.co_qualname
         frame = frame.f_back

@@ -42,8 +42,8 @@ class Case:
         at: inputs that bring the mistake to light where the user's do not.
         shows: proves the mistake where the evidence of its kind does not apply; it
             takes the case and raises AssertionError if the mistake is not there.
-        proof: how a right loss is proved: "gradcheck" in float64, or "reference" alone
-            where the loss cannot run in float64 or has no derivative to compare with.
+        proof: how a right loss is proved: "gradcheck" in float64, or "reference" or
+            "shows" alone where it cannot run in float64 or has no plain derivative.
     """
 
     name: str

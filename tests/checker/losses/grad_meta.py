@@ -35,9 +35,9 @@ def broadcast_scale_gets_the_full_shape():
     return ScaledMSE.apply, (prediction, target, uniform(3, seed=3, grad=True))
 
 
-@mistake("grad-meta", reference=_affine)
+@right(reference=_affine)
 def broadcast_scale_left_to_autograd():
-    """scale is (3,), its gradient is (5, 3): right only since autograd sums it."""
+    """scale is (3,), its gradient is (5, 3): right, since autograd sums it."""
 
     class ScaledMSE(Function):
         @staticmethod

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from . import mistake, right
+from .evidence import breaks_in_half
 from .inputs import binary, classification, labels, normal, regression
 
 
@@ -101,7 +102,7 @@ def _multi_similarity(sim, same):
     return (F.softplus(pos) / 2 + F.softplus(neg) / 50).mean()
 
 
-def _similarities(dtype=torch.float64):
+def _similarities(dtype=torch.float16):
     z = F.normalize(normal(6, 3, seed=1), dim=1)
     target = torch.tensor([0, 0, 1, 1, 2, 2])
     sim = (z @ z.T).to(dtype).detach()
@@ -111,10 +112,7 @@ def _similarities(dtype=torch.float64):
 @mistake(
     "overflow",
     reference=_multi_similarity,
-    at=lambda: (
-        (10 * _similarities(torch.float32)[0].detach()).requires_grad_(),
-        _similarities()[1],
-    ),
+    shows=breaks_in_half,
 )
 def multi_similarity_by_exp():
     """exp(50 * (s - 0.5)) in the loss of a metric-learning paper."""
@@ -130,20 +128,15 @@ def multi_similarity_by_exp():
 
 
 def _masked_in_half():
-    scores, target, mask = _masked_scores()
-    return scores.detach().half().requires_grad_(), target, mask
-
-
-def _masked_scores():
     mask = torch.ones(4, 5, dtype=torch.bool)
     mask[:, 4] = False
-    return normal(4, 5, seed=1, dtype=torch.float32, grad=True), labels(4, 4), mask
+    return normal(4, 5, seed=1, dtype=torch.float16, grad=True), labels(4, 4), mask
 
 
 @mistake(
     "overflow",
     reference=lambda x, t, m: F.cross_entropy(x.masked_fill(~m, -torch.inf), t),
-    at=_masked_in_half,
+    shows=breaks_in_half,
 )
 def minus_1e9_in_half_precision():
     """masked_fill(-1e9) does not fit into float16."""
@@ -152,7 +145,7 @@ def minus_1e9_in_half_precision():
         def forward(self, scores, target, mask):
             return F.cross_entropy(scores.masked_fill(~mask, -1e9), target)
 
-    return MaskedCrossEntropy(), _masked_scores()
+    return MaskedCrossEntropy(), _masked_in_half()
 
 
 def _info_nce(anchor, positive):
@@ -163,9 +156,7 @@ def _info_nce(anchor, positive):
 @mistake(
     "overflow",
     reference=_info_nce,
-    at=lambda: tuple(
-        (0 * x.detach() + 1).half().requires_grad_() for x in regression(4, 6)
-    ),
+    shows=breaks_in_half,
 )
 def info_nce_by_exp():
     """exp(s / 0.07) reaches 1.6e6: beyond float16."""
@@ -180,7 +171,9 @@ def info_nce_by_exp():
             sim = torch.exp(a @ p.T / self.temperature)
             return -torch.log(sim.diag() / sim.sum(1)).mean()
 
-    return InfoNCE(), regression(4, 6, dtype=torch.float32)
+    anchor = normal(4, 6, seed=1, dtype=torch.float16)
+    positive = (anchor + 0.1 * normal(4, 6, seed=2, dtype=torch.float16)).half()
+    return InfoNCE(), (anchor.requires_grad_(), positive)
 
 
 @mistake(
@@ -218,10 +211,7 @@ def z_loss_by_sum_of_exponentials():
 @mistake(
     "overflow",
     reference=lambda x, t: -(t * F.logsigmoid(x) + (1 - t) * F.logsigmoid(-x)).mean(),
-    at=lambda: (
-        (30 * normal(8, seed=1)).half().requires_grad_(),
-        binary(8, seed=2, dtype=torch.float16),
-    ),
+    shows=breaks_in_half,
 )
 def eps_too_small_for_half():
     """log(p + 1e-8) is safe in float32; in float16 1e-8 is 0."""
@@ -231,8 +221,5 @@ def eps_too_small_for_half():
         pos = target * torch.log(p + eps)
         return -(pos + (1 - target) * torch.log(1 - p + eps)).mean()
 
-    inputs = (
-        normal(8, seed=1, dtype=torch.float32, grad=True),
-        binary(8, seed=2, dtype=torch.float32),
-    )
-    return bce, inputs
+    logits = (30 * normal(8, seed=1)).half().requires_grad_()
+    return bce, (logits, binary(8, seed=2, dtype=torch.float16))

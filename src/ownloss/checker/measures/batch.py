@@ -7,7 +7,9 @@ import torch
 
 from ownloss.checker.arguments import Argument
 from ownloss.checker.copies import data_of
+from ownloss.checker.domains import Domain
 from ownloss.checker.measures.points import Points
+from ownloss.checker.roles import Role
 from ownloss.checker.runs import as_real
 from ownloss.checker.subject import Point, Subject
 
@@ -23,20 +25,42 @@ class Batch:
     def size(self) -> int:
         """The number of samples: the first size of the first input; 0 if unclear.
 
-        It is unclear where there are other inputs and none of them has that size.
+        It is unclear where there are other inputs and none of them has that size, or
+        where the label is a single one. Tables to learn belong to no sample.
         """
-        arguments = [
-            x for x in self._subject.arguments if not x.parameter and x.value.dim()
-        ]
+        given = [x for x in self._subject.arguments if not x.parameter]
+        arguments = [x for x in given if x.value.dim() and x.role is not Role.TABLE]
         first = next((x for x in arguments if x.differentiable), None)
         if first is None or first.top != arguments[0].top:
+            return 0
+        if any(x.role is Role.LABELS and not x.value.dim() for x in given):
             return 0
         size = first.value.shape[0]
         others = [x for x in arguments if x is not first]
         shared = any(x.value.shape[0] == size for x in others)
         if any(size in data.shape for data in data_of(self._subject.loss)):
             return 0  # the loss holds numbers for these very samples
+        if any(self.picked_by(x) == size for x in others):
+            return 0
         return size if shared or not others else 0
+
+    def picked_by(self, mask: Argument) -> int:
+        """How many rows a mask picks, where another argument has just these rows.
+
+        A masked autoencoder predicts the masked patches alone: the mask cannot be
+        changed without the prediction. 0 where a mask stands for itself.
+        """
+        if mask.domain is not Domain.MASK:
+            return 0
+        count = int(mask.value.sum())
+        picked = any(
+            x.value.dim()
+            and x.value.shape[0] == count
+            and x.value.shape[: mask.value.dim()] != mask.value.shape
+            for x in self._subject.arguments
+            if x is not mask and not x.parameter
+        )
+        return count if picked and count not in (0, mask.value.shape[0]) else 0
 
     @cached_property
     def arguments(self) -> list[Argument]:
@@ -45,6 +69,7 @@ class Batch:
             argument
             for argument in self._subject.arguments
             if not argument.parameter
+            and argument.role is not Role.TABLE
             and argument.value.dim()
             and argument.value.shape[0] == self.size > 0
         ]

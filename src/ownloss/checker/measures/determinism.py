@@ -3,6 +3,9 @@
 import math
 from functools import cached_property
 
+from torch import Tensor, nn
+
+from ownloss.checker.copies import modules_of
 from ownloss.checker.measures.precision import Precision
 from ownloss.checker.subject import Subject
 
@@ -13,6 +16,19 @@ class Determinism:
     def __init__(self, subject: Subject, precision: Precision) -> None:
         self._subject = subject
         self._precision = precision
+
+    @cached_property
+    def changes(self) -> tuple[str, bool]:
+        """What a call changes in a Module: its name, and whether it is a buffer."""
+        session = self._subject.run().call
+        modules = modules_of(session)
+        before = [_state(module) for module in modules]
+        self._subject.run(on=session)
+        for module, old in zip(modules, before, strict=True):
+            for name, value in _state(module).items():
+                if name in old and str(old[name]) != str(value):
+                    return name, name in dict(module.named_buffers())
+        return "", False
 
     @cached_property
     def reproducible(self) -> bool:
@@ -37,3 +53,13 @@ class Determinism:
     def steady(self) -> bool:
         """Whether the same inputs give the same value in every call."""
         return self.reproducible and not self.random
+
+
+def _state(module: nn.Module) -> dict[str, object]:
+    state: dict[str, object] = {n: b.clone() for n, b in module.named_buffers()}
+    for path, part in module.named_modules():
+        for name, value in vars(part).items():
+            if not name.startswith("_"):
+                kept = value.clone() if isinstance(value, Tensor) else str(value)
+                state[f"{path}.{name}".lstrip(".")] = kept
+    return state

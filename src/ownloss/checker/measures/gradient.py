@@ -1,6 +1,7 @@
 """The gradient: what backward says against differences of the value."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from ownloss.checker.arguments import Argument
 from ownloss.checker.copies import cast
+from ownloss.checker.domains import Domain, on_simplex
 from ownloss.checker.measures.batch import Batch
 from ownloss.checker.measures.graph import Graph
 from ownloss.checker.measures.points import Points
@@ -176,6 +178,12 @@ class Gradient:
         elsewhere = False
         if len(entries) < size and not wrong.any():
             elsewhere = self._direction_differs(point, index, flat, weights, relative)
+        if wrong.any() and argument.domain is Domain.SIMPLEX:
+            # Off the simplex a loss of probabilities may be anything.
+            inside = self._direction_differs(
+                point, index, flat, weights, relative, on_simplex
+            )
+            wrong = wrong if inside else torch.zeros_like(wrong)
         return GradientCheck(
             argument,
             at,
@@ -222,10 +230,13 @@ class Gradient:
         gradient: Tensor,
         weights: list[Tensor] | None,
         relative: float,
+        projected: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> bool:
         differs = []
         for seed in (1, 2):
             direction = self._subject.random_like(point[index], seed)
+            if projected is not None:
+                direction = projected(point[index], direction)
             numeric = self.along(point, {index: direction}, weights)
             terms = as_real(direction).reshape(-1).double() * gradient
             scale = terms.square().sum().sqrt().item()

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ownloss.checker.arguments import Argument
 from ownloss.checker.functions import (
     FunctionCall,
     Recorder,
@@ -40,6 +41,30 @@ class Graph:
     def traced(self) -> Run:
         """The run that the trace is of."""
         return self._traced[1]
+
+    @cached_property
+    def origins(self) -> dict[int, frozenset[str]]:
+        """Which arguments each tensor of the trace was computed from, by its id."""
+        found = {
+            id(tensor): frozenset({argument.name})
+            for argument, tensor in self._subject.pairs(self.traced)
+            if not argument.parameter
+        }
+        for call in self.trace.calls:
+            names = frozenset().union(*(found.get(id(t), ()) for t in call.tensors))
+            results = call.result if isinstance(call.result, (tuple, list)) else ()
+            for result in results or (call.result,):
+                if isinstance(result, Tensor):
+                    found[id(result)] = names | found.get(id(result), frozenset())
+        return found
+
+    def calls_on(self, argument: Argument, *names: str) -> list[Call]:
+        """The calls of these functions on what comes from one argument alone."""
+        return [
+            call
+            for call in self.trace.named(*names)
+            if any(self.origins.get(id(t)) == {argument.name} for t in call.tensors)
+        ]
 
     @cached_property
     def nodes(self) -> list[Any]:

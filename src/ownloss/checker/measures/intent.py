@@ -1,18 +1,26 @@
 """Signs that a gradient which is no derivative is meant."""
 
+import math
 from functools import cached_property
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ownloss.checker.copies import copy_of
+from ownloss.checker.arguments import Argument
+from ownloss.checker.containers import tensors_in
+from ownloss.checker.copies import copy_of, modules_of
 from ownloss.checker.functions import FunctionCall
 from ownloss.checker.measures.gradient import Gradient
 from ownloss.checker.measures.graph import Graph
 from ownloss.checker.randomness import seed_everything
 from ownloss.checker.runs import as_real
 from ownloss.checker.subject import Subject
-from ownloss.checker.trace import WithoutCuts
+from ownloss.checker.trace import Call, WithoutCuts
+
+_SAMPLERS = ("multinomial", "normal", "_standard_gamma", "_sample_dirichlet", "poisson")
+_NOISES = ("randn", "randn_like", "normal_", "rand", "rand_like")
+_SCALES = ("mul", "__mul__", "__rmul__", "matmul", "__matmul__", "mm", "einsum")
+_KEEPS = ("normalize", "div", "__truediv__", "to", "mul", "__mul__", "__rmul__", "qr")
 
 
 class Intent:
@@ -22,6 +30,22 @@ class Intent:
         self._subject = subject
         self._graph = graph
         self._gradient = gradient
+
+    @cached_property
+    def _learns(self) -> bool:
+        """Whether no input asks for a gradient, and parameters get one."""
+        found = zip(
+            self._subject.inputs, self._subject.base_backward.values, strict=False
+        )
+        given = tensors_in((self._subject.args, self._subject.kwargs))
+        return not any(tensor.requires_grad for _, tensor in given) and any(
+            x.parameter and gradient is not None and bool((gradient != 0).any())
+            for x, gradient in found
+        )
+
+    def needs_gradient(self, argument: Argument) -> bool:
+        """Whether an argument is to be trained; not if only parameters are."""
+        return argument.parameter or not self._learns
 
     @cached_property
     def reroutes(self) -> list[FunctionCall]:
@@ -72,19 +96,65 @@ class Intent:
         return ""
 
     @cached_property
+    def samples(self) -> bool:
+        """Whether random numbers are drawn as a method wants it.
+
+        It has a model with parameters that draws or drops out; scales noise by, or
+        projects onto noise, what is differentiated; or samples from a distribution.
+        """
+        held = (*self._subject.args, *self._subject.kwargs.values())
+        models = [*modules_of(self._subject.loss)]
+        models += [x for x in held if isinstance(x, nn.Module)]
+        if any(True for model in models for _ in model.parameters()):
+            return True
+        drawn: set[int] = set()
+        for call in self._graph.trace.calls:
+            if call.name in _SAMPLERS:
+                return True
+            if call.name in _NOISES and isinstance(call.result, Tensor):
+                drawn.add(id(call.result))
+            elif any(id(t) in drawn for t in call.tensors):
+                if call.name in _SCALES and call.attached:
+                    return True
+                if call.name in _KEEPS and isinstance(call.result, Tensor):
+                    drawn.add(id(call.result))
+        return False
+
+    @cached_property
     def cuts_explain(self) -> bool:
         """Whether the gradient is the numeric one once nothing is detached."""
-        wrong = [c for c in self._gradient.checks if not c.ok]
-        with WithoutCuts():
+        errors = self._errors_without(WithoutCuts())
+        return bool(errors) and all(within for _, within in errors)
+
+    def telling(self, cuts: list[Call]) -> Call:
+        """The cut without which the gradient is nearest to the numeric one."""
+        places = {cut.where: cut for cut in cuts}  # the last one of each place
+        if len(places) == 1:
+            return cuts[-1]
+
+        def rest(where: str) -> float:
+            errors = self._errors_without(WithoutCuts(where))
+            return sum(size for size, _ in errors) if errors else math.inf
+
+        # In doubt the last one: it comes first here, and only less is better.
+        return min(reversed(list(places.values())), key=lambda cut: rest(cut.where))
+
+    def _errors_without(self, cutting: WithoutCuts) -> list[tuple[float, bool]]:
+        """How far wrong gradients still are, and whether that is within tolerance."""
+        with cutting:
             run = self._subject.run(on=copy_of(self._subject.loss, self._subject.dtype))
             found = self._subject.backward(run)
         if found.error is not None:
-            return False
-        for check in wrong:
+            return []
+        errors = []
+        for check in self._gradient.checks:
+            if check.ok:
+                continue
             gradient = found.values[self._subject.inputs.index(check.argument)]
             if gradient is None:
-                return False
+                errors.append((check.numeric.norm().item(), False))
+                continue
             entries = as_real(gradient).double().reshape(-1)[check.indices]
-            if not torch.allclose(entries, check.numeric, atol=check.tolerance):
-                return False
-        return bool(wrong)
+            within = torch.allclose(entries, check.numeric, atol=check.tolerance)
+            errors.append(((entries - check.numeric).norm().item(), within))
+        return errors

@@ -7,6 +7,7 @@ import torch
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.runs import Run
+from ownloss.checker.subject import Point
 
 KIND = Kind(
     slug="batch-order",
@@ -75,8 +76,34 @@ def _first_changed(seen: Observation, orders: list[list[int]]) -> Run | None:
     for order in orders:
         run = seen.run(seen.batch.rows(order))
         if run.finite and not _same(seen, run, order):
+            matrices = (seen.run(point) for point in _with_columns(seen, order))
+            if any(m.finite and _same(seen, m, order) for m in matrices):
+                return None
             return run
     return None
+
+
+def _with_columns(seen: Observation, order: list[int]) -> Iterator[Point]:
+    """The shuffled batch, where matrices of all pairs are shuffled both ways.
+
+    Such are similarities, distances, adjacencies and masks of pairs, (N, N), and the
+    scores of N queries with N and more documents. In (T, N, C) the batch comes second.
+    """
+    wide = [
+        argument
+        for argument in seen.batch.arguments
+        if argument.value.dim() > 1 and argument.value.shape[1] >= seen.batch.size
+    ]
+    square = [x for x in wide if x.value.shape[1] == seen.batch.size]
+    both = [[x] for x in wide] + [wide] * (len(wide) > 1)
+    for chosen, rows in [*((c, True) for c in both), *(([x], False) for x in square)]:
+        point = seen.batch.rows(order)
+        for argument in chosen:
+            rest = range(seen.batch.size, argument.value.shape[1])
+            place = seen.index(argument)
+            value = point[place] if rows else seen.point[place]
+            point[place] = value[:, [*order, *rest]]
+        yield point
 
 
 def _same(seen: Observation, run: Run, order: list[int]) -> bool:
@@ -95,19 +122,27 @@ def _same(seen: Observation, run: Run, order: list[int]) -> bool:
 
 
 def _by_design(seen: Observation, size: int) -> bool:
-    """Whether the order carries meaning: two halves, pairs, or neighbours."""
-    if size % 2 == 0:
-        half = size // 2
-        turned = [*range(half)][::-1]
-        halves = turned + [half + i for i in turned]
-        pairs = [i for k in turned for i in (2 * k, 2 * k + 1)]
-        for order in (halves, pairs):
+    """Whether the order carries meaning: equal parts, groups, or neighbours."""
+    counts = [n for n in range(2, size) if size % n == 0]
+    for count in counts if _every_row_counts(seen) else [2] * (2 in counts):
+        length = size // count
+        parts = [b * length + i for b in range(count) for i in reversed(range(length))]
+        groups = [b * length + i for b in reversed(range(count)) for i in range(length)]
+        for order in (parts, groups):
             run = seen.run(seen.batch.rows(order))
             if run.finite and _same(seen, run, order):
-                return half > 1
+                return True
     backwards = [*range(size)][::-1]
     run = seen.run(seen.batch.rows(backwards))
     return run.finite and _same(seen, run, backwards)
+
+
+def _every_row_counts(seen: Observation) -> bool:
+    """Whether every sample gets a gradient: no part of the batch is left out."""
+    gradient = seen.base_backward.values[0]
+    if gradient is None or not gradient.dim():
+        return False
+    return bool((gradient.reshape(len(gradient), -1) != 0).any(1).all())
 
 
 def _assumption(seen: Observation) -> str:

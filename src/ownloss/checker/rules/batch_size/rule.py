@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from ownloss.checker.copies import modules_of
+from ownloss.checker.errors import first_line, raised_on_purpose
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
-from ownloss.checker.roles import is_batch_size
+from ownloss.checker.roles import is_batch_size, is_size
 from ownloss.checker.runs import Run
 from ownloss.checker.trace import Trace
 from ownloss.checker.wording import number
@@ -40,11 +42,13 @@ def find(seen: Observation) -> Iterator[Finding]:
             return
 
 
-def _refused(run: Run) -> bool:
+def _breaks(run: Run) -> bool:
     """Whether a run raised by accident, rather than to refuse its input."""
-    said = str(run.error)
-    return isinstance(run.error, (RuntimeError, IndexError, TypeError)) and not any(
-        words in said for words in ("xpected more", "numel() == 0", "mpty")
+    accident = isinstance(run.error, (RuntimeError, IndexError, TypeError))
+    return (
+        accident
+        and not raised_on_purpose(run.error)
+        and not any(words in str(run.error) for words in ("numel() == 0", "mpty"))
     )
 
 
@@ -61,21 +65,23 @@ def _raises(seen: Observation) -> Finding | None:
         return None
     sizes = [n for n in (size - 1, size - 2, size // 2) if n > 1]
     runs = [seen.run(seen.batch.rows([*range(n)])) for n in sizes]
-    runs.append(seen.run(seen.batch.rows([*range(size)] * 2)))
-    if sizes and all(_refused(run) for run in runs):
-        said = str(runs[0].error).splitlines()[0]
+    twice = seen.run(seen.batch.rows([*range(size)] * 2))
+    if sizes and all(_breaks(run) for run in (*runs, twice)):
         return KIND.error(
-            f"The loss only runs for {size} samples; for {sizes[0]} it raises: {said}",
+            f"The loss only runs for {size} samples; for {sizes[0]} it raises: "
+            f"{first_line(runs[0].error)}",
             **_DETAILS,
         )
     one = seen.run(seen.batch.rows([0]))
-    if _refused(one) and any(run.error is None for run in runs):
-        said = str(one.error).splitlines()[0]
-        return KIND.error(
-            f"The loss raises for a batch of one: {said} A squeeze() without a "
-            "dimension is the usual cause.",
-            **_DETAILS,
-        )
+    # Rows that come in pairs or in groups are no squeeze: three do not fit either.
+    several = [seen.run(seen.batch.rows([i % size for i in range(n)])) for n in (2, 3)]
+    grouped = any(run.error is not None for run in several)
+    if _breaks(one) and (not grouped or size in _configured(seen)):
+        said = first_line(one.error)
+        message = f"The loss raises for a batch of one: {said}{'.' * (said[-1] != '.')}"
+        if any(call.name == "squeeze" for call in seen.graph.trace.calls):
+            message += " A squeeze() without a dimension is the usual cause."
+        return KIND.error(message, **_DETAILS)
     return None
 
 
@@ -96,9 +102,11 @@ def _one_is_special(seen: Observation) -> Finding | None:
             continue
         steady = math.isclose(thrice.total, like * twice.total, rel_tol=1e-6)
         if steady and not math.isclose(one.total * like, twice.total, rel_tol=1e-5):
+            due = "the same" if like == 1 else "twice as much"
             return KIND.error(
                 f"A batch of one is treated differently: the loss of one sample is "
-                f"{one.total:.4g}, the same sample twice gives {twice.total:.4g}.",
+                f"{one.total:.4g}, and with that sample twice it is "
+                f"{twice.total:.4g}, where {due} is due, as for larger batches.",
                 **_DETAILS,
             )
     return None
@@ -118,10 +126,7 @@ def _divides_by_constant(seen: Observation) -> Finding | None:
         for argument in seen.arguments
         if argument in seen.batch.arguments
     }
-    numbers = [
-        n for n in (*seen.args, *seen.kwargs.values()) if type(n) in (int, float)
-    ]
-    options = {round(n**power, 9) for n in numbers if n for power in (1, -1)}
+    options = {round(n**power, 9) for n in _options(seen) if n for power in (1, -1)}
     configured = _configured(seen)
     for divisor in _divisors(seen):
         if divisor in configured:
@@ -130,9 +135,19 @@ def _divides_by_constant(seen: Observation) -> Finding | None:
         if not strange or divisor != int(divisor):
             continue
         if divisor in _divisors(seen, [*range(seen.batch.size)] * 2):
-            sure = divisor == seen.batch.size or seen.reference.differs
-            return _constant(seen, divisor, "a constant", sure=sure)
+            return _constant(seen, divisor, "a constant", sure=seen.reference.differs)
     return None
+
+
+def _options(seen: Observation) -> list[float]:
+    """Plain numbers that the loss is given, or holds under a name that is no size."""
+    given = [*seen.args, *seen.kwargs.values()]
+    if isinstance(seen.loss, partial):
+        given += [*seen.loss.args, *seen.loss.keywords.values()]
+    for module in modules_of(seen.loss):
+        for part in module.modules():
+            given += [value for name, value in vars(part).items() if not is_size(name)]
+    return [n for n in given if type(n) in (int, float)]
 
 
 def _constant(
@@ -149,7 +164,8 @@ def _constant(
 
 
 def _divisors(seen: Observation, rows: list[int] | None = None) -> list[float]:
-    """The plain numbers that the loss divides by."""
+    """The plain numbers that the loss divides a sum over the samples by."""
+    size = seen.batch.size if rows is None else len(rows)
     if rows is None:
         trace = seen.graph.trace
     else:
@@ -161,12 +177,15 @@ def _divisors(seen: Observation, rows: list[int] | None = None) -> list[float]:
         number_ = call.args[1] if len(call.args) > 1 else None
         if isinstance(number_, bool) or not isinstance(number_, (int, float)):
             continue
+        if not call.shapes or size in call.shapes[0]:
+            continue  # not yet summed: a temperature, or the range of a pixel
         if call.name in ("div", "true_divide", "__truediv__", "div_") and number_:
             found.append(float(number_))
-        elif call.name in ("mul", "__rmul__", "__mul__") and 0 < number_ < 0.4:
-            inverse = 1 / number_
-            if abs(inverse - round(inverse)) < 1e-9 * inverse and 3 <= inverse <= 4096:
-                found.append(float(round(inverse)))
+        elif call.name in ("mul", "__rmul__", "__mul__") and 0 < number_ < 0.1:
+            # A weight such as 0.25 or 0.05 is no division; 1 / 32 may be one.
+            mantissa, _ = math.frexp(number_)
+            if mantissa == 0.5:
+                found.append(1 / number_)
     return found
 
 

@@ -87,6 +87,7 @@ _ON_PURPOSE = {
     "view_as",
     "reshape_as",
 }
+_ON_PURPOSE_IN_PLACE = {f"{name}_" for name in ("unsqueeze", "transpose", "t")}
 
 
 def find(seen: Observation) -> Iterator[Finding]:
@@ -96,17 +97,16 @@ def find(seen: Observation) -> Iterator[Finding]:
         return
     flow = _Flow(seen)
     for call in seen.graph.trace.calls:
-        pair = _operands(call)
+        pair, shapes = _operands(call)
         if call.name in _ELEMENTWISE and len(pair) == 2 and not flow.on_purpose(pair):
-            shapes = [tuple(t.shape) for t in pair]
             result = _joint(*shapes)
             counts = [shape.count(size) for shape in shapes]
             known = all(flow.names.get(id(t)) for t in pair)
             if known and result and min(counts) and result.count(size) > max(counts):
-                yield _finding(flow, call, pair, result)
+                yield _finding(flow, call, pair, shapes, result)
                 return
             if known and result and _only_by_luck(seen, shapes):
-                yield _lucky(flow, call, pair)
+                yield _lucky(flow, call, pair, shapes)
                 return
         flow.follow(call)
 
@@ -140,7 +140,8 @@ class _Flow:
             first = call.tensors[0] if call.tensors else None
             if first is None:
                 continue
-            stretched = call.name in _ON_PURPOSE and 1 in result.shape
+            shaped = call.name in _ON_PURPOSE or call.name in _ON_PURPOSE_IN_PLACE
+            stretched = shaped and 1 in result.shape
             if call.name == "__getitem__" and len(call.args) > 1:
                 index = call.args[1]
                 parts = index if isinstance(index, tuple) else (index,)
@@ -155,11 +156,11 @@ class _Flow:
         return f"`{names[0]}`" if len(names) == 1 else "a result"
 
 
-def _operands(call: Call) -> list[Tensor]:
-    if call.name == "where":
-        return [t for t in call.args if isinstance(t, Tensor)][:2]
-    found = call.tensors[:2]
-    return found if len(found) == 2 else []
+def _operands(call: Call) -> tuple[list[Tensor], list[tuple[int, ...]]]:
+    """The two operands of a call, and the shapes that they had in it."""
+    if len(call.tensors) < 2:
+        return [], []
+    return call.tensors[:2], call.shapes[:2]
 
 
 def _joint(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
@@ -189,18 +190,22 @@ def _only_by_luck(seen: Observation, shapes: list[tuple[int, ...]]) -> bool:
 
 
 def _finding(
-    flow: _Flow, call: Call, pair: list[Tensor], result: tuple[int, ...]
+    flow: _Flow,
+    call: Call,
+    pair: list[Tensor],
+    shapes: list[tuple[int, ...]],
+    result: tuple[int, ...],
 ) -> Finding:
     left, right = pair
     return KIND.error(
-        f"{flow.name(left)} {tuple(left.shape)} and {flow.name(right)} "
-        f"{tuple(right.shape)} broadcast to {result}"
+        f"{flow.name(left)} {shapes[0]} and {flow.name(right)} {shapes[1]} "
+        f"broadcast to {result}"
         + (f" ({call.where})" if call.where else "")
         + ": every sample of the one is combined with every sample of the other.",
         where=call.where,
         evidence={
-            "left": list(left.shape),
-            "right": list(right.shape),
+            "left": list(shapes[0]),
+            "right": list(shapes[1]),
             "result": list(result),
             "operation": call.name,
         },
@@ -218,12 +223,16 @@ def _finding(
     )
 
 
-def _lucky(flow: _Flow, call: Call, pair: list[Tensor]) -> Finding:
-    small, big = sorted(pair, key=lambda t: t.dim())
+def _lucky(
+    flow: _Flow, call: Call, pair: list[Tensor], shapes: list[tuple[int, ...]]
+) -> Finding:
+    (small, low), (big, high) = sorted(
+        zip(pair, shapes, strict=True), key=lambda found: len(found[1])
+    )
     return KIND.error(
-        f"{flow.name(small)} {tuple(small.shape)} is combined with {flow.name(big)} "
-        f"{tuple(big.shape)} along the last dimension, not along the samples; it only "
-        "fits because both sizes are equal, and raises with one sample fewer.",
+        f"{flow.name(small)} {low} is combined with {flow.name(big)} {high} along "
+        "the last dimension, not along the samples; it only fits because both sizes "
+        "are equal, and raises with one sample fewer.",
         cure="Give it a dimension for the others: `x.unsqueeze(-1)`.",
         where=call.where,
         explains=(

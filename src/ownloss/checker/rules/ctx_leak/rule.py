@@ -5,6 +5,7 @@ import weakref
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ownloss.checker.containers import tensors_in
@@ -12,6 +13,7 @@ from ownloss.checker.copies import modules_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.functions import function_nodes, nodes_of, tensors_on
 from ownloss.checker.observation import Observation
+from ownloss.checker.runs import Run
 from ownloss.checker.torch_insides import function_of
 
 KIND = Kind(
@@ -33,28 +35,68 @@ def find(seen: Observation) -> Iterator[Finding]:
     if seen.base.error is not None:
         return
     run = seen.run(dtype=seen.native)
-    for node in function_nodes(nodes_of(run.outputs)):
-        for name, tensor in tensors_on(node).items():
-            if tensor.numel() < 2 and not _is_in(tensor, run.outputs):
-                continue
-            function = function_of(node).__name__
-            what = _what(tensor, run.outputs, run.tensors)
-            message = f"`ctx.{name}` of `{function}` holds {what}"
-            message += (
-                ": memory is only freed by the garbage collector."
-                if _is_in(tensor, run.outputs)
-                else ": it is kept, unseen by autograd, as long as the graph is."
-            )
-            yield KIND.error(
-                message + " Use save_for_backward.",
-                where=f"{function}.forward",
-                evidence={"attribute": name, "shape": list(tensor.shape)},
-                **_DETAILS,
-            )
-            return
+    found = sorted(_on_ctx(seen, run), key=lambda f: f.severity != "error")
+    if found:
+        yield found[0]
+        return
     yield from _cached(run.call)
     del run
     yield from _survivors(seen)
+
+
+def _on_ctx(seen: Observation, run: Run) -> Iterator[Finding]:
+    """Look for tensors among the attributes of contexts.
+
+    The output itself is a cycle. An input or what is computed from it is hidden from
+    autograd, which would notice if it was written to. Labels, options and what a
+    Function is handed in a container are as safe there as anywhere.
+    """
+    nodes = function_nodes(nodes_of(run.outputs))
+    moved = seen.run(seen.points.jittered(0.3, 1), dtype=seen.native)
+    others = function_nodes(nodes_of(moved.outputs))
+    given = [
+        tensor
+        for call in seen.graph.calls
+        for argument in call.args
+        if not isinstance(argument, Tensor)
+        for _, tensor in tensors_in(argument)
+    ]
+    for place, node in enumerate(nodes):
+        cls = function_of(node)
+        other = tensors_on(others[place]) if len(others) == len(nodes) else {}
+        for name, tensor in tensors_on(node).items():
+            itself = _is_in(tensor, run.outputs)
+            if cls.__module__.startswith("torch.") or (
+                tensor.numel() < 2 and not itself
+            ):
+                continue
+            safe = not tensor.is_floating_point() and not tensor.is_complex()
+            safe = safe or _equal(tensor, other.get(name))
+            if not itself and (safe or any(_equal(tensor, t) for t in given)):
+                continue
+            message = f"`ctx.{name}` of `{cls.__name__}` holds "
+            message += _what(tensor, run.outputs, run.tensors)
+            message += (
+                ": memory is only freed by the garbage collector."
+                if itself
+                else ": autograd does not see it, neither a write to it nor hooks that "
+                "move saved tensors."
+            )
+            say = KIND.error if itself else KIND.warning
+            yield say(
+                message + " Use save_for_backward.",
+                where=f"{cls.__name__}.forward",
+                evidence={"attribute": name, "shape": list(tensor.shape)},
+                **_DETAILS,
+            )
+
+
+def _equal(tensor: Tensor, other: Tensor | None) -> bool:
+    return (
+        other is not None
+        and other.shape == tensor.shape
+        and torch.equal(tensor.detach(), other.detach().to(tensor.dtype))
+    )
 
 
 def _cached(loss: Any) -> Iterator[Finding]:

@@ -1,10 +1,12 @@
 """A hand-written backward that autograd never calls."""
 
+import inspect
 import sys
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
+import torch
 from torch import nn
 from torch.autograd import Function
 from torch.autograd.function import BackwardCFunction
@@ -33,9 +35,7 @@ def find(seen: Observation) -> Iterator[Finding]:
     """Look for Modules with a backward, and Functions used without apply."""
     for module in modules_of(seen.loss):
         for part in module.modules():
-            if hasattr(type(part), "backward") and not type(part).__module__.startswith(
-                "torch.nn"
-            ):
+            if _is_dead(type(part)):
                 name = type(part).__name__
                 yield KIND.error(
                     f"`{name}.backward` is never called: autograd only uses the "
@@ -65,6 +65,19 @@ def find(seen: Observation) -> Iterator[Finding]:
         )
 
 
+def _is_dead(cls: type) -> bool:
+    """Whether a Module has a backward of its own that is no step of a trainer.
+
+    Such a step, `def backward(self, loss): loss.backward()`, is called by whoever
+    trains, and calls autograd.
+    """
+    backward = getattr(cls, "backward", None)
+    if backward is None or cls.__module__.startswith("torch.nn"):
+        return False
+    code = getattr(inspect.unwrap(backward), "__code__", None)
+    return code is None or "backward" not in code.co_names
+
+
 def _is_legacy(error: Exception | None) -> bool:
     said = str(error or "")
     return "Legacy autograd function" in said or (
@@ -78,7 +91,11 @@ def _code(cls: type) -> Any:
 
 
 def _called_directly(seen: Observation) -> str:
-    """Find a Function whose forward runs without a context of autograd's own."""
+    """Find a Function whose forward runs without a context of autograd's own.
+
+    A forward that gets the context of another Function, from a subclass or a borrower,
+    or that is called inside of one, where nothing is recorded, is only a helper.
+    """
     forwards = {}
     waiting: list[Any] = list(Function.__subclasses__())
     while waiting:
@@ -94,12 +111,17 @@ def _called_directly(seen: Observation) -> str:
     def watch(frame: FrameType, event: str, arg: Any) -> None:
         if event == "call" and frame.f_code in forwards:
             cls = forwards[frame.f_code]
-            first = frame.f_code.co_varnames[:1]
-            ctx = frame.f_locals.get(first[0]) if first else None
+            names = frame.f_code.co_varnames[: frame.f_code.co_argcount]
+            has_context = any(
+                isinstance(frame.f_locals.get(name), BackwardCFunction)
+                for name in names
+            )
             new_style = cls.setup_context is not Function.setup_context
             caller = frame.f_back.f_globals.get("__name__", "") if frame.f_back else ""
             by_apply = caller.startswith("torch.")
-            if not (by_apply if new_style else isinstance(ctx, BackwardCFunction)):
+            if torch.is_grad_enabled() and not (
+                has_context or (new_style and by_apply)
+            ):
                 direct.append(cls)
 
     before = sys.getprofile()

@@ -55,7 +55,7 @@ def find(seen: Observation) -> Iterator[Finding]:
     checks = [c for c in seen.gradient.checks if not c.argument.parameter]
     if any(c.analytic is not None for c in checks):
         return
-    cut = [c for c in checks if c.matters]
+    cut = [c for c in checks if c.matters and seen.intent.needs_gradient(c.argument)]
     if not cut:
         return
     names = " and ".join(f"`{c.argument.name}`" for c in cut[:3])

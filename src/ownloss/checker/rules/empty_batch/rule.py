@@ -1,8 +1,9 @@
 """0/0, or an error, when nothing is selected."""
 
-import traceback
 from collections.abc import Iterator
 
+from ownloss.checker.copies import is_of_torch
+from ownloss.checker.errors import first_line, raised_on_purpose
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.probes import empty, first_not_finite, tried
@@ -19,14 +20,7 @@ KIND = Kind(
 )
 
 # Torch's own means are NaN over nothing, and many a loss leaves it at that.
-_TORCH_MEANS = ("nll_loss", "cross_entropy", "mean")
-_REFUSALS = ("index", "out of range", "out of bounds", "assert", "num_classes")
-
-
-def _raised_on_purpose(error: Exception) -> bool:
-    """Whether a `raise` of the loss's own refuses the inputs, and says so."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return bool(frames) and (frames[-1].line or "").startswith("raise")
+_TORCH_MEANS = ("nll_loss", "cross_entropy", "ctc_loss", "mean")
 
 
 def find(seen: Observation) -> Iterator[Finding]:
@@ -40,12 +34,10 @@ def find(seen: Observation) -> Iterator[Finding]:
         run, gradients = tried(seen, probe.point, seen.native)
         when = probe.when[0].upper() + probe.when[1:]
         if run.error is not None:
-            said = str(run.error).splitlines()[0] if str(run.error) else ""
-            said = said or type(run.error).__name__
-            refused = any(word in said.lower() for word in _REFUSALS)
-            if probe.boundary or refused or _raised_on_purpose(run.error):
+            if probe.boundary or raised_on_purpose(run.error):
                 continue
-            trouble, where, call = f"the loss raises: {said}", "", None
+            trouble = f"the loss raises: {first_line(run.error)}"
+            where, call = "", None
         elif not run.finite:
             values = [o.detach() for o in run.outputs]
             nan = any(bool(v.isnan().any()) for v in values)
@@ -62,7 +54,8 @@ def find(seen: Observation) -> Iterator[Finding]:
             continue
         own = call is not None and call.name in _TORCH_MEANS
         say = KIND.warning if probe.boundary or own else KIND.error
-        say = KIND.note if own and call.name != "mean" else say
+        if is_of_torch(seen.loss) or (own and call.name != "mean"):
+            say = KIND.note
         yield say(
             f"{when} {trouble}.",
             where=where,

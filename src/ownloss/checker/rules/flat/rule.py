@@ -1,6 +1,7 @@
 """The loss does not change with its input: nothing can be learned."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -8,6 +9,7 @@ from torch import Tensor
 from ownloss.checker.arguments import Argument
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
+from ownloss.checker.probes import selecting
 from ownloss.checker.subject import Point
 
 KIND = Kind(
@@ -55,7 +57,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         yield _whole_numbers(seen)
         return
     for argument in seen.inputs:
-        if argument.parameter:
+        if argument.parameter or not seen.intent.needs_gradient(argument):
             continue
         if _flat(seen, argument):
             yield _finding(seen, argument)
@@ -78,8 +80,10 @@ def _flat(seen: Observation, argument: Argument) -> bool:
         return False
     if _entries_move(seen, argument):
         return False
-    points = [*seen.points.others, ("at the opposite inputs", seen.points.scaled(-1.0))]
-    for at, point in points:
+    if any(type(n) in (int, float) and n == 0 for n in _numbers(seen)):
+        return False  # a factor of 0, such as at the start of a warm-up
+    opposite = ("at the opposite inputs", seen.points.scaled(-1.0))
+    for at, point in (*seen.points.others, opposite, *selecting(seen)):
         found = seen.gradient.check(argument, point, at)
         if found is None:
             continue
@@ -87,6 +91,10 @@ def _flat(seen: Observation, argument: Argument) -> bool:
         if not found.vanishes or (sloped and not _stands_still(seen, argument, point)):
             return False
     return True
+
+
+def _numbers(seen: Observation) -> list[Any]:
+    return [*seen.args, *seen.kwargs.values()]
 
 
 def _entries_move(seen: Observation, argument: Argument) -> bool:

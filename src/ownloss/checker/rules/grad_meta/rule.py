@@ -66,11 +66,15 @@ def _shape(
         f"`{call.name}.backward` returns {tuple(gradient.shape)} for `{argument}` of "
         f"shape {tuple(arg.shape)}; autograd sums it"
     )
+    right = bool(seen.gradient.checks) and all(c.ok for c in seen.gradient.checks)
+    if right:
+        message += ", which gives the right gradient"
     for found in seen.gradient.checks:
         if found.argument.value.shape == arg.shape and not found.ok and found.ratio > 0:
             message += f", which makes it {times(found.ratio)}"
             break
-    return KIND.error(
+    say = KIND.note if right else KIND.error
+    return say(
         message + ".",
         where=f"{call.name}.backward",
         evidence={"shape": list(gradient.shape), "expected": list(arg.shape)},

@@ -60,18 +60,17 @@ def _masks(
     for argument in seen.arguments:
         if argument is prediction or argument.parameter:
             continue
-        if argument.role in (Role.MASK, Role.IGNORED):
-            if _has_target(seen, prediction, argument):
-                yield argument.name, argument.kept, False
-            # Else it may itself be the target.
-        elif argument.ignored_label in (-100, -1) and argument.value.numel() > 1:
-            yield argument.name, argument.kept, False
-        elif argument.role is Role.LENGTHS and argument.value.dim() == 1:
-            shape = prediction.value.shape
-            fits = len(shape) > 1 and shape[0] == len(argument.value) > 1
-            if fits and int(argument.value.max()) <= shape[1]:
-                steps = torch.arange(shape[1], device=argument.value.device)
-                yield argument.name, steps < argument.value[:, None], False
+        kept = seen.selection.kept(argument)
+        shape = prediction.value.shape
+        if kept is not None:
+            labels = argument.role is Role.LABELS
+            if labels or _has_target(seen, prediction, argument):
+                yield argument.name, kept, False
+            # Else a mask may itself be the target.
+        elif len(shape) > 1 and shape[0] == argument.value.numel() > 1:
+            steps = seen.selection.steps(argument, shape[1])
+            if steps is not None and int(argument.value.max()) <= shape[1]:
+                yield argument.name, steps, False
 
 
 def _has_target(seen: Observation, prediction: Argument, mask: Argument) -> bool:
@@ -86,12 +85,14 @@ def _over(kept: Tensor, value: Tensor) -> Tensor | None:
     """Spread a mask over an input of the same leading shape, or classes in dim 1."""
     if kept.shape == value.shape:
         return kept
+    without_classes = value.shape[:1] + value.shape[2:]
+    if value.dim() > 2 and kept.shape == without_classes:
+        if without_classes == value.shape[: kept.dim()]:
+            return None  # classes may stand in dimension 1 or last
+        return kept.unsqueeze(1).expand(value.shape)
     if kept.dim() < value.dim() and kept.shape == value.shape[: kept.dim()]:
         extra = (1,) * (value.dim() - kept.dim())
         return kept.reshape(kept.shape + extra).expand(value.shape)
-    without_classes = value.shape[:1] + value.shape[2:]
-    if value.dim() > 2 and kept.shape == without_classes:
-        return kept.unsqueeze(1).expand(value.shape)
     return None
 
 
@@ -122,6 +123,8 @@ def _leaks(
         "explains": (Symptom.VALUE, Symptom.GROWTH),
     }
     count = int((~kept).sum())
+    if out and into and _shifted(seen, argument, kept):
+        return None
     if out and into:
         return KIND.error(
             f"{count} entries of `{argument.name}` are masked out by `{name}`, and "
@@ -152,6 +155,26 @@ def _leaks(
             **details,
         )
     return None
+
+
+def _shifted(seen: Observation, argument: Argument, kept: Tensor) -> bool:
+    """Whether labels are those of other steps: of the next one in a language model.
+
+    Then the gradient vanishes just where the mask, shifted by some steps, leaves out.
+    """
+    if argument not in seen.inputs or kept.dim() < 2:
+        return False
+    gradient = seen.base_backward.values[seen.inputs.index(argument)]
+    if gradient is None:
+        return False
+    steps = kept.shape[1]
+    for by in (1, -1, 2, -2, 3):
+        moved = kept.roll(-by, 1)
+        moved[:, max(steps - by, 0) :] = False
+        moved[:, : max(-by, 0)] = False
+        if bool(moved.any()) and not bool((gradient[~moved] != 0).any()):
+            return True
+    return False
 
 
 def _same(seen: Observation, a: list[Tensor], b: list[Tensor]) -> bool:

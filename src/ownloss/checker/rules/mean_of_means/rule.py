@@ -1,6 +1,7 @@
 """Parts of different size are weighted alike."""
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -8,9 +9,10 @@ from torch import Tensor
 
 from ownloss.checker.arguments import Argument
 from ownloss.checker.containers import tensors_in, with_tensors
-from ownloss.checker.copies import cast
+from ownloss.checker.copies import cast, modules_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
+from ownloss.checker.roles import is_part, is_scale
 from ownloss.checker.subject import Point
 
 KIND = Kind(
@@ -69,13 +71,34 @@ def _joined(seen: Observation) -> Finding | None:
         return None
     if seen.precision.close(split, whole, 1e4):
         return None
+    names = [argument.name for argument in seen.arguments if not argument.top]
+    for module in modules_of(seen.loss):
+        names += [name for name in vars(module) if not name.startswith("_")]
+    parts_of_one = any(map(is_part, names)) or _pairs(seen.args)
+    if not parts_of_one and (added or _scales(sizes) or any(map(is_scale, names))):
+        return None  # the levels of a pyramid, or layers, count alike on purpose
+    say = KIND.error if parts_of_one or seen.reference.differs else KIND.warning
     parts = " + ".join(map(str, sizes))
-    return KIND.error(
+    return say(
         f"Split into {parts} the loss is {split:.4g}, in one piece {whole:.4g}: "
         "divide by the count over all parts.",
         evidence={"sizes": sizes, "split": split, "whole": whole},
         **_DETAILS,
     )
+
+
+def _scales(sizes: list[int]) -> bool:
+    """Whether each part is 2, 4, ... times smaller, or larger, than the one before."""
+    ratios = {max(a, b) / min(a, b) for a, b in pairwise(sizes) if min(a, b)}
+    falls = sizes in (sorted(sizes), sorted(sizes, reverse=True))
+    return falls and len(sizes) > 2 and len(ratios) == 1 and min(ratios) >= 2
+
+
+def _pairs(tree: Any) -> bool:
+    """Whether there is a list of pairs, or of dictionaries: one for each part."""
+    if isinstance(tree, list) and tree and not isinstance(tree[0], Tensor):
+        return all(_first(branch) is not None for branch in tree)
+    return isinstance(tree, tuple) and any(map(_pairs, tree))
 
 
 def _part_sizes(tree: Any) -> list[int]:
@@ -201,8 +224,9 @@ def _selecting(seen: Observation) -> tuple[Argument, Tensor] | None:
     for argument in seen.batch.arguments:
         if argument.differentiable or argument.value.dim() < 2:
             continue
-        if argument.kept is not None:
-            return argument, argument.kept
+        kept = seen.selection.kept(argument)
+        if kept is not None:
+            return argument, kept
     return None
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
+import torch
+
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.probes import Probe, first_not_finite, special, steep, tried
@@ -28,6 +30,9 @@ def find(seen: Observation) -> Iterator[Finding]:
     here = Probe("at the inputs given", seen.point)
     run, gradients = tried(seen, here.point, seen.native)
     trouble = _trouble(run, gradients)
+    half = seen.native in (torch.float16, torch.bfloat16)
+    if trouble and half and seen.base.finite and seen.base_backward.finite:
+        return  # too large or too small for half precision: an overflow
     if trouble:
         yield _finding(
             seen,

@@ -2,9 +2,6 @@
 
 from collections.abc import Iterator
 
-import torch
-
-from ownloss.checker.copies import modules_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 
@@ -50,7 +47,7 @@ def find(seen: Observation) -> Iterator[Finding]:
     first = seen.run()
     second = seen.run(on=first.call)
     if not _same(seen, first.total, second.total):
-        name, registered = _changed(seen)
+        name, registered = seen.determinism.changes
         message = (
             "Two calls with the same inputs differ, also with a fixed seed: "
             f"{first.total:.4g}, then {second.total:.4g}"
@@ -58,12 +55,16 @@ def find(seen: Observation) -> Iterator[Finding]:
         message += f"; the module updates `{name}` in forward." if name else "."
         meant = registered and not seen.reference.differs
         say = KIND.warning if meant else KIND.error
+        if meant and all(check.ok for check in seen.gradient.checks):
+            say = KIND.note  # used first and updated then, as a queue or a centre
         yield say(message, where=name, **_DETAILS)
         return
     unseeded = [seen.run(seeded=False).total for _ in range(2)]
     if not _same(seen, *unseeded) or not _same(seen, first.total, unseeded[0]):
         dropped = any("dropout" in call.name for call in seen.graph.trace.calls)
         say = KIND.error if dropped else KIND.warning
+        if seen.intent.samples:
+            say = KIND.note
         details = dict(_DETAILS)
         details["explains"] = ()
         cause = "drops entries out at random" if dropped else "draws random numbers"
@@ -76,27 +77,3 @@ def find(seen: Observation) -> Iterator[Finding]:
 
 def _same(seen: Observation, a: float, b: float) -> bool:
     return a == b or (a != a and b != b) or seen.precision.close(a, b)
-
-
-def _changed(seen: Observation) -> tuple[str, bool]:
-    """The attribute that a call changes, and whether it is a registered buffer."""
-    session = seen.run().call
-    modules = modules_of(session)
-    before = [_state(m) for m in modules]
-    seen.run(on=session)
-    for module, old in zip(modules, before, strict=True):
-        now = _state(module)
-        for name, value in now.items():
-            if name in old and str(old[name]) != str(value):
-                return name, name in dict(module.named_buffers())
-    return "", False
-
-
-def _state(module: torch.nn.Module) -> dict[str, object]:
-    state = {n: b.clone() for n, b in module.named_buffers()}
-    for path, part in module.named_modules():
-        for name, value in vars(part).items():
-            if not name.startswith("_"):
-                kept = value.clone() if isinstance(value, torch.Tensor) else str(value)
-                state[f"{path}.{name}".lstrip(".")] = kept
-    return state

@@ -4,7 +4,9 @@ import math
 from collections.abc import Iterator
 
 import torch
+from torch import Tensor
 
+from ownloss.checker.errors import first_line
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.probes import first_not_finite, large, tried
@@ -74,13 +76,16 @@ def _in_half(seen: Observation) -> Finding | None:
     """At the inputs given, in the two half precisions."""
     if seen.graph.handmade and any("numpy" in c.name for c in seen.graph.trace.calls):
         return None
-    for dtype in (torch.float16, torch.bfloat16):
+    meant = _meant_for_half(seen)
+    say = KIND.error if meant else KIND.note
+    own = [seen.native] if seen.native in _HALF else _HALF
+    for dtype in own:
         name = str(dtype).removeprefix("torch.")
         run, gradients = tried(seen, seen.point, dtype)
         if run.error is not None:
             if "without overflow" in str(run.error):
-                return KIND.error(
-                    f"The loss raises in {name}: {str(run.error).splitlines()[0]}.",
+                return say(
+                    f"The loss raises in {name}: {first_line(run.error)}.",
                     cure="Use torch.finfo(x.dtype).min or float('-inf') in place of "
                     "the constant.",
                     rests_on=(Symptom.LARGE,),
@@ -92,13 +97,33 @@ def _in_half(seen: Observation) -> Finding | None:
             continue
         call = first_not_finite(seen, seen.point, dtype)
         by = f": `{call.name}` ({call.where}) breaks first" if call else ""
-        return KIND.error(
+        many = call is not None and call.name in _SUMS
+        cure = "Compute the sum in float32: `x.float()`." if many else None
+        return say(
             f"Not finite in {name} at the inputs given, where float64 gives "
             f"{seen.value:.4g}{by}.",
+            cure=cure,
             evidence={"dtype": name, "float64": seen.value},
             rests_on=(Symptom.LARGE,),
         )
     return None
+
+
+_HALF = (torch.float16, torch.bfloat16)
+_SUMS = ("sum", "mean", "cross_entropy", "nll_loss", "dot", "logsumexp", "cumsum")
+
+
+def _meant_for_half(seen: Observation) -> bool:
+    """Whether the loss is given half precision, computes in it, or is autocast."""
+    device = seen.inputs[0].value.device.type
+    return (
+        seen.native in _HALF
+        or torch.is_autocast_enabled(device)
+        or any(
+            isinstance(call.result, Tensor) and call.result.dtype in _HALF
+            for call in seen.graph.trace.calls
+        )
+    )
 
 
 def _large_in_half(seen: Observation) -> Finding | None:

@@ -38,8 +38,10 @@ def find(seen: Observation) -> Iterator[Finding]:
     """Look for a gradient that is incomplete because of a call that detaches."""
     if not seen.graph.cuts or seen.base.error is not None:
         return
-    wrong = [c for c in seen.gradient.checks if not c.ok and c.analytic is not None]
-    lost = [c for c in seen.gradient.checks if not c.ok and c.analytic is None]
+    checks = [c for c in seen.gradient.checks if not c.ok]
+    checks = [c for c in checks if seen.intent.needs_gradient(c.argument)]
+    wrong = [c for c in checks if c.analytic is not None and not _rounds(seen, c)]
+    lost = [c for c in checks if c.analytic is None]
     if not wrong and not (lost and len(lost) < len(seen.gradient.checks)):
         return
     if seen.graph.handmade and not seen.intent.cuts_explain:
@@ -73,12 +75,20 @@ def find(seen: Observation) -> Iterator[Finding]:
     cuts = [c for c in seen.graph.cuts if c.name != "grad"]
     if not cuts:
         return
-    cut = cuts[-1]
+    cut = seen.intent.telling(cuts)
     place = f" ({cut.where})" if cut.where else ""
     message = f"{_missing(found)}: {_NAMES[cut.name]}{place} cuts one path"
     say = KIND.error if meant is False else KIND.warning
     message += "." if meant is False else ". Is that meant?"
     yield say(message, **details)
+
+
+def _rounds(seen: Observation, found: GradientCheck) -> bool:
+    """Whether what is missing is no more than rounding."""
+    if not found.matters or found.elsewhere_wrong:
+        return False
+    rest = (found.analytic - found.numeric).norm() / found.numeric.norm()
+    return rest.item() < max(5e-4, 1e3 * seen.precision.noise)
 
 
 def _missing(found: GradientCheck) -> str:

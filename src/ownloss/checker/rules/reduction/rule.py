@@ -75,7 +75,7 @@ def _share(seen: Observation, ratio: float) -> str:
     for argument in seen.arguments:
         if argument.parameter or argument.differentiable:
             continue
-        kept = _kept(argument)
+        kept = _kept(seen, argument)
         if kept is None:
             continue
         share = kept.double().mean().item()
@@ -88,11 +88,12 @@ def _share(seen: Observation, ratio: float) -> str:
     return ""
 
 
-def _kept(argument: Argument) -> torch.Tensor | None:
+def _kept(seen: Observation, argument: Argument) -> torch.Tensor | None:
     """True where an entry counts; whatever is 0 or 1 may be a mask."""
-    if argument.kept is None and argument.domain in (Domain.MASK, Domain.BINARY):
+    kept = seen.selection.kept(argument)
+    if kept is None and argument.domain in (Domain.MASK, Domain.BINARY):
         return argument.value.bool()
-    return argument.kept
+    return kept
 
 
 def _rows_agree(seen: Observation) -> Finding | None:
@@ -176,12 +177,12 @@ def _padding(seen: Observation) -> Finding | None:
     if not seen.scalar or seen.batch.size < 2:
         return None
     for argument in seen.arguments:
-        kept = argument.kept
+        kept = seen.selection.kept(argument)
         if kept is None or argument not in seen.batch.arguments or bool(kept.all()):
             continue
         point = seen.batch.rows([*range(seen.batch.size), 0])
         value = point[seen.index(argument)].clone()
-        value[-1] = argument.left_out
+        value[-1] = argument.value[~kept].reshape(-1)[0]
         point[seen.index(argument)] = value
         more = seen.run(point)
         expected = seen.value * seen.batch.size / (seen.batch.size + 1)

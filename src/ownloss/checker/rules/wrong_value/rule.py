@@ -148,6 +148,8 @@ def _imperfect(seen: Observation) -> Finding | None:
     for argument in seen.arguments:
         if argument is prediction or argument.parameter:
             continue
+        if not _belongs(prediction, argument):
+            continue
         pair = _good_and_bad(seen, prediction, argument)
         if pair is None:
             continue
@@ -167,6 +169,17 @@ def _imperfect(seen: Observation) -> Finding | None:
             )
     found = _beyond_perfect(seen, prediction)
     return found
+
+
+def _belongs(prediction: Argument, target: Argument) -> bool:
+    """Whether a target is the one of a prediction, and says what it should be.
+
+    In lists and dictionaries they must have the same place: `logits[0]`, `labels[0]`.
+    """
+    if target.role in (Role.MASK, Role.IGNORED, Role.AVOIDED):
+        return False
+    places = [x.name[x.name.find("[") :] for x in (prediction, target) if not x.top]
+    return len(places) < 2 or places[0] == places[1]
 
 
 def _good_and_bad(
@@ -212,6 +225,8 @@ def _pushes_away(seen: Observation, prediction: Argument, target: Argument) -> b
         return False
     if target.domain is Domain.BINARY:
         fit = 2 * target.value.to(gradient.dtype) - 1
+        if target.role is not Role.TARGET:  # else a mask of a penalty would do
+            return bool((gradient * fit > 0).all())
         return bool((gradient * fit >= 0).all()) and bool((gradient != 0).any())
     dim = (
         1
@@ -314,6 +329,9 @@ def _beyond_perfect(seen: Observation, prediction: Argument) -> Finding | None:
         best = seen.run(seen.with_values({prediction: perfect}))
         if not best.finite:
             continue
+        shifted = seen.run(seen.with_values({prediction: perfect + argument.size}))
+        if seen.precision.close(shifted.total, best.total, 100):
+            continue  # only differences count, as in a ranking: many are as good
         for size in (0.3, 1.0, 3.0):
             for seed in (1, 2):
                 there = seen.with_values({prediction: perfect})

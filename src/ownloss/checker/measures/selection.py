@@ -1,0 +1,106 @@
+"""Which entries count: by masks, by labels to ignore, by lengths."""
+
+import torch
+from torch import Tensor
+
+from ownloss.checker.arguments import Argument
+from ownloss.checker.measures.batch import Batch
+from ownloss.checker.measures.graph import Graph
+from ownloss.checker.roles import Role
+from ownloss.checker.trace import Call
+
+IGNORED_BY_TORCH = -100
+_EQUALS = ("eq", "ne", "__eq__", "__ne__", "equal", "not_equal")
+_COMPARES = ("lt", "le", "gt", "ge", "__lt__", "__le__", "__gt__", "__ge__")
+_COUNTS = ("tolist", "item", "__int__", "__index__", "unbind", "__iter__")
+_NEGATIONS = ("__invert__", "bitwise_not", "logical_not", "rsub", "__rsub__")
+_PRODUCTS = ("mul", "__mul__", "__rmul__", "multiply")
+
+
+class Selection:
+    """What masks, labels and lengths leave out, as far as the loss acts on it."""
+
+    def __init__(self, graph: Graph, batch: Batch) -> None:
+        self._graph = graph
+        self._batch = batch
+
+    def kept(self, argument: Argument) -> Tensor | None:
+        """True where an entry counts; None for what selects nothing."""
+        if argument.role in (Role.MASK, Role.IGNORED):
+            return None if self._chooses(argument) else argument.kept
+        label = self.ignored_label(argument)
+        return None if label is None else argument.value != label
+
+    def ignored_label(self, argument: Argument) -> int | None:
+        """The label that means "does not count", if the loss treats one like that.
+
+        A label of -1 may as well be a class, noise, the end of a list or a sign.
+        """
+        if argument.role is not Role.LABELS or argument.value.numel() < 2:
+            return None
+        present = set(argument.value.unique().tolist())
+        for call in self._graph.trace.named("cross_entropy", "nll_loss"):
+            ignored = call.kwargs.get("ignore_index", IGNORED_BY_TORCH)
+            target = call.tensors[1] if len(call.tensors) > 1 else None
+            if ignored in present and self._comes_from(target, argument):
+                return ignored
+        if IGNORED_BY_TORCH in present:
+            return IGNORED_BY_TORCH
+        lowest = min(present)
+        if lowest >= 0:
+            return None
+        if self._compared(argument, _EQUALS, lowest):
+            return lowest
+        below = [
+            *self._compared(argument, ("ge", "__ge__", "lt", "__lt__"), 0),
+            *self._compared(argument, ("gt", "__gt__", "le", "__le__"), lowest),
+        ]
+        # Noise may be told from clusters like that, and still count as a negative.
+        return lowest if below and self._batch.row_weights else None
+
+    def steps(self, argument: Argument, count: int) -> Tensor | None:
+        """Which of `count` steps lie within the lengths; None if they only divide."""
+        if argument.role is not Role.LENGTHS or argument.value.dim() != 1:
+            return None
+        if not self._graph.calls_on(argument, *_COMPARES, *_COUNTS):
+            return None
+        steps = torch.arange(count, device=argument.value.device)
+        return steps < argument.value[:, None]
+
+    def _comes_from(self, tensor: Tensor | None, argument: Argument) -> bool:
+        return self._graph.origins.get(id(tensor)) == {argument.name}
+
+    def _compared(
+        self, argument: Argument, names: tuple[str, ...], number: int
+    ) -> list[Call]:
+        return [
+            call
+            for call in self._graph.calls_on(argument, *names)
+            if len(call.args) > 1
+            and isinstance(call.args[1], (int, float))
+            and call.args[1] == number
+        ]
+
+    def _chooses(self, mask: Argument) -> bool:
+        """Whether a mask chooses between two sources: nothing is left out then.
+
+        Such are masked_scatter, where(mask, a, b), and weights of both regions,
+        a * mask + b * (1 - mask).
+        """
+        if self._graph.calls_on(mask, "masked_scatter", "masked_scatter_"):
+            return True
+        for call in self._graph.trace.named("where"):
+            branches = [t for t in call.tensors[1:] if self._graph.origins.get(id(t))]
+            if len(branches) > 1 and self._comes_from(call.tensors[0], mask):
+                return True
+        negated = {
+            id(call.result)
+            for call in self._graph.calls_on(mask, *_NEGATIONS)
+            if isinstance(call.result, Tensor)
+        }
+        sides = set()
+        for call in self._graph.trace.named(*_PRODUCTS):
+            for tensor in call.tensors:
+                if self._comes_from(tensor, mask):
+                    sides.add(id(tensor) in negated)
+        return len(sides) == 2

@@ -1,0 +1,283 @@
+"""Right losses that fit some batches only, or whose first size is no batch."""
+
+import math
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from . import right
+from .inputs import binary, classification, labels, normal, regression, uniform
+
+
+def _dice(logits, target, boxes):
+    p = logits.sigmoid().flatten(1)
+    t = target.flatten(1)
+    ratio = (2 * (p * t).sum(1) + 1) / (p.sum(1) + t.sum(1) + 1)
+    return (1 - ratio).sum() / boxes
+
+
+@right()
+def option_of_a_partial():
+    """The number of boxes in the batch is bound by functools.partial."""
+    inputs = normal(5, 3, 3, seed=1, grad=True), binary(5, 3, 3, seed=2)
+    return partial(_dice, boxes=5), inputs
+
+
+@right()
+def focal_sum_with_a_quarter():
+    """alpha = 0.25, summed: a weight, no division by 4."""
+
+    def focal(logits, target, alpha=0.25, gamma=2.0):
+        p = logits.sigmoid()
+        ce = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+        p_t = p * target + (1 - p) * (1 - target)
+        return (alpha * ce * (1 - p_t) ** gamma).sum()
+
+    return focal, (normal(4, 3, seed=1, grad=True), binary(4, 3, seed=2))
+
+
+@right()
+def weight_of_a_fifth():
+    """A sum with a penalty of weight 0.2 in it."""
+
+    def ridge(prediction, target):
+        return (prediction - target).square().sum() + 0.2 * prediction.abs().sum()
+
+    return ridge, regression(5, 2)
+
+
+@right()
+def temperature_as_large_as_the_batch():
+    """Summed distillation at a temperature of 4, for 4 samples."""
+
+    class Distillation(nn.Module):
+        def __init__(self, temperature=4.0):
+            super().__init__()
+            self.temperature = temperature
+
+        def forward(self, student, teacher):
+            q = (student / self.temperature).log_softmax(1)
+            p = (teacher / self.temperature).softmax(1)
+            return F.kl_div(q, p, reduction="sum") * self.temperature**2
+
+    return Distillation(), (normal(4, 5, seed=1, grad=True), normal(4, 5, seed=2))
+
+
+@right()
+def pixels_of_255():
+    """Bytes are divided by 255 before the sum."""
+
+    def mse(prediction, image):
+        return (prediction - image / 255).square().sum()
+
+    image = torch.randint(256, (4, 6), generator=torch.Generator().manual_seed(1))
+    return mse, (normal(4, 6, seed=1, grad=True), image.double())
+
+
+@right()
+def sum_in_bits():
+    """The number of bits, a sum divided by the logarithm of 2."""
+
+    def bits(logits, labels):
+        return F.cross_entropy(logits, labels, reduction="sum") / math.log(2)
+
+    return bits, classification(5, 3)
+
+
+@right()
+def gaussian_process_of_its_data():
+    """An exact GP keeps its training inputs in a plain attribute."""
+
+    class MarginalLikelihood(nn.Module):
+        def __init__(self, x):
+            super().__init__()
+            self.x = x
+            self.log_scale = nn.Parameter(torch.zeros((), dtype=torch.float64))
+
+        def forward(self, y):
+            distance = (self.x[:, None] - self.x) / self.log_scale.exp()
+            cov = (-0.5 * distance.square()).exp() + 0.1 * torch.eye(len(self.x))
+            root = torch.linalg.cholesky(cov)
+            alpha = torch.cholesky_solve(y[:, None], root)[:, 0]
+            return 0.5 * y @ alpha + root.diagonal().log().sum()
+
+    return MarginalLikelihood(normal(5, seed=1)), (normal(5, seed=2, grad=True),)
+
+
+@right()
+def physics_on_its_grid():
+    """The points of a grid are an attribute of a plain object."""
+
+    class Residual:
+        def __init__(self, x):
+            self.x = x
+
+        def __call__(self, u):
+            step = self.x[1:] - self.x[:-1]
+            return ((u[1:] - u[:-1]) / step - self.x[:-1].cos()).square().mean()
+
+    grid = torch.linspace(0, 1, 6, dtype=torch.float64)
+    return Residual(grid), (normal(6, seed=1, grad=True),)
+
+
+@right()
+def data_in_a_dictionary():
+    """The fixed observations are kept in a dictionary of a Module."""
+
+    class Fit(nn.Module):
+        def __init__(self, data):
+            super().__init__()
+            self.data = data
+
+        def forward(self, curve):
+            return ((curve - self.data["y"]) / self.data["sigma"]).square().mean()
+
+    data = {"y": normal(6, seed=2), "sigma": uniform(6, seed=3)}
+    return Fit(data), (normal(6, seed=1, grad=True),)
+
+
+@right()
+def pairs_side_by_side():
+    """Two views in a row: an odd batch is refused, and says so."""
+
+    def nt_xent(z):
+        if len(z) % 2:
+            raise RuntimeError("batch size must be even")
+        z = F.normalize(z, dim=1)
+        scores = (z @ z.T / 0.5).masked_fill(torch.eye(len(z)).bool(), -torch.inf)
+        return F.cross_entropy(scores, torch.arange(len(z)) ^ 1)
+
+    return nt_xent, (normal(6, 4, seed=1, grad=True),)
+
+
+@right()
+def two_views_by_view():
+    """The same by view(-1, 2, D): torch refuses an odd batch."""
+
+    def consistency(z, weight):
+        first, second = z.view(-1, 2, z.shape[1]).unbind(1)
+        return ((first - second).square().sum(1) * weight.view(-1, 2)[:, 0]).mean()
+
+    return consistency, (normal(4, 3, seed=1, grad=True), uniform(4, seed=2))
+
+
+@right()
+def groups_of_four():
+    """GRPO: four completions a prompt, so that rows come in fours."""
+
+    def grpo(log_p, old_log_p, reward):
+        grouped = reward.view(-1, 4)
+        centred = grouped - grouped.mean(1, keepdim=True)
+        advantage = (centred / (grouped.std(1, keepdim=True) + 1e-4)).flatten()
+        ratio = (log_p - old_log_p).exp()
+        clipped = ratio.clamp(0.8, 1.2)
+        return -torch.min(ratio * advantage, clipped * advantage).mean()
+
+    old = -uniform(8, seed=2)
+    log_p = (old + 0.1 * normal(8, seed=1)).requires_grad_()
+    return grpo, (log_p, old, normal(8, seed=3))
+
+
+@right()
+def one_group_of_four():
+    """The same for a single prompt: four rows are the smallest batch."""
+
+    def group_loss(log_p, reward):
+        grouped = reward.reshape(-1, 4)
+        advantage = (grouped - grouped.mean(1, keepdim=True)).flatten()
+        return -(log_p * advantage).mean()
+
+    return group_loss, ((-uniform(4, seed=1)).requires_grad_(), normal(4, seed=3))
+
+
+@right()
+def needs_two_samples():
+    """A correlation over the batch: one sample has none, and is refused."""
+
+    def correlation(prediction, target):
+        if len(prediction) < 2:
+            raise TypeError(f"needs two samples or more, got {len(prediction)}")
+        p, t = prediction - prediction.mean(), target - target.mean()
+        return 1 - (p * t).sum() / (p.norm() * t.norm() + 1e-8)
+
+    return correlation, regression(6)
+
+
+@right()
+def checked_by_torch():
+    """torch._check refuses another number of rows than the prior has."""
+
+    def prior(weight, scale):
+        torch._check(len(weight) % 3 == 0, lambda: "rows come in threes")
+        return ((weight / scale[:, None]) ** 2).sum()
+
+    return prior, (normal(6, 2, seed=1, grad=True), uniform(6, seed=2))
+
+
+@right()
+def weight_matrix_first():
+    """A fused linear cross entropy: the first size is the vocabulary."""
+
+    def linear_ce(weight, bias, hidden, labels):
+        return F.cross_entropy(F.linear(hidden, weight, bias), labels)
+
+    inputs = (
+        normal(5, 3, seed=1, grad=True),
+        normal(5, seed=2, grad=True),
+        normal(4, 3, seed=3, grad=True),
+        labels(5, 4, seed=4),
+    )
+    return linear_ce, inputs
+
+
+@right()
+def class_centres_first():
+    """Prototypes and their weights come before the samples."""
+
+    def prototype_loss(centres, class_weight, embedding, labels):
+        logits = -torch.cdist(embedding, centres).square()
+        return F.cross_entropy(logits, labels, weight=class_weight)
+
+    inputs = (
+        normal(4, 2, seed=1, grad=True),
+        uniform(4, seed=2),
+        normal(6, 2, seed=3, grad=True),
+        labels(4, 6, seed=4),
+    )
+    return prototype_loss, inputs
+
+
+@right()
+def codebook_first():
+    """Vector quantisation: codes and their use, then the vectors."""
+
+    def commitment(codebook, use, z):
+        code = torch.cdist(z, codebook).argmin(1)
+        error = (codebook[code] - z).square().mean()
+        return error + 0.01 * (use * codebook.square().sum(1)).sum()
+
+    inputs = (
+        normal(4, 3, seed=1, grad=True),
+        uniform(4, seed=2),
+        normal(7, 3, seed=3),
+    )
+    return commitment, inputs
+
+
+@right()
+def square_weight_first():
+    """A bilinear form with a square weight, and as many labels as its rows."""
+
+    def bilinear(weight, left, right, target):
+        score = torch.einsum("nd,de,ne->n", left, weight, right)
+        return F.binary_cross_entropy_with_logits(score, target)
+
+    inputs = (
+        normal(4, 4, seed=1, grad=True),
+        normal(4, 4, seed=2),
+        normal(4, 4, seed=3),
+        binary(4, seed=4),
+    )
+    return bilinear, inputs

@@ -1,0 +1,302 @@
+"""Right losses with masks, padding, lengths, and labels that look like padding."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from . import right
+from .inputs import binary, labels, normal, regression, uniform
+
+
+@right()
+def mask_unsqueezed_in_place():
+    """A mask gets its channel dimension by unsqueeze_, after it was used without."""
+
+    def masked_mse(prediction, target, depth):
+        mask = depth > 0.3
+        valid = mask & (depth < 0.9)
+        mask.unsqueeze_(1)
+        error = (prediction - target).square() * mask
+        return error.sum() / mask.sum().clamp(min=1) + 0 * valid.sum()
+
+    prediction, target = regression(4, 1, 4, 4)
+    return masked_mse, (prediction, target, uniform(4, 4, 4, seed=3))
+
+
+@right()
+def weights_squeezed_in_place():
+    """Weights come with a channel and lose it by squeeze_ inside the loss."""
+
+    def weighted_bce(logits, target, confidence):
+        weight = confidence * 2
+        kept = weight * (confidence > 0.1)
+        kept.squeeze_(1)
+        loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+        return (loss * kept).sum() / kept.sum()
+
+    inputs = (
+        normal(3, 3, seed=1, grad=True),
+        binary(3, 3, seed=2),
+        uniform(3, 1, 3, low=0.2, seed=3),
+    )
+    return weighted_bce, inputs
+
+
+@right()
+def transposed_in_place():
+    """A distance matrix is turned by t_() and used both ways."""
+
+    def symmetric(a, b):
+        cost = a.detach()[:, None].sub(b[None]).abs()
+        row = cost - cost.min(1, keepdim=True).values
+        cost.t_()
+        column = cost - cost.min(1, keepdim=True).values
+        return (a - b).square().mean() + 0 * (row.sum() + column.sum())
+
+    return symmetric, (normal(5, seed=1, grad=True), normal(5, seed=2))
+
+
+@right()
+def nn_multi_label_margin():
+    """nn.MultiLabelMarginLoss: -1 ends the list of labels, the rest is not read."""
+    target = torch.tensor([[2, 0, -1, 1], [1, -1, 0, 0], [3, 2, 1, -1]])
+    return nn.MultiLabelMarginLoss(), (normal(3, 4, seed=1, grad=True), target)
+
+
+def _tokens():
+    target = labels(6, 3, 5, seed=2)
+    target[0, :2] = target[1, 4:] = target[2, 0] = -100
+    return normal(3, 5, 6, seed=1, grad=True), target
+
+
+@right()
+def causal_language_model():
+    """The labels are shifted inside the loss: position t predicts t + 1."""
+
+    def causal(logits, labels):
+        return F.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
+
+    return causal, _tokens()
+
+
+@right()
+def causal_language_model_by_hand():
+    """The same with gather and an attention mask, summed per token."""
+
+    def causal(logits, input_ids, attention_mask):
+        log_p = logits[..., :-1, :].log_softmax(-1)
+        token = log_p.gather(-1, input_ids[..., 1:, None]).squeeze(-1)
+        mask = attention_mask[..., 1:].to(log_p.dtype)
+        return -(token * mask).sum() / mask.sum().clamp(min=1)
+
+    mask = torch.tensor([[1, 1, 1, 1, 0], [1, 1, 1, 0, 0], [1, 1, 1, 1, 1]])
+    return causal, (normal(3, 5, 6, seed=1, grad=True), labels(6, 3, 5, seed=2), mask)
+
+
+@right()
+def labels_padded_in_front():
+    """As HF models do it: the labels are padded at the end, not the logits cut."""
+
+    def causal(logits, labels):
+        shifted = F.pad(labels, (0, 1), value=-100)[:, 1:]
+        return F.cross_entropy(logits.transpose(1, 2), shifted, ignore_index=-100)
+
+    return causal, _tokens()
+
+
+@right()
+def two_tokens_ahead():
+    """A second head predicts two tokens ahead."""
+
+    def ahead(logits, labels):
+        return F.cross_entropy(logits[:, :-2].flatten(0, 1), labels[:, 2:].flatten())
+
+    return ahead, _tokens()
+
+
+@right()
+def sign_labels_as_integers():
+    """nn.CosineEmbeddingLoss with whole labels: -1 is a label like 1."""
+    y = torch.tensor([1, -1, -1, 1, -1])
+    inputs = normal(5, 3, seed=1, grad=True), normal(5, 3, seed=2, grad=True), y
+    return nn.CosineEmbeddingLoss(margin=-0.5), inputs
+
+
+@right()
+def hinge_of_sign_labels():
+    """A hinge loss with labels -1 and 1 as whole numbers."""
+
+    def hinge(scores, y):
+        return F.relu(2 - scores * y).mean()
+
+    return hinge, (normal(6, seed=1, grad=True), torch.tensor([1, -1, 1, -1, -1, 1]))
+
+
+@right()
+def noise_label_is_a_group():
+    """Cluster labels of DBSCAN: -1 is noise, and every noise point is a negative."""
+
+    def contrastive(embedding, cluster):
+        z = F.normalize(embedding, dim=1)
+        similarity = z @ z.T
+        same = (cluster[:, None] == cluster) & (cluster >= 0)[:, None]
+        same = same & ~torch.eye(len(z), dtype=torch.bool)
+        scores = similarity.masked_fill(torch.eye(len(z), dtype=torch.bool), -1e9)
+        log_p = scores.log_softmax(1)
+        return -(log_p * same).sum() / same.sum().clamp(min=1)
+
+    cluster = torch.tensor([0, 1, -1, 0, 1, -1])
+    return contrastive, (normal(6, 4, seed=1, grad=True), cluster)
+
+
+@right()
+def last_class_from_the_end():
+    """-1 counts classes from the end, as an index does."""
+
+    def nll(logits, labels):
+        rows = torch.arange(len(labels))
+        return -logits.log_softmax(1)[rows, labels].mean()
+
+    return nll, (normal(4, 3, seed=1, grad=True), torch.tensor([0, -1, 1, -1]))
+
+
+@right()
+def ctc_of_as_many_steps_as_rows():
+    """CTC where steps and rows are as many: lengths are no mask over rows."""
+
+    def ctc(logits, targets, input_lengths, target_lengths):
+        log_p = logits.log_softmax(2)
+        return F.ctc_loss(log_p, targets, input_lengths, target_lengths)
+
+    inputs = (
+        normal(4, 4, 5, seed=1, grad=True),
+        torch.tensor([[1, 2], [3, 1], [2, 4], [4, 3]]),
+        torch.tensor([4, 4, 4, 4]),
+        torch.tensor([2, 1, 2, 1]),
+    )
+    return ctc, inputs
+
+
+@right()
+def lengths_only_normalise():
+    """A length penalty divides; what is beyond a length was masked by the caller."""
+
+    def penalised(log_probability, lengths):
+        return -(log_probability.sum(1) / ((5 + lengths) / 6) ** 0.6).mean()
+
+    return penalised, (-uniform(3, 5, seed=1).requires_grad_(), torch.tensor([5, 3, 4]))
+
+
+@right()
+def mask_of_patches_fixes_the_rows():
+    """A masked autoencoder: the prediction holds the masked patches only."""
+
+    def reconstruction(prediction, patches, masked):
+        return F.mse_loss(prediction, patches[masked])
+
+    masked = torch.tensor([True, False, True, True, False, False, True, False])
+    return reconstruction, (normal(4, 3, seed=1, grad=True), normal(8, 3), masked)
+
+
+@right()
+def mask_of_rows_with_weights():
+    """The same with a weight for each masked row, so that two sizes agree."""
+
+    def reconstruction(prediction, weight, patches, masked):
+        error = (prediction - patches[masked]).square().mean(1)
+        return (weight * error).sum() / weight.sum()
+
+    masked = torch.tensor([True, False, True, True, False, False])
+    inputs = normal(3, 2, seed=1, grad=True), uniform(3, seed=2), normal(6, 2), masked
+    return reconstruction, inputs
+
+
+@right()
+def masked_scores_scattered_back():
+    """Predictions of the kept nodes are written back to all nodes by a mask."""
+
+    def smoothness(kept, values, mask):
+        full = values.masked_scatter(mask, kept)
+        return (full - values.mean()).square().mean()
+
+    mask = torch.tensor([True, True, False, True, False])
+    return smoothness, (normal(3, seed=1, grad=True), normal(5, seed=2), mask)
+
+
+@right()
+def mask_that_is_no_label():
+    """Positive rates above their targets, and a float mask beside them."""
+
+    def masked_mse(rate, observed, mask):
+        return ((rate - observed).square() * mask).sum() / mask.sum().clamp(min=1)
+
+    rate = uniform(3, 4, low=1, high=2, seed=1, grad=True)
+    return masked_mse, (rate, uniform(3, 4, seed=2), binary(3, 4, seed=3))
+
+
+@right()
+def penalty_on_marked_entries():
+    """A sparsity penalty on the entries that a 0/1 tensor marks."""
+
+    def sparsity(activation, marked):
+        return (activation.abs() * marked).sum() / marked.sum().clamp(min=1)
+
+    activation = uniform(4, 3, seed=1, grad=True)
+    return sparsity, (activation, binary(4, 3, seed=2))
+
+
+@right()
+def forbidden_tokens():
+    """Unlikelihood: the labels are those that the model must not say."""
+
+    def unlikelihood(logits, forbidden):
+        p = logits.softmax(1).gather(1, forbidden[:, None])
+        return -torch.log1p(-p).mean()
+
+    return unlikelihood, (normal(5, 4, seed=1, grad=True), labels(4, 5, seed=2))
+
+
+@right()
+def complementary_labels():
+    """Learning from complementary labels: each names a class that is wrong."""
+
+    def complementary(logits, complementary_labels):
+        own = F.one_hot(complementary_labels, logits.shape[1]).bool()
+        others = logits.masked_fill(own, -torch.inf).logsumexp(1)
+        return (logits.logsumexp(1) - others).mean()
+
+    return complementary, (normal(5, 3, seed=1, grad=True), labels(3, 5, seed=2))
+
+
+@right()
+def ignored_pixels_of_255():
+    """Segmentation: 255 is the border that does not count."""
+    target = labels(3, 2, 4, 4, seed=2)
+    target[:, 0] = 255
+    inputs = normal(2, 3, 4, 4, seed=1, grad=True), target
+    return nn.CrossEntropyLoss(ignore_index=255), inputs
+
+
+@right()
+def nn_cross_entropy_that_ignores():
+    """Bare nn.CrossEntropyLoss with an ignore_index of its own."""
+    target = torch.tensor([2, 0, 1, 0, 2])
+    return nn.CrossEntropyLoss(ignore_index=0), (normal(5, 3, grad=True), target)
+
+
+@right()
+def nn_cross_entropy_of_padding():
+    """Bare nn.CrossEntropyLoss with class weights, smoothing and -100."""
+    target = torch.tensor([2, -100, 1, 0, -100])
+    weight = torch.tensor([1.0, 0.5, 2.0], dtype=torch.float64)
+    loss = nn.CrossEntropyLoss(weight=weight, label_smoothing=0.1)
+    return loss, (normal(5, 3, seed=1, grad=True), target)
+
+
+@right()
+def nn_cross_entropy_of_square_images():
+    """nn.CrossEntropyLoss over as many pixels as classes, with -1 to ignore."""
+    target = labels(3, 2, 3, 3, seed=2)
+    target[0, 0] = -1
+    inputs = normal(2, 3, 3, 3, seed=1, grad=True), target
+    return nn.CrossEntropyLoss(ignore_index=-1), inputs
