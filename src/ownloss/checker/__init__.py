@@ -70,6 +70,7 @@ def check(
         warnings.catch_warnings(),
         random_state_kept(),
         state_kept(loss),
+        torch.inference_mode(False),
         torch.enable_grad(),
     ):
         warnings.simplefilter("ignore")

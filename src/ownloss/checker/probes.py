@@ -13,7 +13,7 @@ from ownloss.checker.observation import Observation
 from ownloss.checker.roles import Role
 from ownloss.checker.runs import Backward, Run
 from ownloss.checker.subject import Point
-from ownloss.checker.trace import Call, Trace
+from ownloss.checker.trace import Call, NotFinite, Trace
 
 
 @dataclass(eq=False)
@@ -295,23 +295,10 @@ def first_not_finite(
     seen: Observation, point: Point, dtype: torch.dtype
 ) -> Call | None:
     """The first call at a point that makes something not finite of finite things."""
-    trace = Trace()
+    trace = NotFinite()
     with trace:
         seen.run(point, dtype=dtype)
-    for call in trace.calls:
-        result = call.result
-        if (
-            isinstance(result, Tensor)
-            and result.is_floating_point()
-            and not bool(torch.isfinite(result.detach()).all())
-            and all(
-                bool(torch.isfinite(t.detach()).all())
-                for t in call.tensors
-                if t.is_floating_point()
-            )
-        ):
-            return call
-    return None
+    return trace.first
 
 
 _STEEP = {

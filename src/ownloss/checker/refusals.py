@@ -22,7 +22,7 @@ def refuse(
         )
     if not callable(loss):
         raise TypeError(
-            f"the loss is a {type(loss).__name__}; expected something to call, "
+            f"the loss is {_a(type(loss).__name__)}; expected something to call, "
             "such as a function or a Module"
         )
     for _, tensor in tensors_in((inputs, named)):
@@ -63,3 +63,7 @@ def refuse_result(loss: Callable[..., Any], raw: Any, error: Exception | None) -
             f"`{name_of(loss)}` returned an empty tensor of shape "
             f"{tuple(tensors[0].shape)}; expected at least one number"
         )
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"

@@ -6,8 +6,8 @@ from torch import Tensor
 
 
 def version_of(tensor: Tensor) -> int:
-    """How often a tensor was written to in place."""
-    return tensor._version
+    """How often a tensor was written to in place; inference tensors do not count."""
+    return 0 if tensor.is_inference() else tensor._version
 
 
 def function_of(node: Any) -> type:

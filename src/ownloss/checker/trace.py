@@ -110,6 +110,36 @@ class Trace(TorchFunctionMode):
         return [call for call in self.calls if call.name in names]
 
 
+class NotFinite(Trace):
+    """Looks, call by call, for the first that makes something not finite.
+
+    What a call returned may be written to later: only at once does it tell.
+
+    Attributes:
+        first: the first call of finite tensors with a result that is not; or None.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first: Call | None = None
+
+    def __torch_function__(
+        self, func: Callable, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Run one call, and look at its result."""
+        given = list(_tensors((args, tuple((kwargs or {}).values()))))
+        fine = self.first is None and all(map(_finite, given))
+        count = len(self.calls)
+        result = super().__torch_function__(func, types, args, kwargs)
+        if fine and len(self.calls) > count and not all(map(_finite, _tensors(result))):
+            self.first = self.calls[-1]
+        return result
+
+
+def _finite(tensor: Tensor) -> bool:
+    return not tensor.is_floating_point() or bool(tensor.detach().isfinite().all())
+
+
 class WithoutCuts(TorchFunctionMode):
     """Lets gradients flow through `detach`, `.data`, `.item()` and `no_grad`.
 

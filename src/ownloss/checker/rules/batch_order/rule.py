@@ -8,6 +8,7 @@ from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.runs import Run
 from ownloss.checker.subject import Point
+from ownloss.checker.wording import apart
 
 KIND = Kind(
     slug="batch-order",
@@ -33,9 +34,10 @@ def find(seen: Observation) -> Iterator[Finding]:
     if not wrong and _by_design(seen, size):
         return
     say = KIND.error if wrong else KIND.warning
+    before, after = apart(seen.value, shuffled.total)
     yield say(
-        f"Shuffling the samples changes the loss from {seen.value:.4g} to "
-        f"{shuffled.total:.4g}{_assumption(seen)}.",
+        f"Shuffling the samples changes the loss from {before} to "
+        f"{after}{_assumption(seen)}.",
         evidence={"value": seen.value, "shuffled": shuffled.total},
         rests_on=(Symptom.ORDER,),
         explains=(Symptom.VALUE,) if wrong else (),

@@ -107,7 +107,8 @@ def _one_is_special(seen: Observation) -> Finding | None:
                 f"A batch of one is treated differently: the loss of one sample is "
                 f"{one.total:.4g}, and with that sample twice it is "
                 f"{twice.total:.4g}, where {due} is due, as for larger batches.",
-                **_DETAILS,
+                rests_on=(Symptom.FEWER,),
+                explains=(Symptom.GROWTH,),
             )
     return None
 

@@ -11,6 +11,7 @@ from ownloss.checker.domains import Domain
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.roles import Role
+from ownloss.checker.wording import apart
 
 KIND = Kind(
     slug="mask-leak",
@@ -123,13 +124,13 @@ def _leaks(
         "explains": (Symptom.VALUE, Symptom.GROWTH),
     }
     count = int((~kept).sum())
+    before, after = apart(base.total, outside.total)
     if out and into and _shifted(seen, argument, kept):
         return None
     if out and into:
         return KIND.error(
             f"{count} entries of `{argument.name}` are masked out by `{name}`, and "
-            f"changing them still changes the loss, from {base.total:.4g} to "
-            f"{outside.total:.4g}.",
+            f"changing them still changes the loss, from {before} to {after}.",
             **details,
         )
     if out and not into:

@@ -99,7 +99,27 @@ def _finding(
         reason, where = steep(seen, probe.point, seen.native)
     if reason:
         message += f": {reason}" + (f" ({where})" if where else "")
+    given = _unfit(seen) if probe.point is seen.point else ""
+    if given:
+        return say(
+            f"{when} {trouble}: {given}.",
+            cure="Give it finite numbers and at least one sample, or let the loss "
+            "return `prediction.sum() * 0` for none.",
+            **details,
+        )
     used = any(c.name == "where" for c in seen.graph.trace.calls)
     if used and "gradient" in trouble:
         message += ". torch.where does not help: 0 times infinity is NaN in backward"
     return say(message + ".", where=where if reason else "", **details)
+
+
+def _unfit(seen: Observation) -> str:
+    """Say which of the inputs given is empty, or not finite itself."""
+    for argument in seen.arguments:
+        if not argument.value.numel():
+            return f"`{argument.name}` is empty, {tuple(argument.value.shape)}"
+        if argument.floating and not bool(argument.value.isfinite().all()):
+            count = int((~argument.value.isfinite()).sum())
+            size = argument.value.numel()
+            return f"`{argument.name}` is so itself, in {count} of {size} entries"
+    return ""

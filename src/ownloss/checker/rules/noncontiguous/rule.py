@@ -8,6 +8,7 @@ from torch import Tensor
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.subject import Point
+from ownloss.checker.wording import apart
 
 KIND = Kind(
     slug="noncontiguous",
@@ -62,12 +63,12 @@ def _inputs(
                     a,
                     b,
                     rtol=1e-3,
-                    atol=1e-5 * (1 + b.abs().max().item()),
+                    atol=1e-5 * (1 + (b.abs().max().item() if b.numel() else 0)),
                     equal_nan=True,
                 )
             )
         if not same:
-            what = f"{run.total:.4g} instead of {value:.4g}"
+            what = " instead of ".join(apart(run.total, value))
             if abs(run.total - value) <= 1e-4 * abs(value) + 1e-6:
                 what = "another gradient"
             yield KIND.error(

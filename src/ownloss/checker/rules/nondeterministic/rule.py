@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
+from ownloss.checker.wording import apart
 
 KIND = Kind(
     slug="nondeterministic",
@@ -38,9 +39,9 @@ def find(seen: Observation) -> Iterator[Finding]:
     if seen.base.error is not None:
         return
     if not seen.determinism.reproducible:
+        values = " and ".join(apart(seen.run().total, seen.run().total))
         yield KIND.error(
-            f"Two calls with the same inputs differ, also with a fixed seed: "
-            f"{seen.run().total:.4g} and {seen.run().total:.4g}.",
+            f"Two calls with the same inputs differ, also with a fixed seed: {values}.",
             **_DETAILS,
         )
         return
@@ -50,7 +51,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         name, registered = seen.determinism.changes
         message = (
             "Two calls with the same inputs differ, also with a fixed seed: "
-            f"{first.total:.4g}, then {second.total:.4g}"
+            + ", then ".join(apart(first.total, second.total))
         )
         message += f"; the module updates `{name}` in forward." if name else "."
         meant = registered and not seen.reference.differs
@@ -67,10 +68,11 @@ def find(seen: Observation) -> Iterator[Finding]:
             say = KIND.note
         details = dict(_DETAILS)
         details["explains"] = ()
+        values = " and ".join(apart(*unseeded))
         cause = "drops entries out at random" if dropped else "draws random numbers"
         yield say(
-            f"Two calls with the same inputs differ, {unseeded[0]:.4g} and "
-            f"{unseeded[1]:.4g}; with a fixed seed they agree: the loss {cause}.",
+            f"Two calls with the same inputs differ, {values}; with a fixed seed they "
+            f"agree: the loss {cause}.",
             **details,
         )
 

@@ -10,7 +10,7 @@ from ownloss.checker.arguments import Argument
 from ownloss.checker.domains import Domain
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
-from ownloss.checker.wording import meaning_of, number
+from ownloss.checker.wording import apart, meaning_of, number
 
 KIND = Kind(
     slug="reduction",
@@ -104,11 +104,11 @@ def _rows_agree(seen: Observation) -> Finding | None:
     rows = [p for p in rows if math.isfinite(p[0]) and math.isfinite(p[1])]
     if len(rows) < 2 or not all(seen.reference.same(*p) for p in rows):
         return None
-    own, trusted = seen.reference.values["here"]
+    own, trusted = apart(*seen.reference.values["here"])
     return _error(
         seen,
         f"Every sample alone gives what the reference gives, but the batch gives "
-        f"{own:.4g} instead of {trusted:.4g}: the samples are put together wrongly.",
+        f"{own} instead of {trusted}: the samples are put together wrongly.",
         rests_on=(Symptom.VALUE,),
         aspect="rows",
     )
@@ -191,10 +191,10 @@ def _padding(seen: Observation) -> Finding | None:
             and seen.precision.close(more.total, expected, 100)
             and seen.value
         ):
+            before, after = apart(seen.value, more.total)
             return KIND.warning(
                 f"One more row that `{argument.name}` leaves out changes the loss "
-                f"from {seen.value:.4g} to {more.total:.4g}: padding counts in the "
-                "denominator.",
+                f"from {before} to {after}: padding counts in the denominator.",
                 cure="Divide by the number of entries that count.",
                 rests_on=(Symptom.MASKED,),
                 aspect="padding",
@@ -240,9 +240,10 @@ def _classes(seen: Observation) -> Finding | None:
         or not seen.precision.close(more.total, expected, 1e3)
     ):
         return None
+    before, after = apart(seen.value, more.total)
     return KIND.warning(
-        f"One more class that never occurs changes the loss from {seen.value:.4g} to "
-        f"{more.total:.4g}: it averages over the {classes} classes instead of summing.",
+        f"One more class that never occurs changes the loss from {before} to {after}: "
+        f"it averages over the {classes} classes instead of summing.",
         evidence={"classes": classes},
         rests_on=(Symptom.GROWTH,),
     )
