@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import ownloss
 from ownloss.checker import LossError
@@ -122,12 +122,17 @@ def trains(tree: Any) -> bool:
 
 
 def alone(tree: Any) -> Any:
-    """The same arguments, without the graph that they come from."""
-    cut_off = (
-        tensor.detach().requires_grad_(tensor.requires_grad)
-        for _, tensor in tensors_in(tree)
-    )
-    return with_tensors(tree, cut_off)
+    """The same arguments, without the graph that they come from.
+
+    Half precision is widened: what is looked for are mistakes, not its rounding.
+    """
+
+    def cut_off(tensor: Tensor) -> Tensor:
+        half = tensor.dtype in (torch.float16, torch.bfloat16)
+        cut = tensor.detach().float() if half else tensor.detach()
+        return cut.requires_grad_(tensor.requires_grad)
+
+    return with_tensors(tree, (cut_off(tensor) for _, tensor in tensors_in(tree)))
 
 
 def first_process() -> bool:

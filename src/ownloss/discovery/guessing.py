@@ -599,6 +599,17 @@ _KINDS = (
 )
 
 
+def kind_in(text: str, sizes: list[str]) -> str:
+    """Read in a docstring what a tensor consists of; empty for any numbers."""
+    for pattern, kind in _KINDS:
+        # "Embeddings of the first images" are no images.
+        if re.search(pattern, text, re.IGNORECASE) and (
+            pattern != "imag" or len(sizes) > 2
+        ):
+            return kind
+    return ""
+
+
 def recipes_of_docs(found: Found, wanted: list[inspect.Parameter]) -> Iterator[Recipe]:
     """Read a recipe out of the docstring: shapes, and the words beside them."""
     entries = {p.name: entry_of(p.name, found.doc) for p in wanted}
@@ -617,10 +628,8 @@ def recipes_of_docs(found: Found, wanted: list[inspect.Parameter]) -> Iterator[R
     if shape is None:
         return
     about = by_role.get("target", "")
-    kind = next(
-        (k for pattern, k in _KINDS if re.search(pattern, said, re.IGNORECASE)), ""
-    )
     sizes = shape.split(",")
+    kind = kind_in(said, sizes)
     if kind in ("probabilities", "log-probabilities") and (
         len(sizes) < 2 or sizes[-1 if len(sizes) < 3 else 1] == "1"
     ):
@@ -675,6 +684,9 @@ def recipes_of_docs(found: Found, wanted: list[inspect.Parameter]) -> Iterator[R
     )
 
 
+_OF_CLASSES = ("labels", "binary", "signs", "one-hot")
+
+
 def likeness(
     recipe: Recipe, place: int, found: Found, wanted: list[inspect.Parameter]
 ) -> float:
@@ -706,6 +718,9 @@ def likeness(
         score += 1.5 * (not recipe.kind)
     elif re.search(r"prob", names):
         score += 2 * (recipe.kind in ("uniform", "probabilities"))
+    alike = {"target", "mask"}.isdisjoint(role_of(p.name) for p in wanted)
+    if alike and len(wanted) > 1 and recipe.target_kind in _OF_CLASSES:
+        score -= 2.5
     if re.search(r"mask", names):
         score += 1 * (len(recipe.shape) > 2)
     evidence = evidence_of(found)
@@ -724,6 +739,12 @@ def likeness(
     ):
         score -= 3.0
     return score
+
+
+_MORE_SAMPLES = re.compile(
+    r"(batch|samples).{0,40}(greater|larger|at least|>)|(too few|not enough) samples",
+    re.IGNORECASE,
+)
 
 
 def wishes(error: BaseException | None) -> tuple[dict[str, Any], str | None]:
@@ -838,6 +859,7 @@ def guesses(found: Found, made: str = "") -> list[Guess]:
     scores = [likeness(recipe, i, found, wanted) for i, recipe in enumerate(pool)]
     refused: BaseException | None = None
     bases: BaseException | None = None
+    slow = 0
     asked_before: set[str] = set()
     while pool and len(tried) < TRIALS:
         best = max(range(len(pool)), key=scores.__getitem__)
@@ -858,9 +880,16 @@ def guesses(found: Found, made: str = "") -> list[Guess]:
         if isinstance(last, OSError) and "download" in str(last):
             raise CannotGuessError("it wants to download something")
         if isinstance(last, TimeoutError):
-            raise CannotGuessError(str(last))
+            slow += 1
+            if slow > 1:
+                raise CannotGuessError(str(last))
         if bases and not ranked:
             raise NoLossError("is a base class: its forward is not implemented")
+        if _MORE_SAMPLES.search(str(last)) and recipe.shape[0] != "256":
+            first, rest = r"^\d+", "256"
+            more = (re.sub(first, rest, s) for s in (recipe.prediction, recipe.target))
+            pool.append(Recipe(recipe.title, *more))
+            scores.append(8.0)
         if shape and shape not in asked_before:
             asked_before.add(shape)
             for asked in asked_for(shape, recipe):

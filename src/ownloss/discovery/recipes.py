@@ -57,7 +57,9 @@ class Recipe:
         return self.target.partition(":")[2].partition(":")[0]
 
 
-SEGMENTS = r"segment|dice|jaccard|tversky|lovasz|\biou|boundary|hausdorff|cldice|voxel"
+SEGMENTS = (
+    r"segment|dice|jaccard|tversky|trevsky|lovasz|\biou|boundary|hausdorff|cldice|voxel"
+)
 _EMBEDS = (
     r"embed|metric.?learning|contrastive|triplet|arcface|cosface|angular|proxy|infonce"
     r"|simclr|nt_?xent|supcon|center.?loss|n.?pairs?|margin.?loss|cosine"
