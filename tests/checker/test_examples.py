@@ -14,7 +14,7 @@ EXAMPLES = catalogue.examples()
 def test_no_error_is_found_in_what_an_example_proves(example):
     torch.manual_seed(0)
     for proof in proofs(example):
-        report = ownloss.check(proof.loss, *proof.inputs)
+        report = ownloss.check(proof.loss, *proof.inputs, seconds=120)
         assert report.ran, report
         assert report.ok, report
         if not proof.passed:

@@ -6,22 +6,26 @@ subject with its measures, and what every rule is given. A rule, a folder in `ru
 yields findings; `precedence` sorts them; a `Report` says them.
 """
 
-import warnings
+import operator
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from ownloss.checker.budget import Budget
-from ownloss.checker.copies import state_kept
+from ownloss.checker.budget import Budget, OutOfBudgetError
+from ownloss.checker.errors import first_line, text_of
 from ownloss.checker.findings import UNEXPLAINED, Finding, Kind
+from ownloss.checker.keeping import everything_kept
 from ownloss.checker.observation import Observation
 from ownloss.checker.precedence import most_telling
-from ownloss.checker.randomness import random_state_kept
-from ownloss.checker.refusals import refuse, refuse_result
+from ownloss.checker.refusals import (
+    refuse,
+    refuse_comparison,
+    refuse_options,
+    refuse_result,
+)
 from ownloss.checker.report import LossError, Report
-from ownloss.checker.rules import findings_of, kinds
+from ownloss.checker.rules import ask_all, kinds
 from ownloss.checker.signatures import name_of
 
 __all__ = ["Finding", "Kind", "LossError", "Report", "check", "kinds"]
@@ -49,68 +53,64 @@ def check(
             compared with it.
         mask: a boolean tensor, False where entries of the first input do not count.
         seed: seeds the loss and the random probes.
-        seconds: after this long, what has not been looked at is left out.
+        seconds: after this long the check ends; what it has not looked at makes it
+            incomplete.
         **named_inputs: arguments to pass by name.
 
     Returns:
         The report; print it.
 
     Raises:
-        TypeError: `loss` is not callable, or is a class; the inputs do not fit it.
-        ValueError: there is no floating tensor among the inputs.
+        TypeError: `loss` or `reference` is not callable, or is a class; the inputs do
+            not fit it; `mask`, `seed` or `seconds` is of the wrong type.
+        ValueError: there is no floating tensor among the inputs; the mask has another
+            shape than the first input; the reference raises; `seconds` is negative.
 
+    >>> import torch
     >>> def mse(prediction, target):
     ...     return (prediction - target).square().mean()
     >>> prediction = torch.tensor([1.0, 2.0, 4.0], requires_grad=True)
     >>> print(check(mse, prediction, torch.tensor([1.5, 2.0, 3.0])))
-    mse: no error found
+    mse: right
     """
     refuse(loss, inputs, named_inputs)
-    with (
-        warnings.catch_warnings(),
-        random_state_kept(),
-        state_kept(loss),
-        torch.inference_mode(False),
-        torch.enable_grad(),
-    ):
-        warnings.simplefilter("ignore")
+    refuse_options(reference, seed, seconds)
+    with everything_kept(loss):
         seen = Observation(
             loss,
             inputs,
             named_inputs,
             reference=reference,
             mask=mask,
-            seed=seed,
+            seed=operator.index(seed),
             budget=Budget(seconds),
         )
-        if not seen.inputs:
-            raise ValueError(
-                f"there is no floating tensor among the inputs of {name_of(loss)}, and "
-                "it has no parameters: nothing can be differentiated"
-            )
-        refuse_result(loss, seen.given.raw, seen.given.error)
-        seen = seen.of_few_samples()
-        found, crashes = findings_of(seen)
-        findings = most_telling(found)
-        failures = unexplained(seen, findings)
-    return Report(name_of(loss), findings + failures, seen, crashes, ran=not failures)
+        refuse_result(loss, seen.base.raw, seen.base.error)
+        refuse_comparison(seen)
+        few = seen.of_few_samples()
+        answers = ask_all(few)
+        findings = most_telling(answers.findings)
+        failures = failures_of(few, findings)
+    return Report.of(name_of(loss), few, answers, findings, failures)
 
 
-def unexplained(seen: Observation, findings: list[Finding]) -> list[Finding]:
+def failures_of(seen: Observation, findings: list[Finding]) -> list[Finding]:
     """Say what the loss raised, where no rule could say why."""
-    error, what = seen.given.error, "The loss"
+    try:
+        error, what = seen.given.error, "The loss"
+    except OutOfBudgetError:
+        error, what = seen.base.error, "The loss"
     if error is None:
         error, what = seen.base_backward.error, "Backward"
     if error is None or any(f.severity == "error" for f in findings):
         return []
-    lines = str(error).strip().splitlines()
     return [
         Finding(
             UNEXPLAINED,
             "error",
             f"{what} raises {type(error).__name__} at the inputs given: "
-            f"{lines[0] if lines else 'no message'}",
+            f"{first_line(error)}",
             "Give it inputs for which it runs, or repair it; then check again.",
-            evidence={"error": str(error)},
+            evidence={"error": text_of(error)},
         )
     ]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ownloss.checker import roles
 from ownloss.checker.containers import tensors_in
-from ownloss.checker.domains import Domain, domain_of
+from ownloss.checker.domains import Domain, domain_of, sample
 from ownloss.checker.roles import Role
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
@@ -66,7 +66,7 @@ class Argument:
         """The typical magnitude of its entries; 1 where they are all zero."""
         if not self.value.numel():
             return 1.0
-        finite = torch.nan_to_num(self.value.detach(), 0.0, 0.0, 0.0)
+        finite = torch.nan_to_num(sample(self.value), 0.0, 0.0, 0.0)
         size = finite.abs().double().square().mean().sqrt().item()
         return size if size > 0 else 1.0
 
@@ -104,9 +104,24 @@ def arguments_of(
         Argument(
             name,
             position,
-            tensor.detach(),
+            tensor.detach().clone(),
             any(tensor is other for other in chosen),
             top=top,
         )
         for name, position, tensor, top in found
     ]
+
+
+def spread(kept: Tensor, value: Tensor) -> Tensor | None:
+    """Spread a mask over an input of the same leading shape, or classes in dim 1."""
+    if kept.shape == value.shape:
+        return kept
+    without_classes = value.shape[:1] + value.shape[2:]
+    if value.dim() > 2 and kept.shape == without_classes:
+        if without_classes == value.shape[: kept.dim()]:
+            return None  # classes may stand in dimension 1 or last
+        return kept.unsqueeze(1).expand(value.shape)
+    if kept.dim() < value.dim() and kept.shape == value.shape[: kept.dim()]:
+        extra = (1,) * (value.dim() - kept.dim())
+        return kept.reshape(kept.shape + extra).expand(value.shape)
+    return None

@@ -2,8 +2,7 @@
 
 import copy
 import types
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -173,28 +172,6 @@ def modules_of(loss: Any) -> list[nn.Module]:
         if isinstance(function, types.FunctionType):
             held += [c.cell_contents for c in function.__closure__ or () if _filled(c)]
     return [h for h in held if isinstance(h, nn.Module)]
-
-
-@contextmanager
-def state_kept(loss: Any) -> Iterator[None]:
-    """Put Modules back as they were, for a loss that could not be copied."""
-    parts = [part for module in modules_of(loss) for part in module.modules()]
-    attributes = [dict(vars(part)) for part in parts]
-    tensors = [
-        (tensor, version_of(tensor), tensor.detach().clone())
-        for module in modules_of(loss)
-        for tensor in (*module.parameters(), *module.buffers())
-    ]
-    try:
-        yield
-    finally:
-        for part, kept in zip(parts, attributes, strict=True):
-            vars(part).clear()
-            vars(part).update(kept)
-        for tensor, version, value in tensors:
-            if version_of(tensor) != version:
-                with torch.no_grad():
-                    tensor.copy_(value)
 
 
 def fingerprint(loss: Any) -> list[Any]:

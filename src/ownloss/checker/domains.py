@@ -29,6 +29,25 @@ def _class_dim(value: Tensor) -> int:
     return 1 if value.dim() > 2 else -1
 
 
+def sample(value: Tensor, size: int = 50_000) -> Tensor:
+    """About so many entries of a tensor, evenly spread; all of a smaller one."""
+    flat = value.detach().reshape(-1)
+    return flat[:: max(1, flat.numel() // size)]
+
+
+def _can_be_anything(value: Tensor) -> bool:
+    """Whether some of the entries tell that they are just real numbers."""
+    few = sample(value)
+    if not bool((few < 0).any()) or not bool((few > 1).any()):
+        return False
+    if value.dim() < 2:
+        return True
+    rows, columns = value.shape[-2:]
+    first = value.detach().reshape(-1, rows, columns)[0]
+    boxes = columns == 4 and bool((first[:, 2:] > first[:, :2]).all())
+    return not boxes and not (rows == columns and torch.equal(first, first.mT))
+
+
 def domain_of(value: Tensor) -> Domain:
     """Guess the domain of a tensor from its values.
 
@@ -42,6 +61,8 @@ def domain_of(value: Tensor) -> Domain:
     if not value.is_floating_point():
         signs = value.numel() > 1 and bool((value.abs() == 1).all())
         return Domain.SIGNS if signs and value.unique().numel() > 1 else Domain.LABELS
+    if _can_be_anything(value):
+        return Domain.REAL  # without looking at all of very many
     v = value.detach().double()
     v = v[torch.isfinite(v)]
     if v.numel() == 0:

@@ -11,19 +11,32 @@ _REFUSED_VALUE = re.compile(
     r"xpected more|^Target -?\d+ is out of bounds|to have value|"
     r"index out of range in self|num_classes|non-negative|between 0 and",
 )
+# Longer texts hold data, and would be searched for long.
+LONGEST = 2_000
 
 
-def first_line(error: BaseException) -> str:
-    r"""What an exception says, in one line; its class where it says nothing.
+def text_of(error: BaseException | None) -> str:
+    """The text of an exception, cut off where it is very long; empty without one.
 
-    >>> first_line(ValueError("no samples\ngiven")), first_line(KeyError())
-    ('no samples', 'KeyError')
+    >>> text_of(ValueError("expected a shape"))
+    'expected a shape'
     """
+    if error is None:
+        return ""
     try:
-        said = str(error).strip()
-    except Exception:  # an exception of the user's own that cannot be written
-        said = ""
-    return said.splitlines()[0] if said else type(error).__name__
+        return str(error)[:LONGEST]
+    except Exception as second:
+        return f"its text cannot be shown: str() raises {type(second).__name__}"
+
+
+def first_line(error: BaseException | None) -> str:
+    """The first line of its text, or its type where it has no text.
+
+    >>> first_line(RuntimeError())
+    'RuntimeError'
+    """
+    lines = text_of(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 def raised_on_purpose(error: BaseException) -> bool:

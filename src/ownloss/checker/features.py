@@ -1,19 +1,23 @@
 """What torch can do with a loss: tried, feature by feature, when asked for."""
 
-import warnings
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from ownloss.checker.budget import Budget
 from ownloss.checker.containers import with_tensors
 from ownloss.checker.copies import cast
+from ownloss.checker.errors import first_line
+from ownloss.checker.keeping import everything_kept
 from ownloss.checker.numeric import slope
 from ownloss.checker.observation import Observation
-from ownloss.checker.randomness import random_state_kept, seed_everything
+from ownloss.checker.randomness import seed_everything
 from ownloss.checker.runs import Run
 
 
@@ -52,15 +56,38 @@ class Supports(Mapping[str, Support]):
     'yes'
     """
 
-    def __init__(self, seen: Observation) -> None:
-        self._seen = seen
+    def __init__(
+        self, loss: Callable[..., Any], begin: Callable[..., Observation] | None
+    ) -> None:
+        self._loss = loss
+        self._begin = begin
         self._tried: dict[str, Support] = {}
+
+    @classmethod
+    def of(cls, seen: Observation) -> "Supports":
+        """The features of a loss at the values that its inputs have now."""
+        args, kwargs = seen.inputs_again()
+        begin = partial(Observation, seen.loss, args, kwargs, seed=seen.seed)
+        return cls(seen.loss, begin)
+
+    @cached_property
+    def _seen(self) -> Observation:
+        return self._begin(budget=Budget(math.inf))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the loss behind: what was tried stays known."""
+        return {"_loss": None, "_begin": None, "_tried": self._tried}
 
     def __getitem__(self, feature: str) -> Support:
         if feature not in _TRIALS:
             raise KeyError(f"{feature!r}; expected one of {', '.join(_TRIALS)}")
+        if feature not in self._tried and self._begin is None:
+            raise RuntimeError(
+                "this report was pickled, without its loss; check the loss again to "
+                "try more"
+            )
         if feature not in self._tried:
-            self._tried[feature] = _try(_TRIALS[feature], self._seen)
+            self._tried[feature] = self._try(_TRIALS[feature])
         return self._tried[feature]
 
     def __iter__(self) -> Iterator[str]:
@@ -72,6 +99,16 @@ class Supports(Mapping[str, Support]):
     def __str__(self) -> str:
         return "\n".join(f"{feature}: {support}" for feature, support in self.items())
 
+    def _try(self, trial: Callable[[Observation], None]) -> Support:
+        try:
+            with everything_kept(self._loss):
+                trial(self._seen)
+        except _SilentlyWrongError as error:
+            return Support(False, wrong=str(error))
+        except Exception as error:
+            return Support(False, error=f"{type(error).__name__}: {first_line(error)}")
+        return Support(True)
+
     def to_dict(self) -> dict[str, str]:
         """Every feature with its verdict as text."""
         return {feature: str(support) for feature, support in self.items()}
@@ -79,22 +116,6 @@ class Supports(Mapping[str, Support]):
 
 class _SilentlyWrongError(Exception):
     """Raised by a trial whose result is wrong."""
-
-
-def _try(trial: Callable[[Observation], None], seen: Observation) -> Support:
-    seen.budget.deadline = float("inf")
-    try:
-        with warnings.catch_warnings(), random_state_kept(), torch.enable_grad():
-            warnings.simplefilter("ignore")
-            trial(seen)
-    except _SilentlyWrongError as error:
-        return Support(False, wrong=str(error))
-    except Exception as error:
-        said = str(error).strip().splitlines()
-        return Support(
-            False, error=f"{type(error).__name__}: {said[0] if said else ''}"
-        )
-    return Support(True)
 
 
 def _raised(run: Run) -> None:

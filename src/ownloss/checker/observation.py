@@ -6,7 +6,6 @@ from typing import Any
 from torch import Tensor
 
 from ownloss.checker.budget import Budget
-from ownloss.checker.containers import with_tensors
 from ownloss.checker.measures.batch import Batch
 from ownloss.checker.measures.determinism import Determinism
 from ownloss.checker.measures.gradient import Gradient
@@ -28,6 +27,7 @@ class Observation(Subject):
     Every number is computed when it is first asked for, and then kept.
 
     Attributes:
+        whole: the same with all samples, where this is a few of very many; else None.
         mask: False where entries of the first input do not count; None if not given.
         points: other inputs to try.
         precision: the rounding error of its value.
@@ -52,6 +52,7 @@ class Observation(Subject):
         seed: int = 0,
     ) -> None:
         super().__init__(loss, args, kwargs, seed=seed, budget=budget)
+        self.whole: Observation | None = None
         self.mask = mask
         self.points = Points(self)
         self.precision = Precision(self, self.points)
@@ -74,29 +75,25 @@ class Observation(Subject):
         """
         batch = self.batch
         elements = sum(argument.value.numel() for argument in batch.arguments)
-        if elements <= MANY_ELEMENTS or batch.size < 16 or not self.given.finite:
+        if elements <= MANY_ELEMENTS or batch.size < 16 or not self.base.finite:
             return self
         count = max(8, batch.size * MANY_ELEMENTS // elements)
-        given = iter(
+        args, kwargs = self.inputs_again(
             [
-                x.value[: count if x in batch.arguments else None]
-                .clone()
-                .requires_grad_(x.differentiable)
-                if x.value.dim()
-                else x.value.clone().requires_grad_(x.differentiable)
-                for x in self.arguments[: self.argument_count]
+                x.value[:count] if x in batch.arguments else x.value
+                for x in self.arguments
             ]
         )
         few = Observation(
             self.loss,
-            with_tensors(self.args, given),
-            with_tensors(self.kwargs, given),
+            args,
+            kwargs,
             budget=self.budget,
             reference=self.reference.loss,
             mask=self.mask[:count] if self.mask is not None else None,
             seed=self.seed,
         )
-        if few.given.error is not None or not few.given.finite:
+        if few.base.error is not None or not few.base.finite:
             return self
-        self.budget.skip(f"samples after the first {count} of {batch.size}")
+        few.whole = self
         return few

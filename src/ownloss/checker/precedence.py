@@ -55,6 +55,7 @@ ORDER = (
     "wrong-value: minimum",
     "reduction: mixture",
     "overflow: small eps",
+    "formula: whole",
     "vmap: refused",
 )
 

@@ -15,6 +15,9 @@ from ownloss.checker.runs import Backward, Run
 from ownloss.checker.subject import Point
 from ownloss.checker.trace import Call, NotFinite, Trace
 
+# The longest list of probes of the corpus has about 30.
+PROBES = 60
+
 
 @dataclass(eq=False)
 class Probe:
@@ -83,6 +86,7 @@ def _counts(value: Tensor) -> bool:
 
 
 def _put(seen: Observation, argument: Argument, value: Tensor) -> Point:
+    seen.budget.require()
     return seen.with_values({argument: value})
 
 
@@ -270,6 +274,7 @@ def large(seen: Observation) -> Iterator[tuple[Argument, float, Point]]:
             or not argument.value.numel()
         ):
             continue
+        seen.budget.require()
         size = argument.value.abs().max().item()
         if not size:
             continue

@@ -1,104 +1,196 @@
 """The verdict, and the forms in which it is read."""
 
 import html
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ownloss.checker.features import Supports
 from ownloss.checker.findings import UNEXPLAINED, Finding
 from ownloss.checker.observation import Observation
+from ownloss.checker.rules import Answers, rules
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.console import Console, ConsoleOptions, RenderResult
 
 _STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
+_OUTCOMES = {"right": "bold green", "wrong": "bold red", "incomplete": "bold yellow"}
 
 
 class LossError(AssertionError):
     """Raised by `Report.raise_for_errors`; its text is the whole verdict."""
 
 
+@dataclass(frozen=True)
+class GradientEntries:
+    """What backward and differences say of some entries of one input's gradient.
+
+    Attributes:
+        name: the input.
+        analytic: what backward says.
+        numeric: what differences say.
+        wrong: which of them differ by more than the numeric error.
+    """
+
+    name: str
+    analytic: list[float]
+    numeric: list[float]
+    wrong: list[bool]
+
+
+@dataclass
 class Report:
     """What `ownloss.check` found out about a loss.
+
+    It holds data only: it can be pickled, and keeps no graph alive.
 
     Attributes:
         name: the name of the loss.
         findings: what there is to say, the most telling first.
-        skipped: what was not looked at because the loss is slow.
-        crashes: what the rules raised that could not look, by kind.
-        ran: whether the loss could be run at all.
+        ran: whether the loss and its backward ran at the inputs given.
+        gradient: `'right'` or `'wrong'` at the inputs given, along random directions;
+            `'unknown'` where there is a kink, or the loss gives none.
+        skipped: the kinds of mistakes that were not looked for, to the end.
+        cut: whether some entries of the gradient were not compared.
+        crashes: why some kinds could not be looked for, by kind.
+        samples: how many samples most of the check looked at, and how many there are.
+        calls: how many calls of the loss were made.
+        missing: about how many more calls a full check would make.
+        cost: the seconds that one call and its backward took.
+        gradients: the entries of gradients that were compared.
+        supports: what works with this loss. A mapping from a feature (`'backward'`,
+            `'double backward'`, `'torch.func.grad'`, `'vmap'`, `'jvp'`,
+            `'torch.compile'`, `'autocast'`, `'checkpoint'`) to a `Support`: yes, no
+            with the error, or silently wrong. Each feature is tried when it is looked
+            up; `torch.compile` takes seconds.
     """
 
-    def __init__(
-        self,
+    name: str
+    findings: list[Finding]
+    ran: bool
+    gradient: str
+    skipped: list[str]
+    cut: bool
+    crashes: dict[str, str]
+    samples: tuple[int, int]
+    calls: int
+    missing: int
+    cost: float
+    gradients: list[GradientEntries]
+    supports: Supports
+
+    @classmethod
+    def of(
+        cls,
         name: str,
-        findings: list[Finding],
         seen: Observation,
-        crashes: dict[str, Exception],
-        *,
-        ran: bool,
-    ) -> None:
-        self.name = name
-        self.findings = findings
-        self.skipped = list(seen.budget.skipped)
-        self.crashes = crashes
-        self.ran = ran
-        self._seen = seen
-        self._supports: dict[str, Any] | None = None
+        answers: Answers,
+        findings: list[Finding],
+        failures: list[Finding],
+    ) -> "Report":
+        """Take the data out of an observation."""
+        whole = seen.whole or seen
+        right = whole.gradient.decision.right
+        return cls(
+            name=name,
+            findings=findings + failures,
+            ran=not failures,
+            gradient={True: "right", False: "wrong", None: "unknown"}[right],
+            skipped=answers.skipped,
+            cut=answers.cut,
+            crashes=answers.crashes,
+            samples=(seen.batch.size, whole.batch.size),
+            calls=seen.budget.calls,
+            missing=answers.missing,
+            cost=seen.budget.cost,
+            gradients=[
+                GradientEntries(
+                    check.argument.name,
+                    check.analytic.tolist(),
+                    check.numeric.tolist(),
+                    check.wrong.tolist(),
+                )
+                for check in seen.gradient.checks
+                if check.analytic is not None
+            ],
+            supports=Supports.of(seen),
+        )
+
+    @property
+    def outcome(self) -> str:
+        """`'right'`, `'wrong'` or `'incomplete'`.
+
+        It is incomplete where no error was found, and something was not looked at: the
+        time was over, a rule could not look, or the loss could not be run.
+        """
+        if not self.ran:
+            return "incomplete"
+        if any(f.severity == "error" for f in self.findings):
+            return "wrong"
+        left_out = self.skipped or self.crashes or self.cut
+        return "incomplete" if left_out else "right"
 
     @property
     def ok(self) -> bool:
-        """Whether no error was found."""
-        return not any(f.severity == "error" for f in self.findings)
-
-    @property
-    def supports(self) -> Any:
-        """What works with this loss, tried when it is first asked for.
-
-        A mapping from a feature (`'backward'`, `'double backward'`,
-        `'torch.func.grad'`, `'vmap'`, `'jvp'`, `'torch.compile'`, `'autocast'`,
-        `'checkpoint'`) to a `Support`: yes, no with the error, or silently wrong. Each
-        feature is tried when it is looked up; `torch.compile` takes seconds.
-        """
-        if self._supports is None:
-            from ownloss.checker.features import Supports
-
-            self._supports = Supports(self._seen)
-        return self._supports
+        """Whether the loss is right: no error was found, and all was looked at."""
+        return self.outcome == "right"
 
     @property
     def verdict(self) -> str:
         """The report in one line."""
-        count = {s: sum(f.severity == s for f in self.findings) for s in _STYLES}
         if not self.ran:
-            return f"{self.name}: could not be run"
-        said = [
-            f"{n} {severity}{'s' if n > 1 else ''}"
-            for severity, n in count.items()
-            if n
-        ]
-        if count["error"]:
-            return f"{self.name}: " + ", ".join(said)
-        return f"{self.name}: no error found" + (
-            f" ({', '.join(said)})" if said else ""
-        )
+            return f"{self.name}: incomplete, it could not be run"
+        said = self.outcome
+        left_out = len(self.skipped) + len(self.crashes)
+        if said == "incomplete" and left_out:
+            said += f", {left_out} of {len(rules())} kinds of mistakes not looked for"
+        elif said == "incomplete":
+            said += ", not all of the gradient compared"
+        counts = {s: sum(f.severity == s for f in self.findings) for s in _STYLES}
+        counted = ", ".join(f"{n} {s}{'s' * (n > 1)}" for s, n in counts.items() if n)
+        return f"{self.name}: {said}" + (f" ({counted})" if counted else "")
 
-    def raise_for_errors(self) -> None:
-        """Raise `LossError` with the whole verdict if there is an error."""
-        if not self.ok:
+    def raise_for_errors(self, *, allow_incomplete: bool = False) -> None:
+        """Raise where the loss is not right.
+
+        Args:
+            allow_incomplete: whether a check that could not look at everything, and
+                found no error, passes.
+
+        Raises:
+            LossError: the loss is wrong, or the check incomplete; its text is the
+                whole verdict.
+        """
+        wrong = any(f.severity == "error" for f in self.findings)
+        if wrong or not (self.ok or allow_incomplete):
             raise LossError(str(self))
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain data, JSON-ready."""
-        return {
-            "loss": self.name,
-            "ok": self.ok,
-            "ran": self.ran,
-            "findings": [f.to_dict() for f in self.findings],
-            "skipped": list(self.skipped),
-        }
+        return plain(
+            {
+                "loss": self.name,
+                "outcome": self.outcome,
+                "ok": self.ok,
+                "ran": self.ran,
+                "gradient": self.gradient,
+                "findings": [f.to_dict() for f in self.findings],
+                "skipped": self.skipped,
+                "cut": self.cut,
+                "crashes": self.crashes,
+                "samples": self.samples,
+                "calls": self.calls,
+            }
+        )
 
     def _lines(self) -> Iterator[tuple[str, str]]:
+        """The parts of the text, each with what it is."""
+        for part, text in self._parts():
+            yield part, printable(text)
+
+    def _parts(self) -> Iterator[tuple[str, str]]:
         yield "verdict", self.verdict
         for finding in self.findings:
             yield finding.severity, f"{finding.severity}: {finding.kind}"
@@ -108,13 +200,39 @@ class Report:
                 # The web address is there only where the site is published.
                 more = f"ownloss explain {finding.kind}"
                 yield "more", f"{more}  {finding.link}".rstrip()
-        if self.skipped:
-            yield "text", "Not looked at, to save time: " + ", ".join(self.skipped)
-        for slug, error in self.crashes.items():
-            yield "text", f"Could not look for {slug}: {type(error).__name__}: {error}"
+        if self.skipped or self.cut:
+            yield "rest", self._decided()
+            if self.skipped:
+                yield "rest", f"Out of time to look for {', '.join(self.skipped)}."
+            yield "rest", self._needs()
+        for slug, said in self.crashes.items():
+            yield "rest", f"Could not look for {slug}: {said}"
+        few, all_ = self.samples
+        if few < all_:
+            said = f"Of {all_} samples, all were looked at for the gradient"
+            yield "rest", f"{said}, the first {few} for the rest."
+
+    def _decided(self) -> str:
+        """What is known of the gradient as a whole."""
+        if self.gradient == "unknown":
+            return "Whether the gradient at the inputs given is right is not known."
+        no = "" if self.gradient == "right" else "not "
+        return (
+            f"Along a random direction, the gradient at the inputs given is {no}the "
+            "derivative of the loss."
+        )
+
+    def _needs(self) -> str:
+        """What a full check would take."""
+        calls = self.calls + self.missing
+        seconds = math.ceil(1.2 * calls * self.cost)
+        return (
+            f"A full check makes about {calls} calls, of {self.cost:.2g} seconds each: "
+            f"pass seconds={seconds}."
+        )
 
     def __str__(self) -> str:
-        indent = {"text": "  ", "cure": "  Cure: ", "more": "  More: "}
+        indent = {"text": "  ", "rest": "  ", "cure": "  Cure: ", "more": "  More: "}
         return "\n".join(indent.get(part, "") + line for part, line in self._lines())
 
     def __repr__(self) -> str:
@@ -129,7 +247,7 @@ class Report:
 
         for part, line in self._lines():
             if part == "verdict":
-                yield Text(line, "bold green" if self.ok and self.ran else "bold red")
+                yield Text(line, _OUTCOMES[self.outcome])
             elif part in _STYLES:
                 yield Text(line, _STYLES[part])
             elif part == "cure":
@@ -144,10 +262,12 @@ class Report:
         items = []
         for f in self.findings:
             kind = f"<a href='{html.escape(f.link)}'>{f.kind}</a>" if f.link else f.kind
-            items.append(
-                f"<li><b>{f.severity}: {kind}</b>"
-                f"<br>{html.escape(f.message)}<br><i>{html.escape(f.cure)}</i></li>"
+            said = (
+                f"{html.escape(printable(f.message))}<br><i>{html.escape(f.cure)}</i>"
             )
+            items.append(f"<li><b>{f.severity}: {kind}</b><br>{said}</li>")
+        rest = [line for part, line in self._lines() if part == "rest"]
+        items += [f"<li>{html.escape(line)}" for line in rest]
         listed = f"<ul>{''.join(items)}</ul>" if items else ""
         return f"<div><b>{html.escape(self.verdict)}</b>{listed}</div>"
 
@@ -162,24 +282,60 @@ class Report:
         """
         import matplotlib.pyplot as plt
 
-        checks = [c for c in self._seen.gradient.checks if c.analytic is not None]
-        if not checks:
+        if not self.gradients:
             raise ValueError(f"{self.name} gives no gradient to plot")
         figure, axes = plt.subplots(
-            1, len(checks), squeeze=False, figsize=(4 * len(checks), 4)
+            1,
+            len(self.gradients),
+            squeeze=False,
+            figsize=(4 * len(self.gradients), 4),
         )
-        for ax, found in zip(axes[0], checks, strict=True):
-            numeric, analytic = found.numeric.numpy(), found.analytic.numpy()
-            ends = [numeric.min(), numeric.max()]
+        for ax, found in zip(axes[0], self.gradients, strict=True):
+            ends = [min(found.numeric), max(found.numeric)]
             ax.plot(ends, ends, color="0.7", zorder=0, label="equal")
-            fine = ~found.wrong.numpy()
-            ax.plot(numeric[fine], analytic[fine], "o", label="agrees")
-            if not fine.all():
-                ax.plot(numeric[~fine], analytic[~fine], "x", label="differs")
+            for wrong, mark, label in ((False, "o", "agrees"), (True, "x", "differs")):
+                pairs = [
+                    pair
+                    for *pair, it in zip(
+                        found.numeric, found.analytic, found.wrong, strict=True
+                    )
+                    if it is wrong
+                ]
+                if pairs:
+                    ax.plot(*zip(*pairs, strict=True), mark, label=label)
             ax.set(
-                title=found.argument.name,
+                title=found.name,
                 xlabel="numeric gradient",
                 ylabel="analytic gradient",
             )
             ax.legend()
+        # So pyplot forgets it: whoever asked for it shows it.
+        plt.close(figure)
         return figure
+
+
+def plain(value: Any) -> Any:
+    """Make data JSON-ready: what JSON has no word for becomes text."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(held) for key, held in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(held) for held in value]
+    if isinstance(value, str):
+        return printable(value)
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    return str(value)
+
+
+def printable(text: str) -> str:
+    r"""Show what a terminal would obey, such as an escape, instead of sending it.
+
+    >>> printable("red: \x1b[31m")
+    'red: \\x1b[31m'
+    """
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode()
+        for c in text
+    )

@@ -28,7 +28,7 @@ class Run:
     tensors: list[Tensor]
     outputs: list[Tensor] = field(default_factory=list)
     raw: Any = None
-    error: Exception | None = None
+    error: BaseException | None = None
     call: Any = None
 
     @property
@@ -62,7 +62,7 @@ class Backward:
     """The gradients of one run, one a differentiated input; None where none arrived."""
 
     values: list[Tensor | None]
-    error: Exception | None = None
+    error: BaseException | None = None
 
     @property
     def finite(self) -> bool:

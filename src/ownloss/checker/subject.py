@@ -21,6 +21,8 @@ Point = list[Tensor]
 """A value for every argument, parameters included."""
 
 LARGEST_PARAMETERS = 100_000
+# Of more, the same are taken again: a prime number, so that rows differ.
+RANDOM_NUMBERS = 1_000_003
 
 
 class Subject:
@@ -37,6 +39,8 @@ class Subject:
         inputs: those of them that are differentiated.
         point: the values given, one an argument.
         dtype: the dtype that runs are made in: float64 where the loss can.
+        base: the run at the inputs given.
+        base_backward: its gradients.
     """
 
     def __init__(
@@ -60,9 +64,7 @@ class Subject:
         self.arguments += self._parameters()
         self.point: Point = [argument.value for argument in self.arguments]
         self.inputs = [x for x in self.arguments if x.differentiable]
-        self.dtype = self._working_dtype()
-        if not self.stateful:
-            self._copies = {}
+        self._begin()
 
     def _parameters(self) -> list[Argument]:
         found = []
@@ -70,7 +72,9 @@ class Subject:
             for name, parameter in module.named_parameters():
                 small = parameter.numel() <= LARGEST_PARAMETERS
                 if parameter.requires_grad and small:
-                    found.append(Argument(name, -1, parameter.detach(), True, True))
+                    found.append(
+                        Argument(name, -1, parameter.detach().clone(), True, True)
+                    )
         return found
 
     # --- running -----------------------------------------------------------------
@@ -86,36 +90,42 @@ class Subject:
         dtype = self.inputs[0].value.dtype if self.inputs else torch.float32
         return dtype.to_real() if dtype.is_complex else dtype
 
-    def _working_dtype(self) -> torch.dtype:
-        """Float64 where the loss runs in it, else what it was given."""
-        if self.native == torch.float64:
-            return torch.float64
-        wide = self.run(dtype=torch.float64)
-        if wide.error is None and wide.outputs:
-            return torch.float64
-        given = self.run(dtype=self.native)
-        return torch.float64 if given.error is not None else self.native
+    def _begin(self) -> None:
+        """Make the first run: in float64 where the loss can, else as it was given."""
+        self.base, stateful = self._first_run(torch.float64)
+        self.dtype = torch.float64
+        failed = self.base.error is not None or not self.base.outputs
+        if failed and self.native != torch.float64:
+            given, its_stateful = self._first_run(self.native)
+            if given.error is None:
+                self.base, self.dtype, stateful = given, self.native, its_stateful
+        # At once: a later run may write into parameters that the graph has saved.
+        self.base_backward = self.backward(self.base)
+        if not stateful:
+            self._copies = {(id(self.loss), self.dtype): self.base.call}
 
-    @cached_property
-    def stateful(self) -> bool:
-        """Whether a call changes what the loss holds."""
-        try:
-            twin = copy_of(self.loss, self.dtype)
-        except Exception:
-            return True
+    def _first_run(self, dtype: torch.dtype) -> tuple[Run, bool]:
+        """Run on a fresh copy, and see whether that changes what the copy holds."""
+        twin = self._copy(dtype)
         before = fingerprint(twin)
-        self.run(on=twin)
-        return fingerprint(twin) != before
+        with self.budget.call(always=True):
+            run = self._run(self.point, dtype, on=twin)
+        return run, twin is self.loss or fingerprint(twin) != before
+
+    def fresh_copy(self, dtype: torch.dtype, loss: Any = None) -> Any:
+        """A copy of the loss, or of another one, that no run has used."""
+        loss = self.loss if loss is None else loss
+        try:
+            return copy_of(loss, dtype)
+        except Exception:  # a loss that cannot be copied is used as it is
+            return loss
 
     def _copy(self, dtype: torch.dtype, loss: Any = None) -> Any:
         loss = self.loss if loss is None else loss
         key = (id(loss), dtype)
         if self._copies is not None and key in self._copies:
             return self._copies[key]
-        try:
-            twin = copy_of(loss, dtype)
-        except Exception:  # a loss that cannot be copied is used as it is
-            twin = loss
+        twin = self.fresh_copy(dtype, loss)
         if self._copies is not None:
             self._copies[key] = twin
         return twin
@@ -142,8 +152,28 @@ class Subject:
             exact: pass the tensors of the point as they are, layout included.
             seeded: whether to set the random seed first.
         """
-        dtype = dtype or self.dtype
-        values = self.point if point is None else point
+        with self.budget.call():
+            return self._run(
+                self.point if point is None else point,
+                dtype or self.dtype,
+                grad=grad,
+                on=on,
+                loss=loss,
+                exact=exact,
+                seeded=seeded,
+            )
+
+    def _run(
+        self,
+        values: Point,
+        dtype: torch.dtype,
+        *,
+        grad: bool = True,
+        on: Any = None,
+        loss: Any = None,
+        exact: bool = False,
+        seeded: bool = True,
+    ) -> Run:
         twin = self._copy(dtype, loss) if on is None else on
         tensors: list[Tensor] = []
         for argument, value in zip(self.arguments, values, strict=True):
@@ -164,14 +194,24 @@ class Subject:
             run.tensors = tensors + self._parameters_of(twin)
         if seeded:
             seed_everything(self.seed)
-        with self.budget.call():
-            try:
-                run.raw = twin(*args, **kwargs)
-            except Exception as error:
-                run.error = _kept(error)
-                return run
+        try:
+            run.raw = twin(*args, **kwargs)
+        except (Exception, SystemExit) as error:
+            run.error = _kept(error)
+            return run
         run.outputs = self.outputs_of(run.raw, loss is None)
         return run
+
+    def call(self, loss: Any, args: tuple[Any, ...], kwargs: Any = None) -> Any:
+        """Call a copy of the loss with other arguments, as they are.
+
+        Args:
+            loss: the copy.
+            args: its positional arguments.
+            kwargs: its keyword arguments; those given if None.
+        """
+        with self.budget.call():
+            return loss(*args, **(self.kwargs if kwargs is None else kwargs))
 
     def _parameters_of(self, twin: Any) -> list[Tensor]:
         return [
@@ -242,26 +282,45 @@ class Subject:
         reached = [t for t in wanted if t.requires_grad]
         options = {"create_graph": create_graph, "allow_unused": True}
         options["retain_graph"] = retain or create_graph
-        try:
-            if as_laid_out:
-                outputs = [o for _, o in attached]
-                found = torch.autograd.grad(outputs, reached, weigh, **options)
-            else:
-                # Passing grad_outputs would make torch import sympy, which takes long.
-                if weights is None:
-                    weigh = [torch.ones_like(o) for _, o in attached]
-                terms = [
-                    (o * w.conj()).real.sum() if o.is_complex() else (o * w).sum()
-                    for (_, o), w in zip(attached, weigh, strict=True)
-                ]
-                if self._reenters(run):
-                    found = _by_backward(sum(terms), reached, options)
+        with self.budget.backward():
+            try:
+                if as_laid_out:
+                    outputs = [o for _, o in attached]
+                    found = torch.autograd.grad(outputs, reached, weigh, **options)
                 else:
-                    found = torch.autograd.grad(sum(terms), reached, **options)
-        except Exception as error:
-            return Backward([None] * len(wanted), _kept(error))
+                    # Passing grad_outputs would make torch import sympy: that is slow.
+                    if weights is None:
+                        weigh = [torch.ones_like(o) for _, o in attached]
+                    terms = [
+                        (o * w.conj()).real.sum() if o.is_complex() else (o * w).sum()
+                        for (_, o), w in zip(attached, weigh, strict=True)
+                    ]
+                    if self._reenters(run):
+                        found = _by_backward(sum(terms), reached, options)
+                    else:
+                        found = torch.autograd.grad(sum(terms), reached, **options)
+            except (Exception, SystemExit) as error:
+                return Backward([None] * len(wanted), _kept(error))
         given = iter(found)
         return Backward([next(given) if t.requires_grad else None for t in wanted])
+
+    def inputs_again(
+        self, tensors: list[Tensor] | None = None
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What the loss was given, around other tensors or those given.
+
+        Returns:
+            Positional and keyword arguments; what is differentiated requires it.
+        """
+        arguments = self.arguments[: self.argument_count]
+        values = self.point if tensors is None else tensors
+        given = iter(
+            [
+                value.detach().requires_grad_(argument.differentiable)
+                for argument, value in zip(arguments, values, strict=False)
+            ]
+        )
+        return with_tensors(self.args, given), with_tensors(self.kwargs, given)
 
     def _reenters(self, run: Run) -> bool:
         """Whether the loss checkpoints by running forward again inside of backward."""
@@ -284,24 +343,17 @@ class Subject:
 
     def random_like(self, value: Tensor, seed: int = 0) -> Tensor:
         """Normal numbers in the shape of a tensor, the same for the same seed."""
-        generator = torch.Generator().manual_seed(self.seed * 1000 + seed)
+        generator = torch.Generator().manual_seed((self.seed * 1000 + seed) % 2**63)
         dtype = cast(value, self.dtype).dtype
         if not dtype.is_floating_point and not dtype.is_complex:
             dtype = self.dtype
-        noise = torch.randn(value.shape, generator=generator, dtype=dtype)
-        return noise.to(value.device)
+        count = min(value.numel(), RANDOM_NUMBERS)
+        noise = torch.randn(count, generator=generator, dtype=dtype)
+        if count < value.numel():
+            noise = noise.repeat(-(-value.numel() // count))[: value.numel()]
+        return noise.reshape(value.shape).to(value.device)
 
     # --- the run at the inputs given --------------------------------------------
-
-    @cached_property
-    def base(self) -> Run:
-        """The run at the inputs given, in the working dtype."""
-        return self.run()
-
-    @cached_property
-    def base_backward(self) -> Backward:
-        """Its gradients."""
-        return self.backward(self.run())
 
     @cached_property
     def given(self) -> Run:

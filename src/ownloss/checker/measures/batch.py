@@ -76,6 +76,7 @@ class Batch:
 
     def rows(self, rows: list[int], point: Point | None = None) -> Point:
         """A point that consists of these samples."""
+        self._subject.budget.require()
         chosen = torch.tensor(rows, dtype=torch.long)
         return [
             value[chosen.to(value.device)] if argument in self.arguments else value

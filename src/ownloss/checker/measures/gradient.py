@@ -1,7 +1,7 @@
 """The gradient: what backward says against differences of the value."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,18 +10,21 @@ import torch
 from torch import Tensor
 
 from ownloss.checker.arguments import Argument
+from ownloss.checker.budget import OutOfBudgetError
 from ownloss.checker.copies import cast
 from ownloss.checker.domains import Domain, on_simplex
 from ownloss.checker.measures.batch import Batch
 from ownloss.checker.measures.graph import Graph
-from ownloss.checker.measures.points import Points
+from ownloss.checker.measures.points import OTHERS, Points
 from ownloss.checker.measures.precision import Precision
 from ownloss.checker.numeric import UNKNOWN, Slope, slope
 from ownloss.checker.runs import as_real
 from ownloss.checker.subject import Point, Subject
 
-# Coordinates looked at one by one; beyond that, random directions.
-COORDINATES = 20
+# Entries looked at one by one; beyond that, random directions.
+ENTRIES = 20
+# So many inputs are looked at one by one, where there are more.
+INPUTS = 8
 
 
 @dataclass(eq=False)
@@ -76,8 +79,27 @@ class GradientCheck:
         return ratio if rest <= allowed else math.nan
 
 
+@dataclass(frozen=True)
+class Decision:
+    """Whether the whole gradient is right, told by few directional derivatives.
+
+    Attributes:
+        right: whether it is; None if it could not be decided.
+        analytic: the derivative along a random direction, as backward says.
+        numeric: the same, as differences say.
+    """
+
+    right: bool | None
+    analytic: float = math.nan
+    numeric: float = math.nan
+
+
 class Gradient:
-    """The gradient of a loss, by backward and by differences."""
+    """The gradient of a loss, by backward and by differences.
+
+    Attributes:
+        complete: whether the budget allowed for all that was looked at.
+    """
 
     def __init__(
         self,
@@ -92,6 +114,92 @@ class Gradient:
         self._precision = precision
         self._graph = graph
         self._batch = batch
+        self.complete = True
+
+    @cached_property
+    def decision(self) -> Decision:
+        """Move all inputs at once along random directions, at the inputs given."""
+        return self._decide(self._subject.inputs)
+
+    def _decide(self, inputs: list[Argument]) -> Decision:
+        """The decision for some of the inputs."""
+        subject = self._subject
+        if not subject.base.finite or subject.base_backward.error is not None:
+            return Decision(None)
+        decided = Decision(None)
+        for seed in (1, 2):
+            try:
+                found = self._along_random(inputs, seed)
+            except OutOfBudgetError:
+                break
+            if found.right:
+                return found
+            decided = found if decided.right is None else decided
+        return decided
+
+    def _along_random(self, inputs: list[Argument], seed: int) -> Decision:
+        subject = self._subject
+        backward = dict(zip(subject.inputs, subject.base_backward.values, strict=True))
+        directions, analytic, square = {}, 0.0, 0.0
+        for x in inputs:
+            index = subject.index(x)
+            direction = subject.random_like(subject.point[index], 1000 * seed + index)
+            # Each input counts, whatever the size of its numbers.
+            directions[index] = direction.mul_(max(min(x.size, 10.0), 1e-3))
+            gradient = backward[x]
+            if gradient is None:
+                continue
+            terms = as_real(direction) * as_real(gradient.detach())
+            analytic += terms.sum(dtype=torch.float64).item()
+            square += terms.square_().sum(dtype=torch.float64).item()
+        if not math.isfinite(analytic):
+            return Decision(None)
+        noise = self._precision.noise_at_sight
+        numeric = self.along(
+            subject.point, directions, noise=noise, coarse=subject.budget.calls_left < 9
+        )
+        relative = 1e-4 if noise < 1e-12 else 3e-2
+        allowed = relative * (math.sqrt(square) + abs(numeric.value)) + 1e-9
+        right = numeric.admits(analytic, allowed) if numeric.reliable else None
+        if right is False and numeric.kinked and numeric.error > 0:
+            right = None  # a kink near by: neither side tells
+        return Decision(right, analytic, numeric.value)
+
+    @property
+    def calls(self) -> int:
+        """About how many calls the checks take, at all points where they are made."""
+        sizes = [as_real(x.value).numel() for x in self.looked_at]
+        here = sum(2 + 4 * min(size, ENTRIES) + 8 * (size > ENTRIES) for size in sizes)
+        return here * (1 + OTHERS * bool(self._graph.functions))
+
+    @cached_property
+    def looked_at(self) -> list[Argument]:
+        """The inputs looked at one by one: all but of very many.
+
+        Of very many it is the first few, and some in which the gradient is wrong.
+        """
+        inputs = self._subject.inputs
+        if len(inputs) <= INPUTS:
+            return inputs
+        chosen = inputs[: INPUTS // 2]
+        if self.decision.right is not True:
+            chosen = [*chosen, *self._wrong_ones(inputs[INPUTS // 2 :])]
+        return chosen[:INPUTS]
+
+    def _wrong_ones(self, inputs: list[Argument]) -> list[Argument]:
+        """Search for inputs whose gradient is wrong, half by half."""
+        found: list[Argument] = []
+        waiting = [inputs]
+        while waiting and len(found) < INPUTS // 2:
+            group = waiting.pop()
+            if self._decide(group).right is not False:
+                continue
+            if len(group) == 1:
+                found += group
+                continue
+            half = len(group) // 2
+            waiting += [group[half:], group[:half]]
+        return found
 
     def along(
         self,
@@ -99,6 +207,9 @@ class Gradient:
         directions: dict[int, Tensor],
         weights: list[Tensor] | None = None,
         loss: Any = None,
+        *,
+        noise: float | None = None,
+        coarse: bool = False,
     ) -> Slope:
         """Differentiate the loss at a point along a direction, numerically.
 
@@ -107,7 +218,10 @@ class Gradient:
             directions: for some arguments, by index, the direction to move along.
             weights: what the outputs are multiplied by before they are summed.
             loss: another loss, such as the reference.
+            noise: the relative rounding error of the value; measured if None.
+            coarse: be content with two calls.
         """
+        noise = self._precision.noise if noise is None else noise
 
         def value(distance: float) -> float:
             moved = list(point)
@@ -122,11 +236,12 @@ class Gradient:
         sizes = [
             max(min(self._subject.arguments[i].size, 10.0), 1e-3) for i in directions
         ]
-        step = min(sizes) * max(1e-3, 2 * self._precision.noise ** (1 / 3)) / length
-        at_zero = value(0.0)
+        step = min(sizes) * max(1e-3, 2 * noise ** (1 / 3)) / length
+        here = point is self._subject.point and loss is None
+        at_zero = self._subject.value if here and weights is None else value(0.0)
         if not math.isfinite(at_zero):
             return UNKNOWN
-        return slope(value, at_zero, step, self._precision.noise)
+        return slope(value, at_zero, step, noise, coarse=coarse)
 
     def check(
         self,
@@ -134,7 +249,7 @@ class Gradient:
         point: Point | None = None,
         at: str = "",
         weights: list[Tensor] | None = None,
-        coordinates: int = COORDINATES,
+        entries: int = ENTRIES,
     ) -> GradientCheck | None:
         """Compare backward with differences for one input at one point.
 
@@ -155,14 +270,22 @@ class Gradient:
             if not torch.isfinite(gradient).all():
                 return None
             flat = as_real(gradient.detach()).double().reshape(-1)
-        entries = self._entries(flat, coordinates)
-        slopes = [
-            self.along(point, {index: self._unit(point[index], i)}, weights)
-            for i in entries
-        ]
-        known = [(i, s) for i, s in zip(entries, slopes, strict=True) if s.reliable]
+        places = self._places(flat, entries)
+        known = []
+        complete = False
+        try:
+            for i in places:
+                unit = self._unit(point[index], i)
+                found = self.along(point, {index: unit}, weights)
+                if found.reliable:
+                    known.append((i, found))
+            complete = True
+        except OutOfBudgetError:
+            # What is known of some entries may tell; of none, it does not.
+            self.complete = False
         if not known:
             return None
+        known.sort(key=lambda entry: entry[0])
         numeric = torch.tensor([s.value for _, s in known], dtype=torch.float64)
         analytic = flat[[i for i, _ in known]]
         relative = 1e-5 if self._precision.noise < 1e-12 else 3e-3
@@ -176,7 +299,7 @@ class Gradient:
             ]
         )
         elsewhere = False
-        if len(entries) < size and not wrong.any():
+        if complete and len(places) < size and not wrong.any():
             elsewhere = self._direction_differs(point, index, flat, weights, relative)
         if wrong.any() and argument.domain is Domain.SIMPLEX:
             # Off the simplex a loss of probabilities may be anything.
@@ -195,27 +318,19 @@ class Gradient:
             max(tolerance, 10 * errors),
         )
 
-    def _entries(self, gradient: Tensor, count: int) -> list[int]:
-        """The entries to look at: all of a small input, else the telling ones."""
+    def _places(self, gradient: Tensor, count: int) -> list[int]:
+        """The entries to look at: all of a small input, else the telling ones.
+
+        The largest come first: where the budget ends early, they have been looked at.
+        """
         size = gradient.numel()
-        count = min(
-            count,
-            max(
-                4,
-                int(
-                    0.1
-                    * self._subject.budget.time_left
-                    / (5 * self._subject.budget.cost + 1e-9)
-                ),
-            ),
-        )
         if size <= count:
             return list(range(size))
-        order = gradient.abs().argsort(descending=True).tolist()
+        largest = gradient.abs().topk(count // 4).indices.tolist()
+        smallest = gradient.abs().topk(count // 4, largest=False).indices.tolist()
         generator = torch.Generator().manual_seed(self._subject.seed)
         some = torch.randint(size, (count,), generator=generator).tolist()
-        picked = order[: count // 4] + order[-(count // 4) :] + some
-        return sorted(set(picked))[:count]
+        return list(dict.fromkeys([*largest, *smallest, *some]))[:count]
 
     def _unit(self, value: Tensor, entry: int) -> Tensor:
         unit = torch.zeros_like(as_real(cast(value, self._subject.dtype))).reshape(-1)
@@ -251,27 +366,24 @@ class Gradient:
         """Gradient against differences for every input, at the point given."""
         if self._subject.base.error is not None:
             return []
-        found = []
-        for argument in self._subject.inputs:
-            if self._subject.budget.time_left < 0.5:
-                break
-            check = self.check(argument, at="at the inputs given")
-            if check is not None:
-                found.append(check)
-        return found
+        here = [("at the inputs given", self._subject.point)]
+        return self._checks_at(here)
 
     @cached_property
     def elsewhere(self) -> list[GradientCheck]:
         """The same at other points, where a derivative is written by hand."""
+        return self._checks_at(self._points.others())
+
+    def _checks_at(self, points: Iterable[tuple[str, Point]]) -> list[GradientCheck]:
         found = []
-        for at, point in self._points.others:
-            for argument in self._subject.inputs:
-                if not self._subject.budget.affords(5 * COORDINATES):
-                    self._subject.budget.skip("gradients at other inputs")
-                    return found
-                check = self.check(argument, point, at)
-                if check is not None:
-                    found.append(check)
+        try:
+            for at, point in points:
+                for argument in self.looked_at:
+                    check = self.check(argument, point, at)
+                    if check is not None:
+                        found.append(check)
+        except OutOfBudgetError:
+            self.complete = False
         return found
 
     @cached_property
@@ -296,6 +408,9 @@ class Gradient:
             *self._subject.inputs,
         ]:
             return math.nan
-        point = self._batch.repeated()
-        found = self.check(argument, point, coordinates=6)
+        try:
+            found = self.check(argument, self._batch.repeated(), entries=6)
+        except OutOfBudgetError:
+            self.complete = False
+            return math.nan
         return found.ratio if found is not None else math.nan

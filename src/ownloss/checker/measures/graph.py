@@ -26,21 +26,32 @@ class Graph:
         self._subject = subject
 
     @cached_property
-    def _traced(self) -> tuple[Trace, Run]:
-        trace = Trace()
-        with trace:
-            run = self._subject.run(dtype=self._subject.native)
-        return trace, run
+    def _watched(self) -> tuple[Trace, Run, list[FunctionCall]]:
+        """One run at the inputs given, in their own dtype, with all that it did."""
+        trace, recorder = Trace(), Recorder()
+        dtype = self._subject.native
+        # A copy of its own, whose parameters no later run moves.
+        twin = self._subject.fresh_copy(dtype)
+        with recorder.watching(self.functions):
+            with trace:
+                run = self._subject.run(dtype=dtype, on=twin)
+            self._subject.backward(run)
+        return trace, run, recorder.calls
 
     @property
     def trace(self) -> Trace:
         """The calls of torch made by the loss, in the dtype of its inputs."""
-        return self._traced[0]
+        return self._watched[0]
 
     @property
     def traced(self) -> Run:
         """The run that the trace is of."""
-        return self._traced[1]
+        return self._watched[1]
+
+    @property
+    def calls(self) -> list[FunctionCall]:
+        """What each Function did, in the same run."""
+        return self._watched[2]
 
     @cached_property
     def origins(self) -> dict[int, frozenset[str]]:
@@ -107,8 +118,3 @@ class Graph:
             run = self._subject.run(dtype=dtype)
             self._subject.backward(run, weights)
         return recorder.calls
-
-    @cached_property
-    def calls(self) -> list[FunctionCall]:
-        """What each Function did at the inputs given, in their own dtype."""
-        return self.recorded(self._subject.native)

@@ -69,10 +69,12 @@ class Intent:
             return False
         try:
             seed_everything(self._subject.seed)
-            again = call.function.apply(
-                *[a.detach() if isinstance(a, Tensor) else a for a in call.args]
-            )
-            other = call.function.apply(*moved)
+            with self._subject.budget.call():
+                again = call.function.apply(
+                    *[a.detach() if isinstance(a, Tensor) else a for a in call.args]
+                )
+            with self._subject.budget.call():
+                other = call.function.apply(*moved)
         except Exception:
             return False
         if not isinstance(again, Tensor) or not isinstance(other, Tensor):

@@ -1,20 +1,26 @@
 """Other inputs, made of the ones given."""
 
-from functools import cached_property
+from collections.abc import Iterator
 
 from ownloss.checker.copies import cast
 from ownloss.checker.domains import jittered, scaled
 from ownloss.checker.subject import Point, Subject
 
+OTHERS = 4
+
 
 class Points:
-    """Points at which a loss can be tried."""
+    """Points at which a loss can be tried.
+
+    None is made where the budget would not allow to try it: that may cost as much.
+    """
 
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
 
     def jittered(self, amount: float, seed: int = 0) -> Point:
         """The point given, every real input moved at random inside its domain."""
+        self._subject.budget.require()
         moved = []
         for index, argument in enumerate(self._subject.arguments):
             value = argument.value
@@ -27,6 +33,7 @@ class Points:
 
     def scaled(self, factor: float, point: Point | None = None) -> Point:
         """A point whose differentiable arguments are `factor` times as extreme."""
+        self._subject.budget.require()
         return [
             scaled(cast(value, self._subject.dtype), argument.domain, factor)
             if argument.differentiable and not argument.parameter
@@ -36,12 +43,12 @@ class Points:
             )
         ]
 
-    @cached_property
-    def others(self) -> list[tuple[str, Point]]:
-        """Points at which a mistake may show that does not show at the one given."""
-        return [
-            ("at inputs moved a little", self.jittered(0.3, 1)),
-            ("at inputs drawn afresh", self.jittered(1.0, 2)),
-            ("at inputs five times as large", self.scaled(5.0)),
-            ("at inputs a tenth as large", self.scaled(0.1)),
-        ]
+    def others(self) -> Iterator[tuple[str, Point]]:
+        """Points at which a mistake may show that does not show at the one given.
+
+        There are `OTHERS` of them; each is made when it is asked for.
+        """
+        yield "at inputs moved a little", self.jittered(0.3, 1)
+        yield "at inputs drawn afresh", self.jittered(1.0, 2)
+        yield "at inputs five times as large", self.scaled(5.0)
+        yield "at inputs a tenth as large", self.scaled(0.1)

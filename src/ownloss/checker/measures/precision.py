@@ -16,19 +16,28 @@ class Precision:
         self._points = points
 
     @cached_property
+    def noise_at_sight(self) -> float:
+        """The same, as far as the value at the inputs given tells, without a call."""
+        subject = self._subject
+        coarse = [o.dtype for o in subject.base.outputs] + [subject.dtype]
+        if all(_is_single(o.detach()) for o in subject.base.outputs):
+            coarse.append(torch.float32)
+        return max(map(_eps, coarse))
+
+    @cached_property
     def noise(self) -> float:
         """The relative rounding error of the loss's value."""
         coarse = [o.dtype for o in self._subject.base.outputs] + [self._subject.dtype]
         if self._subject.dtype == torch.float64 and self._rounds_to_single():
             coarse.append(torch.float32)
-        return max(torch.finfo(d.to_real() if d.is_complex else d).eps for d in coarse)
+        return max(map(_eps, coarse))
 
     def _rounds_to_single(self) -> bool:
         """Whether the loss computes in float32, whatever its inputs are."""
         runs = [self._subject.run(self._points.jittered(0.3, seed)) for seed in (1, 2)]
         outputs = [o.detach() for run in runs for o in run.outputs]
         if outputs and all(
-            bool((o != 0).all()) and torch.equal(o, o.float().to(o.dtype))
+            bool((o != 0).all()) and _is_single(o)
             for o in outputs
             if not o.is_complex()
         ):
@@ -44,3 +53,12 @@ class Precision:
         """Whether two values of the loss are equal but for rounding."""
         relative = min(max(1e-9, 20 * self.noise) * loose, 1e-3)
         return abs(a - b) <= relative * max(abs(a), abs(b)) + 1e-12
+
+
+def _eps(dtype: torch.dtype) -> float:
+    return torch.finfo(dtype.to_real() if dtype.is_complex else dtype).eps
+
+
+def _is_single(value: torch.Tensor) -> bool:
+    """Whether real numbers lose nothing in float32."""
+    return not value.is_complex() and torch.equal(value, value.float().to(value.dtype))

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from ownloss.checker.copies import modules_of
-from ownloss.checker.errors import first_line, raised_on_purpose
+from ownloss.checker.errors import first_line, raised_on_purpose, text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.roles import is_batch_size, is_size
@@ -24,6 +24,7 @@ KIND = Kind(
     cure="Take the batch size from the input: `prediction.shape[0]`; name the "
     "dimension in squeeze(dim).",
 )
+CALLS = 31
 
 _DETAILS = {
     "rests_on": (Symptom.FEWER,),
@@ -48,7 +49,7 @@ def _breaks(run: Run) -> bool:
     return (
         accident
         and not raised_on_purpose(run.error)
-        and not any(words in str(run.error) for words in ("numel() == 0", "mpty"))
+        and not any(words in text_of(run.error) for words in ("numel() == 0", "mpty"))
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
+from ownloss.checker.errors import text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.trace import Call
@@ -18,6 +19,7 @@ KIND = Kind(
     cure="Take the extra dimension away by number, `prediction.squeeze(1)`, and then "
     "check `prediction.shape == target.shape`.",
 )
+CALLS = 1
 
 _ELEMENTWISE = {
     "sub",
@@ -186,7 +188,7 @@ def _only_by_luck(seen: Observation, shapes: list[tuple[int, ...]]) -> bool:
     if big[0] != seen.batch.size or big[-1] != seen.batch.size:
         return False
     fewer = seen.run(seen.batch.rows([*range(seen.batch.size - 1)]))
-    return fewer.error is not None and "must match" in str(fewer.error)
+    return fewer.error is not None and "must match" in text_of(fewer.error)
 
 
 def _finding(

@@ -26,6 +26,7 @@ KIND = Kind(
     "calls are still alive when nobody uses them.",
     cure="Keep tensors with ctx.save_for_backward; collect `loss.detach()`.",
 )
+CALLS = 5
 
 _DETAILS = {"rests_on": (Symptom.KEPT,)}
 

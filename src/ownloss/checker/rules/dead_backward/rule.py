@@ -12,6 +12,7 @@ from torch.autograd import Function
 from torch.autograd.function import BackwardCFunction
 
 from ownloss.checker.copies import modules_of
+from ownloss.checker.errors import first_line, text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 
@@ -25,6 +26,7 @@ KIND = Kind(
     cure="Put forward and backward into a torch.autograd.Function and call it by "
     "`.apply`.",
 )
+CALLS = 1
 
 _DETAILS = {
     "explains": (Symptom.FAILS, Symptom.NO_GRADIENT, Symptom.GRADIENT),
@@ -60,7 +62,7 @@ def find(seen: Observation) -> Iterator[Finding]:
             "refuses: its backward can never be called.",
             cure="Make forward and backward static methods with ctx as their first "
             "argument, and call the class by `.apply`.",
-            evidence={"error": str(seen.base.error).splitlines()[0]},
+            evidence={"error": first_line(seen.base.error)},
             **_DETAILS,
         )
 
@@ -79,7 +81,7 @@ def _is_dead(cls: type) -> bool:
 
 
 def _is_legacy(error: Exception | None) -> bool:
-    said = str(error or "")
+    said = text_of(error)
     return "Legacy autograd function" in said or (
         isinstance(error, NotImplementedError) and "autograd.Function" in said
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from ownloss.checker.errors import first_line, text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.trace import Call
@@ -17,6 +18,8 @@ KIND = Kind(
     cure="Compute with the tensors themselves; put scalars together by torch.stack, "
     "and tensors of one dimension or more by torch.cat.",
 )
+CALLS = 1
+GRADIENT = True
 
 _SAYS = {
     "detach": "`.detach()` cuts the graph",
@@ -42,13 +45,13 @@ _DETAILS = {
 def find(seen: Observation) -> Iterator[Finding]:
     """Look for inputs that matter and that no gradient reaches."""
     if seen.base.error is not None:
-        said = str(seen.base.error)
+        said = text_of(seen.base.error)
         needs = "that requires grad" in said and "numpy" in said
         if needs or ("can't convert" in said.lower() and "grad" in said):
             call = seen.graph.cuts[-1] if seen.graph.cuts else None
             yield KIND.error(
                 "The loss takes its numbers out of the graph for NumPy, which torch "
-                f"refuses{_place(call)}: {said.splitlines()[0]}",
+                f"refuses{_place(call)}: {first_line(seen.base.error)}",
                 **_DETAILS,
             )
         return

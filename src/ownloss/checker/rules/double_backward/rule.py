@@ -24,6 +24,8 @@ KIND = Kind(
     "functions. `@once_differentiable` is no cure for a loss: as the last node it "
     "raises nothing.",
 )
+CALLS = 60
+GRADIENT = True
 
 
 def find(seen: Observation) -> Iterator[Finding]:

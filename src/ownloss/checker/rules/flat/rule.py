@@ -22,6 +22,8 @@ KIND = Kind(
     cure="Use a smooth stand-in: softmax for argmax, sigmoid for a comparison, or a "
     "straight-through estimator.",
 )
+CALLS = 20
+GRADIENT = True
 
 _STEPS = (
     "argmax",
@@ -83,7 +85,7 @@ def _flat(seen: Observation, argument: Argument) -> bool:
     if any(type(n) in (int, float) and n == 0 for n in _numbers(seen)):
         return False  # a factor of 0, such as at the start of a warm-up
     opposite = ("at the opposite inputs", seen.points.scaled(-1.0))
-    for at, point in (*seen.points.others, opposite, *selecting(seen)):
+    for at, point in (*seen.points.others(), opposite, *selecting(seen)):
         found = seen.gradient.check(argument, point, at)
         if found is None:
             continue

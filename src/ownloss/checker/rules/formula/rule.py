@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import torch
 
+from ownloss.checker.budget import OutOfBudgetError
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.measures.gradient import GradientCheck
 from ownloss.checker.observation import Observation
@@ -21,13 +22,23 @@ KIND = Kind(
     cure="Derive the formula of backward again, or leave backward out: autograd "
     "differentiates every forward that consists of torch functions.",
 )
+CALLS = 2
+GRADIENT = True
 
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Look for gradients that differ by more than a factor."""
     if not seen.graph.handmade:
         return
-    yield from _swapped(seen)
+    swapped = list(_swapped(seen))
+    entries = list(_by_entries(seen))
+    yield from swapped + entries
+    if not swapped and not entries:
+        yield from _as_a_whole(seen)
+
+
+def _by_entries(seen: Observation) -> Iterator[Finding]:
+    """Compare the entries looked at."""
     for argument in seen.inputs:
         checks = [c for c in seen.gradient.all_checks if c.argument is argument]
         wrong = [c for c in checks if not c.ok]
@@ -52,6 +63,36 @@ def find(seen: Observation) -> Iterator[Finding]:
             },
             rests_on=(Symptom.GRADIENT,),
         )
+
+
+def _as_a_whole(seen: Observation) -> Iterator[Finding]:
+    """The gradient along one direction, where not all entries could be looked at."""
+    found = (seen.whole or seen).gradient.decision
+    looked_at_all = seen.whole is None and seen.gradient.complete
+    if found.right is not False or looked_at_all:
+        return
+    try:
+        meant = seen.intent.deliberate
+    except OutOfBudgetError:
+        if not found.numeric:
+            raise  # a step function, perhaps
+        meant = ""
+    message = (
+        f"Along a random direction backward says {number(found.analytic)}, "
+        f"differences say {number(found.numeric)}: the gradient is wrong."
+    )
+    if seen.whole is not None:
+        few, all_ = seen.batch.size, seen.whole.batch.size
+        message = f"With all {all_} samples, not with the first {few}: {message}"
+    say = KIND.error
+    if meant:
+        say, message = KIND.warning, f"{message} It may be meant: {meant}."
+    yield say(
+        message,
+        evidence={"analytic": found.analytic, "numeric": found.numeric},
+        rests_on=(Symptom.GRADIENT,),
+        aspect="whole",
+    )
 
 
 def _swapped(seen: Observation) -> Iterator[Finding]:

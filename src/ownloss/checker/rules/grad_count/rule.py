@@ -4,6 +4,7 @@ import dis
 import re
 from collections.abc import Iterator
 
+from ownloss.checker.errors import text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.signatures import parameter_names
@@ -19,12 +20,13 @@ KIND = Kind(
     cure="Return as many values as forward takes arguments, `None` for labels, "
     "options and the like.",
 )
+CALLS = 2
 
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Read the error that backward raises; look for a forgotten return."""
     error = seen.base_backward.error
-    said = str(error) if error is not None else ""
+    said = text_of(error)
     details = {
         "rests_on": (Symptom.FAILS,),
         "explains": (Symptom.GRADIENT,),

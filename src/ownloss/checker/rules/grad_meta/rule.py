@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from ownloss.checker.errors import text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.functions import FunctionCall
 from ownloss.checker.observation import Observation
@@ -20,6 +21,7 @@ KIND = Kind(
     cure="Return a gradient of the input's shape and dtype: sum over dimensions that "
     "forward broadcast, and keep the input's dtype throughout.",
 )
+CALLS = 1
 
 _RESTS = {
     "rests_on": (Symptom.FAILS,),
@@ -29,7 +31,7 @@ _RESTS = {
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Compare what backward returns with what forward was given."""
-    said = str(seen.base_backward.error or "")
+    said = text_of(seen.base_backward.error)
     refused = re.search(
         r"Function (\w+)Backward returned an invalid gradient at index (\d+) - "
         r"(got .*?) but expected (?:shape compatible with |type )?(.*)",

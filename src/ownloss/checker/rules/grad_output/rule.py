@@ -21,6 +21,8 @@ KIND = Kind(
     cure="Multiply every gradient that backward returns by grad_output, each output "
     "by its own: `grad_output[:, None]` for (N,) outputs and (N, C) inputs.",
 )
+CALLS = 3
+GRADIENT = True
 
 
 def find(seen: Observation) -> Iterator[Finding]:
@@ -86,8 +88,8 @@ def _collapsed(seen: Observation) -> Iterator[Finding]:
     weights = [
         seen.random_like(o.detach(), 7 + i) for i, o in enumerate(seen.base.outputs)
     ]
-    for argument in seen.inputs:
-        found = seen.gradient.check(argument, weights=weights, coordinates=10)
+    for argument in seen.gradient.looked_at:
+        found = seen.gradient.check(argument, weights=weights, entries=10)
         if found is None or found.ok or seen.intent.deliberate:
             continue
         yield KIND.error(

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import torch
 
+from ownloss.checker.errors import first_line, text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 
@@ -18,20 +19,21 @@ KIND = Kind(
     cure="Compute a new tensor instead of changing the saved one: `a * b`, not "
     "`a.mul_(b)`.",
 )
+CALLS = 2
 
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Run backward twice through one graph; compare what was saved."""
     details = {"rests_on": (Symptom.TWICE,)}
     error = seen.base_backward.error
-    if error is not None and "modified by an inplace operation" in str(error):
+    if error is not None and "modified by an inplace operation" in text_of(error):
         names = ", ".join(f"`{c.__name__}`" for c in seen.graph.functions)
         yield KIND.error(
             "Backward raises: a tensor that it needs was changed in place"
             + (f" after {names} saved it." if names else " after torch saved it."),
             where=names.strip("`"),
             explains=(Symptom.FAILS, Symptom.GRADIENT),
-            evidence={"error": str(error).splitlines()[0]},
+            evidence={"error": first_line(error)},
             **details,
         )
         return
@@ -55,12 +57,12 @@ def find(seen: Observation) -> Iterator[Finding]:
     if first.error is not None:
         return
     if second.error is not None:
-        if "modified by an inplace operation" not in str(second.error):
+        if "modified by an inplace operation" not in text_of(second.error):
             return
         yield KIND.error(
             "Backward changes what it saved in place: a second backward through the "
             "same graph raises.",
-            evidence={"error": str(second.error).splitlines()[0]},
+            evidence={"error": first_line(second.error)},
             **details,
         )
         return

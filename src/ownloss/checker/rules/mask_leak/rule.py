@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ownloss.checker.arguments import Argument
+from ownloss.checker.arguments import Argument, spread
 from ownloss.checker.copies import cast
 from ownloss.checker.domains import Domain
 from ownloss.checker.findings import Finding, Kind, Symptom
@@ -23,6 +23,7 @@ KIND = Kind(
     cure="Mask both operands or the result by torch.where, not by multiplying, and "
     "divide by `mask.sum()`.",
 )
+CALLS = 8
 
 
 def find(seen: Observation) -> Iterator[Finding]:
@@ -40,7 +41,7 @@ def find(seen: Observation) -> Iterator[Finding]:
                 or argument.domain is Domain.BINARY
             ):
                 continue
-            selected = _over(kept, argument.value)
+            selected = spread(kept, argument.value)
             if selected is None:
                 continue
             labels = any(
@@ -80,21 +81,6 @@ def _has_target(seen: Observation, prediction: Argument, mask: Argument) -> bool
         for argument in seen.arguments
         if not argument.parameter
     )
-
-
-def _over(kept: Tensor, value: Tensor) -> Tensor | None:
-    """Spread a mask over an input of the same leading shape, or classes in dim 1."""
-    if kept.shape == value.shape:
-        return kept
-    without_classes = value.shape[:1] + value.shape[2:]
-    if value.dim() > 2 and kept.shape == without_classes:
-        if without_classes == value.shape[: kept.dim()]:
-            return None  # classes may stand in dimension 1 or last
-        return kept.unsqueeze(1).expand(value.shape)
-    if kept.dim() < value.dim() and kept.shape == value.shape[: kept.dim()]:
-        extra = (1,) * (value.dim() - kept.dim())
-        return kept.reshape(kept.shape + extra).expand(value.shape)
-    return None
 
 
 def _leaks(

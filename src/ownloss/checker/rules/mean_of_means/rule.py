@@ -23,6 +23,7 @@ KIND = Kind(
     shows="The samples are split unevenly, or joined; the value must not change.",
     cure="Sum over all parts, count over all parts, divide once.",
 )
+CALLS = 10
 
 _DETAILS = {
     "explains": (Symptom.VALUE, Symptom.ORDER, Symptom.GROWTH),
@@ -46,18 +47,14 @@ def _joined(seen: Observation) -> Finding | None:
     if len(set(sizes)) < 2:
         return None
     count = len(sizes)
-    session = seen.run().call
+    twin = seen.run().call
     try:
         values = [
-            float(
-                session(*_parts(seen.args, count, lambda parts: parts), **seen.kwargs)
-            ),
-            float(session(*_parts(seen.args, count, _as_one), **seen.kwargs)),
+            float(seen.call(twin, _parts(seen.args, count, lambda parts: parts))),
+            float(seen.call(twin, _parts(seen.args, count, _as_one))),
         ]
         alone = [
-            float(
-                session(*_parts(seen.args, count, lambda p, k=k: [p[k]]), **seen.kwargs)
-            )
+            float(seen.call(twin, _parts(seen.args, count, lambda p, k=k: [p[k]])))
             for k in range(count)
         ]
     except Exception:  # it takes the list for something else

@@ -17,6 +17,8 @@ KIND = Kind(
     shows="The numeric gradient is not zero, the analytic one is None or zero.",
     cure="Return its derivative in backward, in its place.",
 )
+CALLS = 1
+GRADIENT = True
 
 
 def find(seen: Observation) -> Iterator[Finding]:

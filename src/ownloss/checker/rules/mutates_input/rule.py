@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from ownloss.checker.errors import first_line, text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.subject import Point
@@ -18,6 +19,7 @@ KIND = Kind(
     cure="Compute a new tensor instead of writing into an argument; call .clone() "
     "first where you must write.",
 )
+CALLS = 9
 
 _DETAILS = {
     "rests_on": (Symptom.CHANGED,),
@@ -28,11 +30,11 @@ _DETAILS = {
 def find(seen: Observation) -> Iterator[Finding]:
     """Compare the arguments before and after, forward and backward."""
     error = seen.given.error
-    if error is not None and "leaf Variable that requires grad" in str(error):
+    if error is not None and "leaf Variable that requires grad" in text_of(error):
         yield KIND.error(
             "The loss changes an input in place, which autograd refuses for an input "
             "that requires a gradient.",
-            evidence={"error": str(error).splitlines()[0]},
+            evidence={"error": first_line(error)},
             **_DETAILS,
         )
         return

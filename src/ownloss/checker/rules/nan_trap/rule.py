@@ -1,12 +1,20 @@
 """Finite inputs at which the loss or its gradient is NaN."""
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 import torch
 
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
-from ownloss.checker.probes import Probe, first_not_finite, special, steep, tried
+from ownloss.checker.probes import (
+    PROBES,
+    Probe,
+    first_not_finite,
+    special,
+    steep,
+    tried,
+)
 from ownloss.checker.runs import Backward, Run
 
 KIND = Kind(
@@ -21,6 +29,7 @@ KIND = Kind(
     cure="Add an eps inside the root that the dtype can represent, use logits for "
     "logarithms, and make a denominator safe before torch.where, not after.",
 )
+CALLS = 10
 
 
 def find(seen: Observation) -> Iterator[Finding]:
@@ -46,10 +55,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         return
     if not run.finite or gradients.error is not None:
         return
-    for probe in special(seen):
-        if not seen.budget.affords(2, 0.1):
-            seen.budget.skip("special inputs")
-            break
+    for probe in islice(special(seen), PROBES):
         run, gradients = tried(seen, probe.point, seen.native)
         trouble = _trouble(run, gradients)
         if not trouble:

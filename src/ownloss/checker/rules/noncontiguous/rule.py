@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from ownloss.checker.errors import first_line
 from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.measures.gradient import INPUTS
 from ownloss.checker.observation import Observation
 from ownloss.checker.subject import Point
 from ownloss.checker.wording import apart
@@ -18,6 +20,7 @@ KIND = Kind(
     shows="The same values are passed in another memory layout, and so is grad_output.",
     cure="Use reshape instead of view, or call .contiguous() first.",
 )
+CALLS = 6
 
 _DETAILS = {"rests_on": (Symptom.LAYOUT,)}
 
@@ -49,7 +52,7 @@ def _inputs(
         if error is not None:
             yield KIND.error(
                 f"The loss raises if {names} in another memory layout: "
-                f"{str(error).splitlines()[0]}",
+                f"{first_line(error)}",
                 where=names,
                 **_DETAILS,
             )
@@ -83,7 +86,7 @@ def _inputs(
 def _transposed(seen: Observation) -> Iterator[tuple[str, Point]]:
     """The point given, one argument after the other and then all in other layouts."""
     arguments = [argument for argument in seen.arguments if not argument.parameter]
-    for argument in arguments:
+    for argument in arguments[:INPUTS]:
         for layout in _layouts(argument.value):
             yield (
                 f"`{argument.name}` lies",
@@ -138,7 +141,7 @@ def _upstream(seen: Observation) -> Iterator[Finding]:
         if got.error is not None:
             yield KIND.error(
                 f"Backward raises for a grad_output that is {words} in memory: "
-                f"{str(got.error).splitlines()[0]}",
+                f"{first_line(got.error)}",
                 where="grad_output",
                 **_DETAILS,
             )

@@ -15,6 +15,7 @@ KIND = Kind(
     cure="Draw outside of the loss and pass the draw in; update running averages in a "
     "method of their own, not in forward.",
 )
+CALLS = 4
 
 _DETAILS = {
     "rests_on": (Symptom.AGAIN,),

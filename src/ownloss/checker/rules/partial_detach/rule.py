@@ -18,6 +18,8 @@ KIND = Kind(
     cure="If the cut is not meant, remove it. If it is, say so in a comment, and pass "
     "a reference with the same stop-gradient.",
 )
+CALLS = 1
+GRADIENT = True
 
 _NAMES = {
     "detach": "`.detach()`",

@@ -23,6 +23,7 @@ KIND = Kind(
     cure="Decide what one unit is (a sample, a token, a pixel), sum everything, and "
     "divide once, by the number of units that count.",
 )
+CALLS = 6
 
 
 def find(seen: Observation) -> Iterator[Finding]:

@@ -16,6 +16,8 @@ KIND = Kind(
     "every entry and at every input.",
     cure="Multiply what backward returns by what forward multiplies by, once.",
 )
+CALLS = 30
+GRADIENT = True
 
 
 def find(seen: Observation) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import torch
 
+from ownloss.checker.errors import first_line
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 
@@ -17,6 +18,7 @@ KIND = Kind(
     "alone. Or a value changes with what was computed before.",
     cure="Keep it on ctx, with save_for_backward; compute it again in every call.",
 )
+CALLS = 5
 
 
 def find(seen: Observation) -> Iterator[Finding]:
@@ -47,7 +49,7 @@ def find(seen: Observation) -> Iterator[Finding]:
                 message += f": {kept}." if kept else "."
                 if gradients.error is not None:
                     message = "After a second call, backward of the first raises: "
-                    message += str(gradients.error).splitlines()[0]
+                    message += first_line(gradients.error)
                 yield KIND.error(
                     message,
                     where=argument.name,

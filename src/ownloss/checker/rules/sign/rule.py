@@ -16,6 +16,8 @@ KIND = Kind(
     "-1.",
     cure="Change the sign of what backward returns.",
 )
+CALLS = 1
+GRADIENT = True
 
 
 def find(seen: Observation) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from torch.autograd import Function
 
 from ownloss.checker.containers import with_tensors
 from ownloss.checker.copies import cast
+from ownloss.checker.errors import first_line
 from ownloss.checker.findings import Finding, Kind
 from ownloss.checker.observation import Observation
 
@@ -22,6 +23,7 @@ KIND = Kind(
     cure="Write setup_context and set generate_vmap_rule = True, use torch.where for "
     "control flow; a vmap rule of your own must keep the mapped dimension apart.",
 )
+CALLS = 3
 
 _COPIES = 3
 
@@ -105,7 +107,7 @@ def _compare(
 ) -> str | None:
     """Say how the mapped loss differs from the loop; None if it does not."""
     places = _mapped(seen)
-    session = seen.run().call
+    twin = seen.run().call
 
     def call(*tensors: Tensor) -> Tensor:
         point = [cast(v, seen.dtype) for v in seen.point]
@@ -113,7 +115,7 @@ def _compare(
             point[place] = tensor
         given = iter(point)
         args = with_tensors(seen.args, given)
-        result = session(*args, **with_tensors(seen.kwargs, given))
+        result = seen.call(twin, args, with_tensors(seen.kwargs, given))
         return result if isinstance(result, Tensor) else result[0]
 
     def gradient(*tensors: Tensor) -> Tensor:
@@ -135,7 +137,7 @@ def _compare(
         try:
             got = torch.vmap(function, dims, randomness="different")(*stacked)
         except Exception as error:
-            return f"torch.vmap raises: {str(error).splitlines()[0]}"
+            return f"torch.vmap raises: {first_line(error)}"
         if got.shape != expected.shape or not torch.allclose(
             got, expected, rtol=1e-5, atol=1e-7
         ):

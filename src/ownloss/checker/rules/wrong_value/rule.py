@@ -24,6 +24,7 @@ KIND = Kind(
     "the minimum, or a function of torch is given what it does not expect.",
     cure="Compare the formula with its source at two or three inputs worked by hand.",
 )
+CALLS = 12
 
 
 def find(seen: Observation) -> Iterator[Finding]:
