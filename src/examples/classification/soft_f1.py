@@ -112,11 +112,25 @@ ax.set_title("Cross entropy needs its threshold moved, soft F1 does not")
 ax.legend()
 
 # %%
+# The counted score has no gradient
+# ---------------------------------
+# F1 of rounded outputs has the gradient 0 everywhere, and ``p > 0.5`` leaves no graph
+# at all. So true and false positives are counted with probabilities: 0.8 of a find.
+
+logits = torch.tensor([[1.5], [-0.5], [0.2]], requires_grad=True)
+truth, p = torch.tensor([[1.0], [1.0], [0.0]]), logits.sigmoid()
+rounded = 2 * (p.round() * truth).sum() / (p.round() + truth).sum()
+print(f"rounded: {torch.autograd.grad(rounded, logits)[0].flatten().tolist()}")
+print(f"p > 0.5: {(p > 0.5).float().requires_grad = }")
+soft = torch.autograd.grad(soft_f1(logits, truth), logits)[0].flatten()
+print(f"soft F1: {[round(value, 3) for value in soft.tolist()]}")
+
+# %%
 # The batch must hold the label
 # -----------------------------
 # F1 is no sum over samples. A label without a yes in the batch costs 1 whatever the
-# model says, and has no gradient: nothing teaches it to say no. And the mean over
-# batches is not the loss of the whole. So use batches large enough to hold several of
+# model says, and has no gradient: nothing teaches it to say no. And the mean of the F1
+# of batches is not the F1 of the data. So use batches large enough to hold several of
 # each label, or draw them that way.
 
 logits = torch.randn(2000, 1, requires_grad=True)

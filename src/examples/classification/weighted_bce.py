@@ -141,9 +141,15 @@ for name, loss in {
 # fill the gradient, and :doc:`/examples/classification/soft_f1` when F1 is the score.
 #
 # The usual ``pos_weight`` is negatives over positives, counted over known labels, one
-# for each label; its root is a milder start. Targets that lie between 0 and 1 work,
-# too. Where a batch has no known label the loss and its gradient are 0:
+# for each label; its root is a milder start. It broadcasts from the right, so that for
+# images (N, C, H, W) it must be ``pos_weight.view(C, 1, 1)``: a vector of length C is
+# matched with the width, silently if the width is C. Soft targets between 0 and 1 work.
+# Where the loss is negative, targets are outside of that, as masks of 0 and 255 are:
+# nothing checks it, and ever larger logits are rewarded.
 
-logits = torch.randn(4, requires_grad=True)
-loss = weighted_bce(logits, torch.full((4,), torch.nan))
-print(f"{loss.item() = }, {torch.autograd.grad(loss, logits)[0].tolist() = }")
+images, weight = torch.zeros(1, 3, 2, 3), torch.tensor([1.0, 1.0, 9.0])
+for name, shaped in {"(C,)": weight, "(C, 1, 1)": weight.view(3, 1, 1)}.items():
+    loss = weighted_bce(images, torch.ones_like(images), shaped, reduction="none")
+    print(f"pos_weight {name}: loss of each channel {loss.mean((0, 2, 3)).tolist()}")
+mask_of_bytes = weighted_bce(torch.tensor([4.0]), torch.tensor([255.0]))
+print(f"a target of 255: {mask_of_bytes.item()}")

@@ -73,9 +73,10 @@ def masked_mean(
 # %%
 # Padding must not change the gradient
 # ------------------------------------
-# Five tokens count, and the batch is padded to some length.
-# ``(loss * mask).mean()`` divides by that length: one long sequence in the batch, and
-# every other token learns more slowly. The masked mean divides by five.
+# Five tokens count, and the batch is padded to some length. ``(loss * mask).mean()``
+# divides by that length: one long sequence in the batch, and every other token learns
+# more slowly. The masked mean divides by five. Code that takes ``.mean(1)`` first and
+# divides by the count afterwards divides twice, by the padded length and by the tokens.
 
 import matplotlib.pyplot as plt
 
@@ -91,28 +92,41 @@ fig, ax = plt.subplots()
 for name, style, reduce in (
     ("masked_mean(loss, mask)", "C1-", masked_mean),
     ("(loss * mask).mean()", "C2--", lambda loss, mask: (loss * mask).mean()),
+    ("divided twice", "C3:", lambda loss, mask: (loss * mask).mean() / mask.sum()),
 ):
     gradient = [gradient_of_one_token(reduce, length) for length in lengths]
     ax.plot(lengths, gradient, style, label=name)
     print(f"{name}: {gradient[0]:.3f} without padding, {gradient[-1]:.3f} at 50")
 ax.set(xlabel="padded length", ylabel="gradient of one token's loss", ylim=(0, 0.23))
 ax.set_title("The gradient of a token, of five that count")
-ax.legend(loc="center right")
+ax.legend()
 
 # %%
 # A missing target is NaN in the gradient, unless it is replaced before the loss
 # ------------------------------------------------------------------------------
-# The value below is right, since the NaN is masked. Its gradient is not: backward
-# passes a 0 to the squared error, which multiplies it by its own slope, NaN.
-# So replace what is missing before the loss, with any number, and mask after it.
+# A mask, or an index, after the loss makes the value right. The gradient is not:
+# backward passes a 0 to the squared error, which multiplies it by its own slope, and
+# 0 * (prediction - NaN) is NaN. So select before the loss,
+# ``loss(prediction[mask], target[mask])``, or replace the target by any finite number
+# and mask after it. The absolute error only looks right by luck: its slope is a sign.
 
-target = torch.tensor([1.0, torch.nan, 3.0])
+target = torch.tensor([1.0, torch.nan, 0.0])
 mask = target.isfinite()
-for name, filled in {"masked after": target, "and filled": target.nan_to_num()}.items():
-    prediction = torch.zeros(3, requires_grad=True)
-    mean = masked_mean((prediction - filled) ** 2, mask)
-    (gradient,) = torch.autograd.grad(mean, prediction)
-    print(f"{name}: loss {mean.item()}, gradient {gradient.tolist()}")
+functional = torch.nn.functional
+for name, function in {
+    "absolute": functional.l1_loss,
+    "squared": functional.mse_loss,
+    "Huber": functional.huber_loss,
+    "smooth L1": functional.smooth_l1_loss,
+    "BCE, logits": functional.binary_cross_entropy_with_logits,
+}.items():
+    gradients = []
+    for given in (target, target.nan_to_num()):
+        prediction = torch.full((3,), 0.5, requires_grad=True)
+        mean = masked_mean(function(prediction, given, reduction="none"), mask)
+        (gradient,) = torch.autograd.grad(mean, prediction)
+        gradients.append([round(value, 2) for value in gradient.tolist()])
+    print(f"{name:11}: masked after {gradients[0]}, replaced before {gradients[1]}")
 
 # %%
 # Over micro-batches and processes, count first
@@ -136,7 +150,9 @@ assert weighed == whole
 # ``reduction="none"``; rather :doc:`/examples/reduction/sequence_mean` when a short
 # sequence shall count as much as a long one.
 # Some masks are True for padding, as ``key_padding_mask`` of torch's attention is: pass
-# ``~mask``. With weights it is what torch makes of class weights:
+# ``~mask``. Weights that a network computes need ``detach()``, or it lowers the loss by
+# giving the weight to easy samples. The scale of the weights cancels. With the weights
+# of classes it is what torch makes of them:
 
 logits, target = torch.randn(6, 3), torch.tensor([0, 1, 2, 2, -100, 0])
 class_weight = torch.tensor([1.0, 2.0, 5.0])

@@ -100,13 +100,14 @@ print("sum, largest rate that works:", fit(lambda losses, _: losses.sum(), 2e-6)
 print("uncertainty_weights:         ", fit(uncertainty_weights, 0.05))
 
 # %%
-# It turns negative, and a loss that is negative has no best weight
-# -----------------------------------------------------------------
-# The smallest value over s is half of 1 + log of the loss: below zero as soon as a loss
-# falls under 1 / e, which says nothing bad. But with a loss that is itself negative, as
-# a negative log-likelihood can be, s falls for ever and the weight explodes. Add a
-# constant to such a loss, or give it a fixed weight. A loss that reaches exactly 0 does
-# the same.
+# The total may turn negative, and a loss that is negative has no best weight
+# --------------------------------------------------------------------------
+# The best s is the logarithm of the loss, and the total there is half of 1 + log of the
+# loss: below zero as soon as a loss falls under 1 / e. That is expected and no error,
+# since s itself is added. Do not clip s or take its absolute value; watch the single
+# losses instead of the total. But a loss that is itself negative, as a negative
+# log-likelihood can be, or exactly 0, has no best s: it falls for ever, and the weight
+# explodes. Give such a loss a fixed weight.
 
 s = torch.linspace(-4, 4, 401, requires_grad=True)
 fig, ax = plt.subplots()

@@ -115,6 +115,36 @@ ax.set_title("The gradient is the relative error, at most 1")
 ax.legend(loc="lower right")
 
 # %%
+# What about the mean absolute percentage error?
+# ----------------------------------------------
+# MAPE divides by the target. Near 0 its gradient is 1 over the target, or over the
+# floor below it, whatever that floor is; and clamping a negative target to 1e-8 makes
+# it gigantic. If it must be MAPE, divide by ``target.abs().clamp(min=floor)`` with a
+# floor of a meaningful size, or use sMAPE or a weighted absolute error. It also favours
+# predictions that are too low: its best constant is at the median or below it. This
+# loss divides by the prediction, and finds the mean.
+
+
+def mape(prediction, target, floor):
+    return ((prediction - target).abs() / target.abs().clamp(min=floor)).mean()
+
+
+guess = torch.tensor(1.0, requires_grad=True)
+for floor in (1e-8, 0.5):
+    (slope,) = torch.autograd.grad(mape(guess, torch.tensor(0.0), floor), guess)
+    print(f"target 0, floor {floor}: gradient {slope:.0e}")
+amounts = torch.tensor([1.0, 2.0, 10.0])
+tried = torch.linspace(0.5, 12, 1151)
+for name, loss in {
+    "MAPE": torch.stack([mape(c, amounts, 0.5) for c in tried]),
+    "absolute error": (tried[:, None] - amounts).abs().mean(1),
+    "gamma": gamma_nll(
+        tried.log()[:, None].expand(-1, 3), amounts.expand(1151, 3), "none"
+    ).mean(1),
+}.items():
+    print(f"the best constant for 1, 2 and 10 by {name}: {tried[loss.argmin()]:.2f}")
+
+# %%
 # Use it when the spread of positive amounts grows with their size, as it does for
 # prices, durations and claims; rather :doc:`/examples/regression/tweedie` when some are
 # exactly 0, :func:`torch.nn.functional.poisson_nll_loss` for counts, and
