@@ -101,7 +101,7 @@ print("uncertainty_weights:         ", fit(uncertainty_weights, 0.05))
 
 # %%
 # The total may turn negative, and a loss that is negative has no best weight
-# --------------------------------------------------------------------------
+# ---------------------------------------------------------------------------
 # The best s is the logarithm of the loss, and the total there is half of 1 + log of the
 # loss: below zero as soon as a loss falls under 1 / e. That is expected and no error,
 # since s itself is added. Do not clip s or take its absolute value; watch the single
