@@ -25,6 +25,7 @@ class Symptom(enum.Enum):
     GRADIENT = "backward and differences disagree"
     NO_GRADIENT = "no gradient arrives"
     UPSTREAM = "backward is not linear in grad_output"
+    SOME_ALONE = "the gradient depends on which inputs require one"
     SECOND = "the second derivative is wrong"
     VALUE = "the value is not the reference's"
     PERFECT = "a perfect prediction is not the minimum"
@@ -39,6 +40,8 @@ class Symptom(enum.Enum):
     EMPTY = "not finite where nothing is selected"
     LARGE = "not finite at large inputs or in a small dtype"
     MASKED = "masked entries count"
+    PLACE = "a label acts on the prediction of another place"
+    AXIS = "a softmax runs over the samples"
     KEPT = "tensors are kept alive"
     CHANGED = "an argument is changed"
 

@@ -617,6 +617,42 @@ def transposed_grad_output_fails(case: Case) -> None:
         raise AssertionError("backward takes any strides")
 
 
+def stop_gradient(case: Case) -> None:
+    """The value is the reference's, the gradient is not."""
+    agrees_in_value(case)
+    try:
+        agrees_with_reference(case)
+    except AssertionError:
+        return
+    raise AssertionError("value and gradient are the reference's")
+
+
+def low_precision(case: Case) -> None:
+    """In its own dtype the gradient is far from the reference's in double."""
+    loss, inputs = case.fresh()
+    own = torch.autograd.grad(loss(*inputs), leaves(loss, inputs))[0].double()
+    wide = mapped(in_double, inputs)
+    first = wide[0].detach().requires_grad_()
+    true = torch.autograd.grad(double(case)[0](first, *wide[1:]), first)[0]
+    assert (own - true).norm() > 0.2 * true.norm()
+
+
+def needs_input_grad(case: Case) -> None:
+    """With all inputs it is right; with one alone it raises or is another."""
+    gradient_is_right(case)
+    loss, inputs = double(case)
+    together = analytic(loss, inputs)
+    for i, expected in enumerate(together):
+        alone = tuple(x.detach().requires_grad_(i == j) for j, x in enumerate(inputs))
+        try:
+            (found,) = torch.autograd.grad(loss(*alone), alone[i], allow_unused=True)
+        except Exception:
+            return
+        if found is None or not torch.allclose(found, expected):
+            return
+    raise AssertionError("each alone is what it is together with the others")
+
+
 EVIDENCE: dict[str, Callable[[Case], None]] = {
     "scale": scale,
     "sign": sign,
@@ -645,6 +681,12 @@ EVIDENCE: dict[str, Callable[[Case], None]] = {
     "nondeterministic": nondeterministic,
     "noncontiguous": noncontiguous,
     "wrong-value": other_value,
+    "stop-gradient": stop_gradient,
+    "unused-input": value_differs,
+    "misaligned": value_differs,
+    "wrong-axis": value_differs,
+    "low-precision": low_precision,
+    "needs-input-grad": needs_input_grad,
 }
 
 # Kinds whose value is right at the user's inputs: the reference must say so.

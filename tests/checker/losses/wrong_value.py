@@ -350,18 +350,6 @@ def log_variance_with_the_wrong_sign():
     return attenuated, inputs
 
 
-@mistake("wrong-value", reference=F.cross_entropy)
-def softmax_over_the_batch():
-    """log_softmax(dim=0): classes compete over the batch."""
-
-    class CrossEntropy(nn.Module):
-        def forward(self, logits, target):
-            log_p = F.log_softmax(logits, dim=0)
-            return -log_p.gather(1, target[:, None]).mean()
-
-    return CrossEntropy(), classification(5, 4)
-
-
 @mistake("wrong-value", reference=lambda x, t: F.binary_cross_entropy_with_logits(x, t))
 def sigmoid_applied_twice():
     """The model ends in a sigmoid, and the loss applies another one."""

@@ -75,7 +75,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         )
         return
     cuts = [c for c in seen.graph.cuts if c.name != "grad"]
-    if not cuts:
+    if not cuts or (meant is None and _weighs_by_own_probability(seen)):
         return
     cut = seen.intent.telling(cuts)
     place = f" ({cut.where})" if cut.where else ""
@@ -91,6 +91,21 @@ def _rounds(seen: Observation, found: GradientCheck) -> bool:
         return False
     rest = (found.analytic - found.numeric).norm() / found.numeric.norm()
     return rest.item() < max(5e-4, 1e3 * seen.precision.noise)
+
+
+def _weighs_by_own_probability(seen: Observation) -> bool:
+    """Whether what was cut is the probability that weighs its own logarithm.
+
+    Nobody detaches that by accident; `stop-gradient` is where it is forgotten.
+    """
+    for call in seen.graph.trace.named("mul", "__mul__", "__rmul__"):
+        weights = [t for t in call.tensors if not t.requires_grad and t.numel() > 1]
+        logs = [t.detach() for t in call.tensors if t.requires_grad]
+        for weight in weights:
+            for log in logs:
+                if weight.shape == log.shape and torch.allclose(log.exp(), weight):
+                    return True
+    return False
 
 
 def _missing(found: GradientCheck) -> str:

@@ -1,0 +1,91 @@
+"""In half precision the gradient is far from what rounding explains."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from ownloss.checker.copies import cast
+from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.observation import Observation
+from ownloss.checker.subject import Point
+
+KIND = Kind(
+    slug="low-precision",
+    title="The gradient is lost in half precision",
+    meaning="Fine in float32, and in bfloat16 or float16 the gradient is off by tens "
+    "of percent without a NaN: differences of near numbers, an eps that vanishes, sums "
+    "over many entries, probabilities that round to 1.",
+    shows="The gradient in half precision is compared with the one in float64 at the "
+    "same rounded inputs, and with what rounding the inputs alone changes.",
+    cure="Compute the loss in float32: `logits.float()`, and log_softmax instead of "
+    "softmax followed by log.",
+)
+
+OFF = 0.2
+TIMES_ROUNDING = 20
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Compare gradients in half precision with float64."""
+    if not seen.base.finite or not seen.inputs or seen.dtype != torch.float64:
+        return
+    if seen.inputs[0].value.is_complex() or not seen.determinism.steady:
+        return
+    halves = [torch.bfloat16, torch.float16]
+    if seen.native in halves:
+        halves = [seen.native]
+    for dtype in halves:
+        point = [
+            cast(cast(value, dtype), torch.float64) if argument.floating else value
+            for argument, value in zip(seen.arguments, seen.point, strict=True)
+        ]
+        exact = _gradient(seen, point, torch.float64)
+        rough = _gradient(seen, point, dtype)
+        if exact is None or rough is None or not exact.norm() > 0:
+            continue
+        off = _distance(rough, exact)
+        rounding = torch.finfo(dtype).eps
+        for seed in (71, 72):
+            jolted = _gradient(
+                seen, _jolted(seen, point, rounding, seed), torch.float64
+            )
+            if jolted is not None:
+                rounding = max(rounding, _distance(jolted, exact))
+        if not off > max(OFF, TIMES_ROUNDING * rounding):
+            continue
+        name = str(dtype).removeprefix("torch.")
+        say = KIND.warning if dtype == seen.native else KIND.note
+        yield say(
+            f"In {name} the gradient is off by {off:.0%}, {off / rounding:.0f} times "
+            "more than rounding the inputs explains.",
+            evidence={"off": off, "rounding": rounding, "dtype": name},
+            rests_on=(Symptom.LARGE,),
+        )
+        return
+
+
+def _gradient(seen: Observation, point: Point, dtype: torch.dtype) -> Tensor | None:
+    """All gradients in one vector; None where they are not all finite."""
+    run = seen.run(point, dtype=dtype)
+    if not run.finite:
+        return None
+    found = seen.backward(run)
+    if not found.finite:
+        return None
+    parts = [g.double().reshape(-1) for g in found.values if g is not None]
+    return torch.cat(parts) if parts else None
+
+
+def _distance(a: Tensor, b: Tensor) -> float:
+    return ((a - b).norm() / b.norm()).item() if a.shape == b.shape else 0.0
+
+
+def _jolted(seen: Observation, point: Point, eps: float, seed: int) -> Point:
+    """A point whose real entries are moved by as much as rounding moves them."""
+    return [
+        value * (1 + eps / 2 * seen.random_like(value, seed).sign())
+        if argument.floating
+        else value
+        for argument, value in zip(seen.arguments, point, strict=True)
+    ]

@@ -1,0 +1,160 @@
+"""Predictions and labels of different places are compared."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from ownloss.checker.arguments import Argument
+from ownloss.checker.copies import cast
+from ownloss.checker.domains import Domain
+from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.observation import Observation
+from ownloss.checker.roles import Role
+
+KIND = Kind(
+    slug="misaligned",
+    title="Predictions and labels of different places",
+    meaning="A label is compared with the prediction of another place: a shift over "
+    "the flattened batch instead of within rows, rows gathered in another order, "
+    "(N, T, C) viewed as (N, C, T), `view` where `permute` was meant.",
+    shows="One label is changed at a time; the predictions that react must have the "
+    "same place, or the same distance, for every label.",
+    cure="Shift within rows, `logits[:, :-1]` against `labels[:, 1:]`, and move "
+    "dimensions with permute or transpose, never with view.",
+)
+
+MOST_PLACES = 16
+Place = tuple[int, ...]
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Change one label at a time, and see which predictions react."""
+    if not seen.base.finite or not seen.inputs or not seen.determinism.steady:
+        return
+    prediction = seen.inputs[0]
+    if prediction.parameter or prediction.value.dim() == 0:
+        return
+    base = seen.base_backward.values[0]
+    if base is None:
+        return
+    for argument in seen.arguments:
+        if argument.parameter or argument.differentiable:
+            continue
+        classes = _class_dim(prediction, argument)
+        if classes is None:
+            continue
+        reacting = dict(_reacting(seen, argument, base))
+        message = _run_together(argument, prediction, reacting, classes)
+        if message:
+            yield KIND.error(
+                message,
+                where=argument.name,
+                rests_on=(Symptom.PLACE,),
+                explains=(Symptom.VALUE, Symptom.ORDER),
+            )
+            return
+
+
+def _class_dim(prediction: Argument, labels: Argument) -> int | None:
+    """The dimension of the classes; -1 for a target of the same shape."""
+    shape, other = prediction.value.shape, labels.value.shape
+    if labels.role is Role.LABELS:
+        fits = [
+            d for d in range(len(shape)) if shape[:d] + shape[d + 1 :] == other and d
+        ]
+        return fits[-1] if len(other) and fits else None
+    same = shape == other and labels.role is Role.TARGET
+    return -1 if same and labels.domain is not Domain.LABELS else None
+
+
+def _reacting(
+    seen: Observation, argument: Argument, base: Tensor
+) -> Iterator[tuple[Place, list[Place]]]:
+    """For each label: the entries of the prediction whose gradient reacts."""
+    value = argument.value
+    count = value.numel()
+    step = max(1, count // MOST_PLACES)
+    scale = base.abs().max()
+    for flat in range(0, count, step):
+        other = cast(value, seen.dtype).clone()
+        entry = other.reshape(-1)[flat]
+        if argument.role is Role.LABELS:
+            if entry < 0:
+                continue
+            different = value[(value != entry) & (value >= 0)]
+            if not different.numel():
+                return
+            changed = different[0]
+        else:
+            changed = entry + argument.size
+        flattened = other.reshape(-1).clone()
+        flattened[flat] = changed
+        run = seen.run(seen.with_values({argument: flattened.reshape(other.shape)}))
+        found = seen.backward(run)
+        if found.error is not None or found.values[0] is None:
+            return
+        moved = (found.values[0] - base).abs() > 1e-6 * scale
+        place = tuple(
+            int(i) for i in torch.unravel_index(torch.tensor(flat), value.shape)
+        )
+        yield place, [tuple(entry) for entry in moved.nonzero().tolist()]
+
+
+def _run_together(
+    argument: Argument,
+    prediction: Argument,
+    reacting: dict[Place, list[Place]],
+    classes: int,
+) -> str:
+    """Say which label acts in the wrong place; nothing where all places fit."""
+    if len(reacting) < 3:
+        return ""
+    distances: dict[tuple[int, ...], tuple[Place, Place]] = {}
+    alone = 0
+    for label, entries in reacting.items():
+        if not entries:
+            continue  # the first or the last of a shift
+        places = sorted({_without(entry, classes) for entry in entries})
+        if len(places) > 1:
+            # A loss of whole rows reacts in several classes at each of its places.
+            if classes > 0 and len(entries) == len(places):
+                listed = " and ".join(str(list(place)) for place in places[:2])
+                return (
+                    f"`{argument.name}` {list(label)} acts on `{prediction.name}` at "
+                    f"{listed}, in one class each: places and classes are mixed up."
+                )
+            return ""
+        alone += 1
+        distance = tuple(a - b for a, b in zip(places[0], label, strict=True))
+        distances.setdefault(distance, (label, places[0]))
+    if alone < 3 or len(distances) < 2:
+        return ""
+    counts = {
+        distance: sum(
+            1
+            for label, entries in reacting.items()
+            if entries
+            and tuple(
+                a - b for a, b in zip(_without(entries[0], classes), label, strict=True)
+            )
+            == distance
+        )
+        for distance in distances
+    }
+    odd = min(counts, key=lambda distance: counts[distance])
+    label, place = distances[odd]
+    across = place[0] != label[0] and len(label) > 1
+    why = (
+        "rows run into one another"
+        if across
+        else "other labels act at another distance"
+    )
+    return (
+        f"`{argument.name}` {list(label)} acts on `{prediction.name}` at "
+        f"{list(place)}: {why}."
+    )
+
+
+def _without(entry: Place, dim: int) -> Place:
+    return entry if dim < 0 else entry[:dim] + entry[dim + 1 :]

@@ -1,0 +1,98 @@
+"""Backward depends on which inputs require a gradient."""
+
+import itertools
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from ownloss.checker.arguments import Argument
+from ownloss.checker.copies import cast
+from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.observation import Observation
+
+KIND = Kind(
+    slug="needs-input-grad",
+    title="Wrong when only some inputs need a gradient",
+    meaning="A Function's backward is right where all inputs require a gradient, and "
+    "raises or returns something else where only some do: a frozen weight, a target "
+    "that is not trained.",
+    shows="requires_grad is set for each input alone, and for each pair.",
+    cure="Compute in backward what each gradient needs under its own "
+    "`if ctx.needs_input_grad[i]`, and nothing under another's.",
+)
+
+MOST_INPUTS = 4
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Set requires_grad for some of the inputs only."""
+    inputs = [x for x in seen.inputs if not x.parameter]
+    if not seen.graph.functions or not 2 <= len(inputs) <= MOST_INPUTS:
+        return
+    if not seen.base.finite or seen.base_backward.error is not None:
+        return
+    if not seen.determinism.steady:
+        return
+    together = dict(zip(seen.inputs, seen.base_backward.values, strict=True))
+    for size in (1, 2):
+        if size == len(inputs):
+            continue
+        for chosen in itertools.combinations(inputs, size):
+            names = " and ".join(f"`{argument.name}`" for argument in chosen)
+            found, error = _alone(seen, chosen)
+            details = {
+                "where": chosen[0].name,
+                "rests_on": (Symptom.SOME_ALONE,),
+            }
+            if error is not None:
+                yield KIND.error(
+                    f"With only {names} requiring a gradient, backward raises "
+                    f"{type(error).__name__}: {str(error).strip().splitlines()[0]}.",
+                    **details,
+                )
+                return
+            for argument, gradient in zip(chosen, found, strict=True):
+                if _equal(gradient, together[argument]):
+                    continue
+                gets = "none" if gradient is None else "another one than with all"
+                yield KIND.error(
+                    f"With only {names} requiring a gradient, `{argument.name}` gets "
+                    f"{gets}.",
+                    **details,
+                )
+                return
+
+
+def _alone(
+    seen: Observation, chosen: tuple[Argument, ...]
+) -> tuple[list[Tensor | None], Exception | None]:
+    """The gradients where these inputs alone require one."""
+    point = [
+        value
+        if argument.parameter
+        else cast(value, seen.dtype).detach().clone().requires_grad_(argument in chosen)
+        for argument, value in zip(seen.arguments, seen.point, strict=True)
+    ]
+    run = seen.run(point, grad=False, exact=True)
+    wanted = [point[seen.index(argument)] for argument in chosen]
+    if run.error is not None:
+        return [], run.error
+    attached = [output for output in run.outputs if output.requires_grad]
+    if not attached:
+        return [None] * len(wanted), None
+    try:
+        total = sum(
+            output.real.sum() if output.is_complex() else output.sum()
+            for output in attached
+        )
+        return list(torch.autograd.grad(total, wanted, allow_unused=True)), None
+    except Exception as error:
+        return [], error
+
+
+def _equal(alone: Tensor | None, together: Tensor | None) -> bool:
+    if alone is None or together is None:
+        other = together if alone is None else alone
+        return other is None or not bool(other.any())
+    return torch.allclose(alone, together, rtol=1e-6, atol=1e-9, equal_nan=True)

@@ -1,0 +1,100 @@
+"""The value is the reference's, the gradient is not: a stop-gradient is missing."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from ownloss.checker.arguments import Argument
+from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.observation import Observation
+from ownloss.checker.subject import Point
+from ownloss.checker.wording import number
+
+KIND = Kind(
+    slug="stop-gradient",
+    title="A stop-gradient is missing",
+    meaning="The value is right, and a gradient flows where the formula has a "
+    "constant: a weight, a teacher's output, an advantage, a normaliser.",
+    shows="The values agree with a reference and the gradients do not. Without a "
+    "reference: a log-probability of the given labels is multiplied by its own "
+    "probability, and both factors are differentiated.",
+    cure="Detach what the formula holds constant: `weight.detach()`.",
+)
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Compare gradients wherever the values agree."""
+    if not seen.base.finite or not seen.inputs:
+        return
+    if seen.reference.loss is None:
+        yield from _doubled_path(seen)
+        return
+    if seen.reference.differs or not seen.determinism.steady:
+        return
+    own_right = all(check.ok for check in seen.gradient.checks)
+    if not own_right:  # its own backward is wrong: other rules say how
+        return
+    here = _different(seen, seen.point)
+    if here is None:
+        return
+    moved = _different(seen, seen.points.jittered(0.3, 1))
+    if moved is None:
+        return
+    argument, own, trusted = here
+    wrong = ~torch.isclose(own, trusted, rtol=1e-4, atol=1e-9)
+    index = int((own - trusted).abs().reshape(-1).argmax())
+    a, b = own.reshape(-1)[index].item(), trusted.reshape(-1)[index].item()
+    yield KIND.error(
+        f"The value is the reference's, the gradient is not: {int(wrong.sum())} of "
+        f"{wrong.numel()} entries of `{argument.name}` differ, such as {number(a)} for "
+        f"{number(b)}. The reference treats something as a constant: a `.detach()` is "
+        "missing.",
+        where=argument.name,
+        evidence={"gradient": own.tolist(), "reference": trusted.tolist()},
+        rests_on=(Symptom.GRADIENT,),
+    )
+
+
+def _different(
+    seen: Observation, point: Point
+) -> tuple[Argument, Tensor, Tensor] | None:
+    """An input whose gradient is not the reference's although the value is."""
+    own, trusted = seen.run(point), seen.reference.run(point)
+    if not own.finite or not trusted.finite:
+        return None
+    if not seen.reference.same(own.total, trusted.total):
+        return None
+    ours, theirs = seen.backward(own), seen.backward(trusted)
+    if ours.error is not None or theirs.error is not None:
+        return None
+    for argument, a, b in zip(seen.inputs, ours.values, theirs.values, strict=False):
+        if argument.parameter or a is None or b is None or a.shape != b.shape:
+            continue
+        size = max(a.abs().max().item(), b.abs().max().item()) if a.numel() else 0.0
+        if size > 0 and (a - b).abs().max().item() > 1e-3 * size:
+            return argument, a.double(), b.double()
+    return None
+
+
+def _doubled_path(seen: Observation) -> Iterator[Finding]:
+    """A log-probability of labels times its own probability, both attached."""
+    trace = seen.graph.trace
+    if not any(call.name in ("gather", "take_along_dim") for call in trace.calls):
+        return
+    for call in trace.named("mul", "__mul__", "__rmul__"):
+        factors = [t for t in call.tensors if t.is_floating_point() and t.numel() > 1]
+        if len(factors) != 2 or not all(t.requires_grad for t in factors):
+            continue
+        a, b = (t.detach().double() for t in factors)
+        if a.shape != b.shape or not bool((torch.minimum(a, b) <= 0).all()):
+            continue
+        for log, weight in ((a, b), (b, a)):
+            if bool((log <= 0).all()) and torch.allclose(log.exp(), weight, rtol=1e-3):
+                yield KIND.warning(
+                    "A log-probability is multiplied by its own probability "
+                    f"({call.where}), and both factors are differentiated. If the "
+                    "probability is a weight, it must be detached.",
+                    rests_on=(Symptom.GRADIENT,),
+                )
+                return

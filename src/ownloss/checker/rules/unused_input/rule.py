@@ -1,0 +1,126 @@
+"""An argument has no influence on the loss."""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from ownloss.checker.arguments import Argument
+from ownloss.checker.copies import cast
+from ownloss.checker.domains import Domain, jittered
+from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.observation import Observation
+from ownloss.checker.subject import Point
+from ownloss.checker.wording import number
+
+KIND = Kind(
+    slug="unused-input",
+    title="An argument has no influence",
+    meaning="The loss takes an argument and gives the same value whatever it holds: an "
+    "event indicator, old log-probabilities, a mask, weights. Often two branches of a "
+    "formula have got the same term.",
+    shows="The argument is replaced by others that fit its role; the value never "
+    "changes.",
+    cure="Use the argument where the formula has it, or take it out of the signature.",
+)
+
+
+def find(seen: Observation) -> Iterator[Finding]:
+    """Vary every argument that is not differentiated."""
+    if not seen.base.finite or not seen.determinism.steady:
+        return
+    arguments = [x for x in seen.arguments if not x.parameter]
+    moves = any(c.matters or not c.vanishes for c in seen.gradient.checks)
+    if len(arguments) < 2 or not moves:
+        return  # where nothing moves the loss, `flat` says so
+    for argument in arguments:
+        if argument.differentiable or not argument.value.numel():
+            continue
+        others = list(_others(seen, argument))
+        points = (seen.point, seen.points.jittered(1.0, 2))
+        if not others or not all(_same(seen, argument, others, p) for p in points):
+            continue
+        trusted = seen.reference.loss is not None
+        if trusted and _reference_ignores(seen, argument, others):
+            continue
+        named = " and with ".join(name for name, _ in others[:2])
+        say = KIND.error if trusted else KIND.warning
+        yield say(
+            f"`{argument.name}` has no influence on the loss: with {named} it is "
+            f"{number(seen.value)}.",
+            where=argument.name,
+            explains=(Symptom.VALUE, Symptom.MASKED) if trusted else (),
+            aspect="reference" if trusted else "",
+        )
+
+
+def _others(seen: Observation, argument: Argument) -> Iterator[tuple[str, Tensor]]:
+    """Other values for an argument, in words and as tensors."""
+    value = argument.value
+    if argument.domain in (Domain.MASK, Domain.BINARY):
+        yield "all 0", torch.zeros_like(value)
+        yield "all 1", torch.ones_like(value)
+        yield "its opposite", (~value if value.dtype == torch.bool else 1 - value)
+    elif argument.domain is Domain.SIGNS:
+        yield "its opposite", -value
+        yield "all 1", torch.ones_like(value)
+    elif argument.domain is Domain.LABELS:
+        highest = int(value.max())
+        if value.dim() == 0 or highest < 1 or value.min() < 0:
+            return
+        yield "all 0", torch.zeros_like(value)
+        yield f"all {highest}", torch.full_like(value, highest)
+        yield "other labels", (value + 1) % (highest + 1)
+    elif argument.floating and not value.is_complex():
+        wide = cast(value, seen.dtype)
+        for seed, amount in ((61, 0.5), (62, 1.0), (63, 2.0)):
+            noise = seen.random_like(wide, seed)
+            moved = jittered(wide, argument.domain, amount, noise, argument.size)
+            yield "other values", moved
+        if argument.domain in (Domain.REAL, Domain.POSITIVE, Domain.NONNEGATIVE):
+            yield "ten times as large", 10 * wide
+
+
+def _same(
+    seen: Observation,
+    argument: Argument,
+    others: list[tuple[str, Tensor]],
+    point: Point,
+) -> bool:
+    """Whether none of the values changes any output, not even by rounding."""
+    base = seen.run(point)
+    if base.error is not None or math.isnan(base.total):
+        return False
+    index = seen.index(argument)
+    changed = 0
+    for _, value in others:
+        if torch.equal(value, argument.value.to(value.dtype)):
+            continue
+        changed += 1
+        there = list(point)
+        there[index] = value
+        run = seen.run(there)
+        if run.error is not None or len(run.outputs) != len(base.outputs):
+            return False
+        for a, b in zip(run.outputs, base.outputs, strict=True):
+            if a.shape != b.shape or not torch.equal(a.detach(), b.detach()):
+                return False
+    return changed > 0
+
+
+def _reference_ignores(
+    seen: Observation, argument: Argument, others: list[tuple[str, Tensor]]
+) -> bool:
+    """Whether the trusted loss does not look at it, either."""
+    if seen.reference.loss is None:
+        return False
+    index = seen.index(argument)
+    base = seen.reference.run()
+    for _, value in others:
+        there = list(seen.point)
+        there[index] = value
+        run = seen.reference.run(there)
+        if run.error is not None or run.total != base.total:
+            return False
+    return True

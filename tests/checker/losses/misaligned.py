@@ -1,0 +1,127 @@
+"""Predictions and labels of different places are compared."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from . import mistake, right
+from .inputs import classification, labels, normal, regression
+
+
+def _tokens():
+    return normal(3, 4, 5, seed=1, grad=True), labels(5, 3, 4, seed=2)
+
+
+def _next_token(logits, target):
+    return F.cross_entropy(logits[:, :-1].flatten(0, 1), target[:, 1:].flatten())
+
+
+@mistake("misaligned", reference=_next_token)
+def shifted_over_the_flat_batch():
+    """The last token of a row is asked for the first of the next row."""
+
+    def loss(logits, target):
+        return F.cross_entropy(logits.flatten(0, 1)[:-1], target.flatten()[1:])
+
+    return loss, _tokens()
+
+
+@right(reference=_next_token)
+def shifted_within_rows():
+    """Each row by itself."""
+    return _next_token, _tokens()
+
+
+def _per_token(logits, target):
+    return F.cross_entropy(logits.transpose(1, 2), target)
+
+
+@mistake("misaligned", reference=_per_token)
+def viewed_instead_of_transposed():
+    """(N, T, C) is viewed as (N, C, T)."""
+
+    class TokenLoss(nn.Module):
+        def forward(self, logits, target):
+            rows, steps, classes = logits.shape
+            return F.cross_entropy(logits.reshape(rows, classes, steps), target)
+
+    return TokenLoss(), _tokens()
+
+
+@right(reference=_per_token)
+def transposed():
+    """The dimension is moved."""
+    return _per_token, _tokens()
+
+
+@mistake("misaligned", reference=F.cross_entropy)
+def gathered_in_another_order():
+    """The logits are sorted by confidence, and the labels are not."""
+
+    def loss(logits, target):
+        order = logits.detach().max(1).values.argsort()
+        return F.cross_entropy(logits[order], target)
+
+    return loss, classification(6, 4)
+
+
+@mistake("misaligned", reference=F.mse_loss)
+def target_flattened_the_other_way():
+    """The target of a map is flattened column by column."""
+
+    def loss(prediction, target):
+        return (prediction.flatten() - target.T.flatten()).square().mean()
+
+    return loss, regression(4, 4)
+
+
+@mistake("misaligned", reference=_per_token)
+def rows_and_steps_swapped():
+    """The logits come time first, and are flattened as they are."""
+
+    def loss(logits, target):
+        return F.cross_entropy(logits.transpose(0, 1).flatten(0, 1), target.flatten())
+
+    return loss, _tokens()
+
+
+@right()
+def per_sequence_log_ratio():
+    """A loss of whole rows reacts at all of their places."""
+
+    def loss(logits, target):
+        log_p = logits.log_softmax(-1).gather(-1, target[..., None])[..., 0]
+        return -F.logsigmoid(log_p.sum(1)).mean()
+
+    return loss, _tokens()
+
+
+@right()
+def causal_shift_of_one_row():
+    """A single sequence, shifted by one: the same distance for every label."""
+
+    def loss(logits, target):
+        return F.cross_entropy(logits[:-1], target[1:])
+
+    return loss, classification(6, 4)
+
+
+@right()
+def reversed_on_both_sides():
+    """Both are flipped."""
+
+    def loss(prediction, target):
+        return (prediction.flip(0) - target.flip(0)).square().mean()
+
+    return loss, regression(5)
+
+
+@right()
+def neighbours_count_too():
+    """A smoothness term couples each step with its neighbours, the target does not."""
+
+    def loss(prediction, target):
+        smooth = prediction.diff().square().mean()
+        return torch.nn.functional.mse_loss(prediction, target) + 0.1 * smooth
+
+    return loss, regression(6)

@@ -1,0 +1,124 @@
+"""A constant of the formula gets a gradient."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from . import mistake, right
+from .inputs import classification, normal, regression, uniform
+
+
+def _entropy_weighted(logits, target):
+    log_p = logits.log_softmax(1).gather(1, target[:, None])
+    return -(log_p.exp().detach() * log_p).mean()
+
+
+@mistake("stop-gradient", reference=_entropy_weighted)
+def weight_of_confidence():
+    """The weight is the model's own probability, and is trained along."""
+
+    def loss(logits, target):
+        log_p = logits.log_softmax(1).gather(1, target[:, None])
+        return -(log_p.exp() * log_p).mean()
+
+    return loss, classification(5, 4)
+
+
+@right(reference=_entropy_weighted, intentional=True)
+def weight_of_confidence_held():
+    """The same weight, held constant."""
+    return _entropy_weighted, classification(5, 4)
+
+
+def _distilled(student, teacher):
+    log_p, q = student.log_softmax(1), teacher.detach().softmax(1)
+    return -(q * log_p).sum(1).mean()
+
+
+@mistake("stop-gradient", reference=_distilled)
+def teacher_that_learns():
+    """Both models' logits require a gradient; only the student's may get one."""
+
+    def distill(student, teacher):
+        return -(teacher.softmax(1) * student.log_softmax(1)).sum(1).mean()
+
+    return distill, (normal(4, 3, seed=1, grad=True), normal(4, 3, seed=2, grad=True))
+
+
+def _advantage_weighted(log_prob, value, reward):
+    advantage = (reward - value).detach()
+    return -(advantage * log_prob).mean() + F.mse_loss(value, reward)
+
+
+@mistake("stop-gradient", reference=_advantage_weighted)
+def advantage_that_learns():
+    """The critic is trained through the actor's term as well."""
+
+    class ActorCritic(nn.Module):
+        def forward(self, log_prob, value, reward):
+            advantage = reward - value
+            return -(advantage * log_prob).mean() + F.mse_loss(value, reward)
+
+    inputs = (
+        -uniform(6, seed=1),
+        normal(6, seed=2),
+        normal(6, seed=3),
+    )
+    return ActorCritic(), (
+        inputs[0].requires_grad_(),
+        inputs[1].requires_grad_(),
+        inputs[2],
+    )
+
+
+@right(reference=_advantage_weighted, intentional=True)
+def advantage_held():
+    """The advantage is a constant for the actor."""
+    log_prob, value = -uniform(6, seed=1), normal(6, seed=2)
+    return _advantage_weighted, (
+        log_prob.requires_grad_(),
+        value.requires_grad_(),
+        normal(6, seed=3),
+    )
+
+
+def _scaled_error(prediction, target):
+    residual = prediction - target
+    return (residual.square() / residual.detach().square().mean()).mean()
+
+
+@mistake("stop-gradient", reference=_scaled_error)
+def normaliser_that_learns():
+    """Divided by its own mean, and the mean is differentiated: nothing is left."""
+
+    def loss(prediction, target):
+        residual = prediction - target
+        scale = residual.square().mean()
+        return (residual.square() / scale).mean() * 1.0
+
+    return loss, regression(6)
+
+
+def _towards_the_teacher(student, teacher):
+    return (student - teacher.detach()).square().mean()
+
+
+@mistake("stop-gradient", reference=_towards_the_teacher)
+def both_move_towards_each_other():
+    """Consistency of two views: the second is a target, and moves as well."""
+
+    def loss(student, teacher):
+        return F.mse_loss(student, teacher)
+
+    return loss, (normal(4, 3, seed=1, grad=True), normal(4, 3, seed=2, grad=True))
+
+
+@right()
+def entropy_of_a_policy():
+    """An entropy differentiates both factors, as it should."""
+
+    def entropy(logits):
+        log_p = logits.log_softmax(1)
+        return -(log_p.exp() * log_p).sum(1).mean()
+
+    return entropy, (torch.randn(4, 3, dtype=torch.float64, requires_grad=True),)

@@ -1,0 +1,105 @@
+"""An argument is taken and has no influence."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from . import mistake, right
+from .inputs import binary, classification, normal, regression, uniform
+
+
+def _hazard(logits, event):
+    happened, lived = F.logsigmoid(logits), F.logsigmoid(-logits)
+    return -(event * happened + (1 - event) * lived).mean()
+
+
+def _event():
+    event = torch.tensor([1.0, 0.0, 1.0, 1.0, 0.0, 1.0], dtype=torch.float64)
+    return normal(6, seed=1, grad=True), event
+
+
+@mistake("unused-input", reference=_hazard)
+def both_branches_alike():
+    """Event and censoring got the same term."""
+
+    def loss(logits, event):
+        log_p = F.logsigmoid(logits)
+        return -(event * log_p + (1 - event) * log_p).mean()
+
+    return loss, _event()
+
+
+@right(reference=_hazard)
+def both_branches_differ():
+    """Two terms."""
+    return _hazard, _event()
+
+
+def _weighted(prediction, target, weight):
+    return (weight * (prediction - target).square()).sum() / weight.sum()
+
+
+@mistake("unused-input", reference=_weighted)
+def weight_overwritten():
+    """The weights are replaced by ones, for an experiment that was forgotten."""
+
+    class Weighted(nn.Module):
+        def forward(self, prediction, target, weight):
+            weight = torch.ones_like(weight)
+            return (weight * (prediction - target).square()).sum() / weight.sum()
+
+    return Weighted(), (*regression(5), uniform(5, seed=9))
+
+
+@right(reference=_weighted)
+def weight_used():
+    """The same with the weights."""
+    return _weighted, (*regression(5), uniform(5, seed=9))
+
+
+def _ratio(log_prob, old_log_prob, advantage):
+    return -((log_prob - old_log_prob).exp() * advantage).mean()
+
+
+@mistake("unused-input", reference=_ratio)
+def old_log_prob_ignored():
+    """The ratio is taken to the new log-probabilities themselves."""
+
+    def loss(log_prob, old_log_prob, advantage):
+        ratio = (log_prob - log_prob.detach()).exp()
+        return -(ratio * advantage).mean()
+
+    inputs = (-uniform(5, seed=1), -uniform(5, seed=2), normal(5, seed=3))
+    return loss, (inputs[0].requires_grad_(), *inputs[1:])
+
+
+def _masked(prediction, target, mask):
+    keep = mask.bool()
+    return torch.where(keep, prediction - target, 0).square().sum() / keep.sum()
+
+
+@mistake("unused-input", reference=_masked)
+def mask_made_and_dropped():
+    """The masked error is computed, and the other one returned."""
+
+    def loss(prediction, target, mask):
+        error = (prediction - target).square()
+        masked = error * mask
+        masked = masked.sum() / mask.sum()
+        return error.mean()
+
+    return loss, (*regression(6), binary(6, seed=4))
+
+
+def _class_weighted(logits, target, weight):
+    return F.cross_entropy(logits, target, weight=weight)
+
+
+@mistake("unused-input", reference=_class_weighted)
+def class_weight_not_passed():
+    """The weights of the classes are accepted and not passed on."""
+
+    def loss(logits, target, weight):
+        return F.cross_entropy(logits, target)
+
+    return loss, (*classification(6, 3), uniform(3, seed=5))
