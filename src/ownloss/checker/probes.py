@@ -13,7 +13,7 @@ from ownloss.checker.observation import Observation
 from ownloss.checker.roles import Role
 from ownloss.checker.runs import Backward, Run
 from ownloss.checker.subject import Point
-from ownloss.checker.trace import Call, NotFinite, Trace
+from ownloss.checker.trace import Call, Trace
 
 # The longest list of probes of the corpus has about 30.
 PROBES = 60
@@ -300,10 +300,10 @@ def first_not_finite(
     seen: Observation, point: Point, dtype: torch.dtype
 ) -> Call | None:
     """The first call at a point that makes something not finite of finite things."""
-    trace = NotFinite()
+    trace = Trace(until_not_finite=True)
     with trace:
         seen.run(point, dtype=dtype)
-    return trace.first
+    return trace.first_not_finite
 
 
 _STEEP = {

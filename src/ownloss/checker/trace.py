@@ -67,11 +67,23 @@ class Call:
 
 
 class Trace(TorchFunctionMode):
-    """Writes down every call of torch while it is entered."""
+    """Writes down every call of torch while it is entered.
 
-    def __init__(self) -> None:
+    Args:
+        until_not_finite: whether to look for the first call of finite tensors with a
+            result that is not. What a call returned may be written to later: only at
+            once does it tell.
+
+    Attributes:
+        calls: all calls.
+        first_not_finite: the call looked for; None if there is none.
+    """
+
+    def __init__(self, *, until_not_finite: bool = False) -> None:
         super().__init__()
         self.calls: list[Call] = []
+        self.first_not_finite: Call | None = None
+        self._looking = until_not_finite
 
     def __torch_function__(
         self, func: Callable, types: Any, args: Any = (), kwargs: Any = None
@@ -86,6 +98,7 @@ class Trace(TorchFunctionMode):
         if name == "_set_grad_enabled" and recording and not args[0]:
             name = "no_grad"
         where, inside = _caller()
+        fine = self._looking and all(map(_finite, tensors))
         result = func(*args, **kwargs)
         if not where:  # the checker's own
             return result
@@ -103,37 +116,13 @@ class Trace(TorchFunctionMode):
                 attached,
             )
         )
+        if fine and not all(map(_finite, _tensors(result))):
+            self.first_not_finite, self._looking = self.calls[-1], False
         return result
 
     def named(self, *names: str) -> list[Call]:
         """The calls of these functions."""
         return [call for call in self.calls if call.name in names]
-
-
-class NotFinite(Trace):
-    """Looks, call by call, for the first that makes something not finite.
-
-    What a call returned may be written to later: only at once does it tell.
-
-    Attributes:
-        first: the first call of finite tensors with a result that is not; or None.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first: Call | None = None
-
-    def __torch_function__(
-        self, func: Callable, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        """Run one call, and look at its result."""
-        given = list(_tensors((args, tuple((kwargs or {}).values()))))
-        fine = self.first is None and all(map(_finite, given))
-        count = len(self.calls)
-        result = super().__torch_function__(func, types, args, kwargs)
-        if fine and len(self.calls) > count and not all(map(_finite, _tensors(result))):
-            self.first = self.calls[-1]
-        return result
 
 
 def _finite(tensor: Tensor) -> bool:

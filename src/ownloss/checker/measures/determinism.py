@@ -31,6 +31,16 @@ class Determinism:
         return "", False
 
     @cached_property
+    def remembers(self) -> bool:
+        """Whether what a call changes is a memory of many entries, no mere average."""
+        name, registered = self.changes
+        for module in modules_of(self._subject.loss):
+            buffer = dict(module.named_buffers()).get(name)
+            if registered and buffer is not None:
+                return buffer.numel() > 1
+        return False
+
+    @cached_property
     def reproducible(self) -> bool:
         """Whether a fixed seed gives the same value again."""
         a, b = self._subject.run(), self._subject.run()

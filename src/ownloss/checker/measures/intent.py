@@ -17,7 +17,14 @@ from ownloss.checker.runs import as_real
 from ownloss.checker.subject import Subject
 from ownloss.checker.trace import Call, WithoutCuts
 
-_SAMPLERS = ("multinomial", "normal", "_standard_gamma", "_sample_dirichlet", "poisson")
+_SAMPLERS = (
+    "multinomial",
+    "randint",
+    "normal",
+    "_standard_gamma",
+    "_sample_dirichlet",
+    "poisson",
+)
 _NOISES = ("randn", "randn_like", "normal_", "rand", "rand_like")
 _SCALES = ("mul", "__mul__", "__rmul__", "matmul", "__matmul__", "mm", "einsum")
 _KEEPS = ("normalize", "div", "__truediv__", "to", "mul", "__mul__", "__rmul__", "qr")

@@ -57,8 +57,9 @@ def find(seen: Observation) -> Iterator[Finding]:
         message += f"; the module updates `{name}` in forward." if name else "."
         meant = registered and not seen.reference.differs
         say = KIND.warning if meant else KIND.error
-        if meant and all(check.ok for check in seen.gradient.checks):
-            say = KIND.note  # used first and updated then, as a queue or a centre
+        later = all(check.ok for check in seen.gradient.checks)
+        if meant and (later or seen.determinism.remembers):
+            say = KIND.note  # a queue; or a centre, used first and updated then
         yield say(message, where=name, **_DETAILS)
         return
     unseeded = [seen.run(seeded=False).total for _ in range(2)]

@@ -10,6 +10,7 @@ from ownloss.checker.arguments import Argument
 from ownloss.checker.domains import Domain
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
+from ownloss.checker.runs import Run
 from ownloss.checker.wording import apart, meaning_of, number
 
 KIND = Kind(
@@ -181,12 +182,8 @@ def _padding(seen: Observation) -> Finding | None:
         kept = seen.selection.kept(argument)
         if kept is None or argument not in seen.batch.arguments or bool(kept.all()):
             continue
-        point = seen.batch.rows([*range(seen.batch.size), 0])
-        value = point[seen.index(argument)].clone()
-        value[-1] = argument.value[~kept].reshape(-1)[0]
-        point[seen.index(argument)] = value
-        more = seen.run(point)
-        expected = seen.value * seen.batch.size / (seen.batch.size + 1)
+        more, count, what = _with_more_padding(seen, argument, kept)
+        expected = seen.value * count / (count + 1)
         if (
             more.finite
             and seen.precision.close(more.total, expected, 100)
@@ -194,13 +191,44 @@ def _padding(seen: Observation) -> Finding | None:
         ):
             before, after = apart(seen.value, more.total)
             return KIND.warning(
-                f"One more row that `{argument.name}` leaves out changes the loss "
+                f"One more {what} that `{argument.name}` leaves out changes the loss "
                 f"from {before} to {after}: padding counts in the denominator.",
                 cure="Divide by the number of entries that count.",
                 rests_on=(Symptom.MASKED,),
                 aspect="padding",
             )
     return None
+
+
+def _with_more_padding(
+    seen: Observation, argument: Argument, kept: torch.Tensor
+) -> tuple[Run, int, str]:
+    """The loss with one more column, or entry, that is left out; how many there were.
+
+    A row that is left out altogether is no padding: it is an empty sample.
+    """
+    left_out = argument.value[~kept].reshape(-1)[0]
+    if argument.value.dim() < 2:
+        point = seen.batch.rows([*range(seen.batch.size), 0])
+        value = point[seen.index(argument)].clone()
+        value[-1] = left_out
+        point[seen.index(argument)] = value
+        return seen.run(point), seen.batch.size, "row"
+    shape = argument.value.shape
+    point = list(seen.point)
+    for other in seen.batch.arguments:
+        if other.value.shape[: len(shape)] == shape:
+            dim = len(shape) - 1
+        elif other.value.dim() > 2 and other.value.shape[2:] == shape[1:]:
+            dim = other.value.dim() - 1  # after the classes
+        else:
+            continue
+        place = seen.index(other)
+        more = point[place].narrow(dim, 0, 1).clone()
+        if other is argument:
+            more.fill_(left_out.item())
+        point[place] = torch.cat([point[place], more], dim)
+    return seen.run(point), shape[-1], "column"
 
 
 def _classes(seen: Observation) -> Finding | None:
