@@ -41,14 +41,15 @@ def find(seen: Observation) -> Iterator[Finding]:
     for argument in seen.arguments:
         if argument.parameter or argument.differentiable:
             continue
-        classes = _class_dim(prediction, argument)
-        if classes is None:
+        dims = _class_dims(prediction, argument)
+        if not dims:
             continue
         reacting = dict(_reacting(seen, argument, base))
-        message = _run_together(argument, prediction, reacting, classes)
-        if message:
+        # Where two dimensions may be the classes, one that fits is enough.
+        said = [_run_together(argument, prediction, reacting, dim) for dim in dims]
+        if all(said):
             yield KIND.error(
-                message,
+                said[-1],
                 where=argument.name,
                 rests_on=(Symptom.PLACE,),
                 explains=(Symptom.VALUE, Symptom.ORDER),
@@ -56,16 +57,14 @@ def find(seen: Observation) -> Iterator[Finding]:
             return
 
 
-def _class_dim(prediction: Argument, labels: Argument) -> int | None:
-    """The dimension of the classes; -1 for a target of the same shape."""
+def _class_dims(prediction: Argument, labels: Argument) -> list[int]:
+    """The dimensions that may be the classes; -1 for a target of the same shape."""
     shape, other = prediction.value.shape, labels.value.shape
     if labels.role is Role.LABELS:
-        fits = [
-            d for d in range(len(shape)) if shape[:d] + shape[d + 1 :] == other and d
-        ]
-        return fits[-1] if len(other) and fits else None
+        dims = range(1, len(shape)) if len(other) else ()
+        return [d for d in dims if shape[:d] + shape[d + 1 :] == other]
     same = shape == other and labels.role is Role.TARGET
-    return -1 if same and labels.domain is not Domain.LABELS else None
+    return [-1] if same and labels.domain is not Domain.LABELS else []
 
 
 def _reacting(

@@ -28,7 +28,8 @@ MOST_INPUTS = 4
 def find(seen: Observation) -> Iterator[Finding]:
     """Set requires_grad for some of the inputs only."""
     inputs = [x for x in seen.inputs if not x.parameter]
-    if not seen.graph.functions or not 2 <= len(inputs) <= MOST_INPUTS:
+    own = [f for f in seen.graph.functions if not f.__module__.startswith("torch.")]
+    if not own or not 2 <= len(inputs) <= MOST_INPUTS:
         return
     if not seen.base.finite or seen.base_backward.error is not None:
         return
