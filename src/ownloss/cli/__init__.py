@@ -1,4 +1,4 @@
-"""The command line: ``ownloss list``, ``show``, ``copy`` and ``check``."""
+"""The command line. A command that is more than a few lines has a module here."""
 
 import json
 
@@ -50,8 +50,16 @@ def list_examples(word: str, as_json: bool) -> None:
         raise click.ClickException(f"no loss has {word!r} in name, title or summary")
 
 
+def complete(
+    context: click.Context, parameter: click.Parameter, begun: str
+) -> list[str]:
+    """Complete the name of a loss in the shell."""
+    names = [example.name for example in catalogue.examples()]
+    return [name for name in names if name.startswith(begun)]
+
+
 @main.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete)
 def show(name: str) -> None:
     """Print the loss NAME: what stands above the line of its example."""
     loss = _find(name).loss
@@ -63,7 +71,9 @@ def show(name: str) -> None:
 
 
 @main.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.argument(
+    "names", nargs=-1, required=True, metavar="NAME...", shell_complete=complete
+)
 @click.option(
     "--to", default=".", metavar="DIR", help="Folder to write to; '-' to print."
 )

@@ -40,6 +40,9 @@ _NOTHING = (
     "there is neither a file nor an installed package {!r}; expected "
     "FILE.py, a folder, or a package as it is imported"
 )
+_COSTS = re.compile(
+    r"error|distance|cost|energy|regulari|(^|_)l[12](_|$)", re.IGNORECASE
+)
 _MEASURES = re.compile(
     r"accuracy|metric|recall|precision|\bauc|plot|evaluate|train|step|collate|score$"
 )
@@ -71,7 +74,8 @@ class Found:
     @property
     def sure(self) -> bool:
         """Whether it is a loss by its name or its class, not just by its arguments."""
-        return isinstance(self.loss, type) or bool(LOSS.search(self.name))
+        named = LOSS.search(self.name) or KNOWN.search(self.name)
+        return isinstance(self.loss, type) or bool(named or _COSTS.search(self.name))
 
     @functools.cached_property
     def forward(self) -> Any:
