@@ -22,6 +22,8 @@ KIND = Kind(
     "softmax followed by log.",
 )
 
+CALLS = 4
+
 OFF = 0.2
 TIMES_ROUNDING = 20
 

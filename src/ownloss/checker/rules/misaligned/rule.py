@@ -24,6 +24,8 @@ KIND = Kind(
     "dimensions with permute or transpose, never with view.",
 )
 
+CALLS = 8
+
 MOST_PLACES = 16
 Place = tuple[int, ...]
 

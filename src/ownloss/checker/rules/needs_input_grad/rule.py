@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ownloss.checker.arguments import Argument
 from ownloss.checker.copies import cast
+from ownloss.checker.errors import first_line
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 
@@ -21,6 +22,8 @@ KIND = Kind(
     cure="Compute in backward what each gradient needs under its own "
     "`if ctx.needs_input_grad[i]`, and nothing under another's.",
 )
+
+CALLS = 6
 
 MOST_INPUTS = 4
 
@@ -49,7 +52,7 @@ def find(seen: Observation) -> Iterator[Finding]:
             if error is not None:
                 yield KIND.error(
                     f"With only {names} requiring a gradient, backward raises "
-                    f"{type(error).__name__}: {str(error).strip().splitlines()[0]}.",
+                    f"{type(error).__name__}: {first_line(error)}.",
                     **details,
                 )
                 return

@@ -22,6 +22,9 @@ KIND = Kind(
     cure="Detach what the formula holds constant: `weight.detach()`.",
 )
 
+CALLS = 8
+GRADIENT = True
+
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Compare gradients wherever the values agree."""

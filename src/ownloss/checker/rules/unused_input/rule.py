@@ -25,6 +25,9 @@ KIND = Kind(
     cure="Use the argument where the formula has it, or take it out of the signature.",
 )
 
+CALLS = 20
+GRADIENT = True
+
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Vary every argument that is not differentiated."""

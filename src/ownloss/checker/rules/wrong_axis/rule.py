@@ -21,6 +21,8 @@ KIND = Kind(
     "`dim=-1` for (N, T, C).",
 )
 
+CALLS = 4
+
 _NORMALISING = ("softmax", "log_softmax", "logsumexp")
 
 
