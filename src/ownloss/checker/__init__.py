@@ -75,7 +75,7 @@ def check(
     """
     refuse(loss, inputs, named_inputs)
     refuse_options(reference, seed, seconds)
-    with everything_kept(loss):
+    with everything_kept(loss, inputs, named_inputs, reference):
         seen = Observation(
             loss,
             inputs,

@@ -66,7 +66,9 @@ class Argument:
         """The typical magnitude of its entries; 1 where they are all zero."""
         if not self.value.numel():
             return 1.0
-        finite = torch.nan_to_num(sample(self.value), 0.0, 0.0, 0.0)
+        finite = torch.nan_to_num(
+            sample(self.value).to(_wide(self.value)), 0.0, 0.0, 0.0
+        )
         size = finite.abs().double().square().mean().sqrt().item()
         return size if size > 0 else 1.0
 
@@ -125,3 +127,7 @@ def spread(kept: Tensor, value: Tensor) -> Tensor | None:
         extra = (1,) * (value.dim() - kept.dim())
         return kept.reshape(kept.shape + extra).expand(value.shape)
     return None
+
+
+def _wide(value: Tensor) -> torch.dtype:
+    return torch.complex128 if value.is_complex() else torch.float64

@@ -1,39 +1,102 @@
-"""Tensors in containers: find them, and put others in their places."""
+"""Tensors in containers: find them, and put others in their places.
+
+Opened are tuples, lists, mappings and dataclasses, of any class of their own, and kept
+in that class. Anything else is handed on as it is; so is what lies very deep, or in
+itself.
+"""
 
 import copy
+import dataclasses
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor
 
+DEEPEST = 64
+
 
 def tensors_in(tree: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
-    """Yield every tensor of nested tuples, lists and dicts, with its path."""
+    """Yield every tensor of a nested structure, with its path."""
+    yield from _tensors_in(tree, path, ())
+
+
+def _tensors_in(
+    tree: Any, path: str, above: tuple[int, ...]
+) -> Iterator[tuple[str, Tensor]]:
     if isinstance(tree, Tensor):
         yield path, tree
-    elif isinstance(tree, Mapping):
-        for key, branch in tree.items():
-            yield from tensors_in(branch, f"{path}[{key!r}]")
-    elif isinstance(tree, (tuple, list)):
-        for index, branch in enumerate(tree):
-            yield from tensors_in(branch, f"{path}[{index}]")
+    elif _opens(tree, above):
+        for place, branch in _branches(tree):
+            yield from _tensors_in(branch, f"{path}{place}", (*above, id(tree)))
 
 
 def with_tensors(tree: Any, tensors: Iterator[Tensor]) -> Any:
-    """Rebuild the containers of `tree` around other tensors, in the same order."""
+    """Rebuild a nested structure around other tensors, in the same order."""
+    return _rebuilt(tree, tensors, ())
+
+
+def _rebuilt(tree: Any, tensors: Iterator[Tensor], above: tuple[int, ...]) -> Any:
     if isinstance(tree, Tensor):
         return next(tensors)
-    if isinstance(tree, dict):
-        rebuilt = {key: with_tensors(branch, tensors) for key, branch in tree.items()}
-        if type(tree) is dict:
-            return rebuilt
-        kept = copy.copy(tree)  # such as the outputs of a model, read as attributes
-        for key, branch in rebuilt.items():
-            kept[key] = branch
-        return kept
+    if type(tree).__module__ == "numpy" and hasattr(tree, "copy"):
+        return tree.copy()
+    if not _opens(tree, above):
+        return tree
+    above = (*above, id(tree))
+    branches = [_rebuilt(branch, tensors, above) for _, branch in _branches(tree)]
+    if isinstance(tree, Mapping):
+        return _mapping(tree, dict(zip(tree, branches, strict=True)))
     if isinstance(tree, (tuple, list)):
-        branches = [with_tensors(branch, tensors) for branch in tree]
-        if hasattr(tree, "_fields"):
-            return type(tree)(*branches)
+        return _sequence(tree, branches)
+    made = copy.copy(tree)
+    for field, branch in zip(dataclasses.fields(tree), branches, strict=True):
+        object.__setattr__(made, field.name, branch)
+    return made
+
+
+def _opens(tree: Any, above: tuple[int, ...]) -> bool:
+    """Whether there may be tensors in it, and it does not lie in itself or too deep."""
+    container = isinstance(tree, (Mapping, tuple, list)) or (
+        dataclasses.is_dataclass(tree) and not isinstance(tree, type)
+    )
+    return container and len(above) < DEEPEST and id(tree) not in above
+
+
+def _branches(tree: Any) -> list[tuple[str, Any]]:
+    """What a container holds, with the end of the path to it."""
+    if isinstance(tree, Mapping):
+        return [(f"[{key!r}]", tree[key]) for key in tree]
+    if isinstance(tree, (tuple, list)):
+        return [(f"[{index}]", branch) for index, branch in enumerate(tree)]
+    fields = dataclasses.fields(tree)
+    return [(f".{f.name}", getattr(tree, f.name, None)) for f in fields]
+
+
+def _mapping(tree: Mapping, rebuilt: dict[Any, Any]) -> Mapping:
+    if type(tree) is dict:
+        return rebuilt
+    if isinstance(tree, MappingProxyType):
+        return MappingProxyType(rebuilt)
+    made = copy.copy(tree)  # such as the outputs of a model, read as attributes
+    try:
+        for key, branch in rebuilt.items():
+            made[key] = branch
+    except TypeError:  # it cannot be written to
+        return type(tree)(rebuilt)
+    return made
+
+
+def _sequence(tree: tuple | list, branches: list[Any]) -> tuple | list:
+    if type(tree) in (tuple, list):
         return type(tree)(branches)
-    return tree
+    if hasattr(tree, "_fields"):
+        return type(tree)(*branches)
+    if isinstance(tree, list):
+        made = copy.copy(tree)
+        made[:] = branches
+        return made
+    try:
+        return type(tree)(branches)
+    except TypeError:  # its class wants something else: the plain contents
+        return tuple.__new__(type(tree), branches)

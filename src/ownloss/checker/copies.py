@@ -77,6 +77,11 @@ def _copy_of_held(held: Any, dtype: torch.dtype | None) -> Any:
     return held
 
 
+def _cells(loss: Any) -> tuple[types.CellType, ...]:
+    """What a function closes over; nothing for anything else."""
+    return (loss.__closure__ or ()) if isinstance(loss, types.FunctionType) else ()
+
+
 def _filled(cell: types.CellType) -> bool:
     try:
         return cell.cell_contents is not cell
@@ -134,7 +139,7 @@ def data_of(loss: Any) -> list[Tensor]:
     held: list[Any] = []
     if isinstance(loss, partial):
         held += [*loss.args, *loss.keywords.values(), *data_of(loss.func)]
-    for cell in getattr(loss, "__closure__", None) or ():
+    for cell in _cells(loss):
         if _filled(cell):
             held.append(cell.cell_contents)
     kept: list[Any] = [b for module in modules_of(loss) for b in module.buffers()]
@@ -192,7 +197,7 @@ def fingerprint(loss: Any) -> list[Any]:
             if (hasattr(owner, "__dict__") and not isinstance(owner, type))
             else []
         )
-    for cell in getattr(loss, "__closure__", None) or ():
+    for cell in _cells(loss):
         if _filled(cell):
             held.append(_mark(cell.cell_contents))
     return held
@@ -200,7 +205,9 @@ def fingerprint(loss: Any) -> list[Any]:
 
 def _mark(value: Any) -> Any:
     if isinstance(value, Tensor):
-        return id(value), version_of(value), value.detach().double().sum().item()
+        known = not value.is_meta and not nn.parameter.is_lazy(value)
+        total = value.detach().double().sum().item() if known else 0.0
+        return id(value), version_of(value), total
     if isinstance(value, (dict, list, set)):
         return id(value), len(value), str(value)[:1000]
     if isinstance(value, (int, float, str, bool)):

@@ -23,6 +23,7 @@ class Domain(enum.Enum):
     SYMMETRIC = "symmetric matrices"
     LABELS = "integers"
     MASK = "booleans"
+    OPAQUE = "numbers of a dtype that torch does not compute with"
 
 
 def _class_dim(value: Tensor) -> int:
@@ -33,6 +34,13 @@ def sample(value: Tensor, size: int = 50_000) -> Tensor:
     """About so many entries of a tensor, evenly spread; all of a smaller one."""
     flat = value.detach().reshape(-1)
     return flat[:: max(1, flat.numel() // size)]
+
+
+def _computes(dtype: torch.dtype) -> bool:
+    """Whether torch computes with a dtype, and not only stores it."""
+    if dtype.is_floating_point:
+        return dtype.itemsize > 1
+    return dtype in (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 def _can_be_anything(value: Tensor) -> bool:
@@ -58,6 +66,8 @@ def domain_of(value: Tensor) -> Domain:
         return Domain.MASK
     if value.is_complex():
         return Domain.REAL
+    if not _computes(value.dtype):
+        return Domain.OPAQUE
     if not value.is_floating_point():
         signs = value.numel() > 1 and bool((value.abs() == 1).all())
         return Domain.SIGNS if signs and value.unique().numel() > 1 else Domain.LABELS

@@ -101,7 +101,7 @@ class Supports(Mapping[str, Support]):
 
     def _try(self, trial: Callable[[Observation], None]) -> Support:
         try:
-            with everything_kept(self._loss):
+            with everything_kept(self._loss, self._begin):
                 trial(self._seen)
         except _SilentlyWrongError as error:
             return Support(False, wrong=str(error))
@@ -217,7 +217,6 @@ def _jvp(seen: Observation) -> None:
 
 def _compile(seen: Observation) -> None:
     function, (x,) = _as_function(seen)
-    torch.compiler.reset()
     # The loss alone: to compile what hands it its inputs takes three times as long.
     loss = torch.compile(seen.run().call, backend="aot_eager")
     compiled, _ = _as_function(seen, loss)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ownloss.checker.arguments import Argument, spread
 from ownloss.checker.budget import OutOfBudgetError
@@ -32,12 +33,26 @@ def refuse(
             "such as a function or a Module"
         )
     for _, tensor in tensors_in((inputs, named)):
-        if tensor.is_meta:
-            raise ValueError(
-                f"an input of shape {tuple(tensor.shape)} is on the meta device, "
-                "which holds no numbers; expected a device such as 'cpu'"
-            )
+        refuse_layout(tensor)
     refuse_arity(loss, inputs, named)
+
+
+def refuse_layout(tensor: Tensor) -> None:
+    """Raise where the entries of a tensor cannot be read and moved one by one."""
+    # Before its shape, which a nested one does not have.
+    if tensor.is_nested:
+        raise ValueError("an input is nested; expected a padded tensor with a mask")
+    shape = tuple(tensor.shape)
+    if tensor.is_meta:
+        raise ValueError(
+            f"an input of shape {shape} is on the meta device, which holds no numbers; "
+            "expected a device such as 'cpu'"
+        )
+    if tensor.layout != torch.strided:
+        raise ValueError(
+            f"an input of shape {shape} is sparse; expected a dense tensor, such as "
+            "its to_dense()"
+        )
 
 
 def refuse_arity(

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ownloss.checker.arguments import Argument, arguments_of
 from ownloss.checker.budget import Budget
@@ -61,6 +61,7 @@ class Subject:
         self._checkpoints: bool | None = None
         self.arguments = arguments_of(parameter_names(loss), args, kwargs)
         self.argument_count = len(self.arguments)
+        self._parameter_places: list[tuple[int, str]] = []
         self.arguments += self._parameters()
         self.point: Point = [argument.value for argument in self.arguments]
         self.inputs = [x for x in self.arguments if x.differentiable]
@@ -68,10 +69,13 @@ class Subject:
 
     def _parameters(self) -> list[Argument]:
         found = []
-        for module in modules_of(self.loss):
+        for place, module in enumerate(modules_of(self.loss)):
             for name, parameter in module.named_parameters():
+                if nn.parameter.is_lazy(parameter) or parameter.is_meta:
+                    continue
                 small = parameter.numel() <= LARGEST_PARAMETERS
                 if parameter.requires_grad and small:
+                    self._parameter_places.append((place, name))
                     found.append(
                         Argument(name, -1, parameter.detach().clone(), True, True)
                     )
@@ -110,7 +114,7 @@ class Subject:
         before = fingerprint(twin)
         with self.budget.call(always=True):
             run = self._run(self.point, dtype, on=twin)
-        return run, twin is self.loss or fingerprint(twin) != before
+        return run, fingerprint(twin) != before
 
     def fresh_copy(self, dtype: torch.dtype, loss: Any = None) -> Any:
         """A copy of the loss, or of another one, that no run has used."""
@@ -214,11 +218,20 @@ class Subject:
             return loss(*args, **(self.kwargs if kwargs is None else kwargs))
 
     def _parameters_of(self, twin: Any) -> list[Tensor]:
+        """The parameters of a copy, in the order of the arguments.
+
+        One that the copy has no more is stood for by the value that it had.
+        """
+        if not self._parameter_places:
+            return []
+        held = [dict(module.named_parameters()) for module in modules_of(twin)]
         return [
-            parameter
-            for module in modules_of(twin)
-            for parameter in module.parameters()
-            if parameter.requires_grad and parameter.numel() <= LARGEST_PARAMETERS
+            held[place].get(name, argument.value)
+            for (place, name), argument in zip(
+                self._parameter_places,
+                self.arguments[self.argument_count :],
+                strict=True,
+            )
         ]
 
     def _set_parameters(
@@ -302,7 +315,9 @@ class Subject:
             except (Exception, SystemExit) as error:
                 return Backward([None] * len(wanted), _kept(error))
         given = iter(found)
-        return Backward([next(given) if t.requires_grad else None for t in wanted])
+        return Backward(
+            [_dense(next(given)) if t.requires_grad else None for t in wanted]
+        )
 
     def inputs_again(
         self, tensors: list[Tensor] | None = None
@@ -396,3 +411,10 @@ def _by_backward(
     finally:
         for tensor, gradient in zip(reached, kept, strict=True):
             tensor.grad = gradient
+
+
+def _dense(gradient: Tensor | None) -> Tensor | None:
+    """A gradient with all its zeros, where torch keeps a few rows only."""
+    if gradient is None or gradient.layout == torch.strided:
+        return gradient
+    return gradient.to_dense()

@@ -118,9 +118,8 @@ def _misused(seen: Observation) -> Finding | None:
                     "second, and is given them in the other order",
                     sure=False,
                 )
-        positive = first.numel() > 3 and bool((first.detach() > 0).all())
-        takes_log = call.kwargs.get("log_input", True)
-        if call.name == "poisson_nll_loss" and takes_log and positive:
+        poisson = call.name == "poisson_nll_loss" and call.kwargs.get("log_input", True)
+        if poisson and first.numel() > 3 and bool((first.detach() > 0).all()):
             return _hint(
                 call,
                 "`poisson_nll_loss` takes the logarithm of the rate, "

@@ -1,0 +1,138 @@
+"""Losses and inputs as strange as they come: no crash, no hang."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ownloss.checker import check
+
+X = torch.linspace(-1, 1, 12).reshape(4, 3)
+
+
+class MuteError(Exception):
+    """An error whose text cannot be written."""
+
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+class Anything:
+    """Has every attribute that it is asked for."""
+
+    def __getattr__(self, name):
+        return Anything()
+
+    def __call__(self, prediction, target=None):
+        return prediction.square().mean()
+
+
+class MakesParameters(nn.Module):
+    def forward(self, prediction):
+        if not hasattr(self, "weight"):
+            self.weight = nn.Parameter(torch.ones(3, dtype=prediction.dtype))
+        return (self.weight * prediction).square().mean()
+
+
+class Freezes(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(3))
+
+    def forward(self, prediction):
+        self.weight.requires_grad_(False)
+        return (self.weight * prediction).square().mean()
+
+
+class OnMeta(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(3, device="meta"))
+
+    def forward(self, prediction):
+        return prediction.square().mean()
+
+
+def raises(error):
+    def loss(prediction):
+        raise error
+
+    return loss
+
+
+def exits(prediction):
+    raise SystemExit(0)
+
+
+def embedding(prediction):
+    rows = F.embedding(torch.tensor([0, 2]), prediction, sparse=True)
+    return rows.square().mean()
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        Anything(),
+        MakesParameters(),
+        Freezes(),
+        OnMeta(),
+        nn.Sequential(nn.LazyLinear(2)),
+        raises(MuteError()),
+        raises(ValueError()),
+        raises(ValueError("a" * 100_000)),
+        exits,
+        embedding,
+        lambda prediction: prediction.square().mean().to(torch.float16),
+        lambda prediction: (prediction.square().mean(), [None, {"n": 3}]),
+    ],
+    ids=lambda loss: getattr(loss, "__name__", None) or type(loss).__name__,
+)
+def test_no_loss_crashes_the_check(loss):
+    report = check(loss, X.clone().requires_grad_(), seconds=60)
+    assert report.crashes == {}
+    assert str(report) and report.to_dict() and report._repr_html_()
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.float8_e4m3fn, torch.uint8, torch.uint16, torch.uint32, torch.int8]
+)
+def test_no_dtype_of_a_second_input_crashes_the_check(dtype):
+    other = torch.ones(4, 3).to(dtype)
+
+    def loss(prediction, other):
+        return (prediction - other.to(prediction.dtype)).square().mean()
+
+    report = check(loss, X.clone().requires_grad_(), other, seconds=60)
+    assert report.crashes == {} and report.gradient == "right"
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: torch.eye(3).to_sparse(), "is sparse"),
+        (lambda: torch.eye(3).to_sparse_csr(), "is sparse"),
+        (lambda: torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]), "nested"),
+        (lambda: torch.ones(3, device="meta"), "is on the meta device"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_tensors_that_cannot_be_moved_are_refused(make, says):
+    with pytest.raises(ValueError, match=says):
+        check(lambda x: x.sum(), make())
+
+
+def test_a_check_in_inference_mode_is_a_check():
+    with torch.inference_mode():
+        report = check(nn.MSELoss(), X + 0, X * 2)
+        assert torch.is_inference_mode_enabled()
+    assert report.outcome == "right"
+
+
+def test_a_check_without_gradients_is_a_check():
+    with torch.no_grad():
+        assert check(nn.MSELoss(), X, X * 2).outcome == "right"
+
+
+def test_a_terminal_is_sent_no_escapes():
+    report = check(raises(ValueError("\x1b[31mred")), X.clone().requires_grad_())
+    assert "\x1b" not in str(report) + report._repr_html_()
