@@ -30,6 +30,8 @@ def find(seen: Observation) -> Iterator[Finding]:
     """Compare the dimension of each softmax with the one that the labels lack."""
     if not seen.base.finite or not seen.inputs or seen.inputs[0].parameter:
         return
+    if any(x.role is Role.LENGTHS for x in seen.arguments):
+        return  # labels of another length than the prediction, as in CTC
     shape = seen.inputs[0].value.shape
     labels = [
         x
