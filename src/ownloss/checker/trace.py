@@ -31,6 +31,9 @@ CUTS = (
 )
 """Calls after which no gradient flows back to what they were given."""
 
+RANKS = ("quantile", "nanquantile", "kthvalue", "median", "topk", "sort")
+"""Calls whose result is not in proportion to how many entries there are."""
+
 # The losses that the rules show are none of the checker's own code.
 _LOSSES = ("wrong.py", "right.py")
 _PYTHON = str(Path(functools.__file__).parent)

@@ -35,6 +35,10 @@ class Batch:
             return 0
         if any(x.role is Role.LABELS and not x.value.dim() for x in given):
             return 0
+        if any(
+            "][" in x.name and x.value.shape[:1] != first.value.shape[:1] for x in given
+        ):
+            return 0  # a list with an entry, or a dictionary, for each sample
         size = first.value.shape[0]
         others = [x for x in arguments if x is not first]
         shared = any(x.value.shape[0] == size for x in others)

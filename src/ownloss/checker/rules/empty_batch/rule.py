@@ -21,6 +21,7 @@ KIND = Kind(
 )
 CALLS = 10
 
+_FORBIDS = ("masked_fill", "masked_fill_", "where", "full", "full_like")
 # Torch's own means are NaN over nothing, and many a loss leaves it at that.
 _TORCH_MEANS = ("nll_loss", "cross_entropy", "ctc_loss", "mean")
 
@@ -29,6 +30,7 @@ def find(seen: Observation) -> Iterator[Finding]:
     """Try masks, labels and targets that select nothing."""
     if not seen.given.finite:
         return
+    note = None
     for probe in islice(empty(seen), PROBES):
         run, gradients = tried(seen, probe.point, seen.native)
         when = probe.when[0].upper() + probe.when[1:]
@@ -43,6 +45,8 @@ def find(seen: Observation) -> Iterator[Finding]:
             trouble = f"the loss is {'NaN' if nan else 'infinite'}"
             call = first_not_finite(seen, probe.point, seen.native)
             where = call.where if call else ""
+            if not nan and call is not None and call.name in _FORBIDS:
+                continue  # a label that the loss forbids by a score of -inf
             if call is not None:
                 trouble += f": `{call.name}`"
                 trouble += f" ({where})" if where else ""
@@ -55,9 +59,10 @@ def find(seen: Observation) -> Iterator[Finding]:
         say = KIND.warning if probe.boundary or own else KIND.error
         if is_of_torch(seen.loss) or (own and call.name != "mean"):
             say = KIND.note
-        yield say(
-            f"{when} {trouble}.",
-            where=where,
-            rests_on=(Symptom.EMPTY,),
-        )
-        return
+        found = say(f"{when} {trouble}.", where=where, rests_on=(Symptom.EMPTY,))
+        if found.severity != "note":
+            yield found
+            return
+        note = note or found
+    if note is not None:
+        yield note

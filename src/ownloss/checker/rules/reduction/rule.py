@@ -11,6 +11,7 @@ from ownloss.checker.domains import Domain
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.runs import Run
+from ownloss.checker.trace import RANKS
 from ownloss.checker.wording import apart, meaning_of, number
 
 KIND = Kind(
@@ -133,9 +134,6 @@ def _halves(seen: Observation) -> Finding | None:
     return None
 
 
-_ORDER_STATISTICS = ("quantile", "nanquantile", "kthvalue", "median", "topk", "sort")
-
-
 def _mixture(seen: Observation) -> Finding | None:
     """One term is a mean over the samples, another a sum."""
     if len(seen.inputs) == 0 or not seen.scalar or seen.batch.size < 2:
@@ -151,7 +149,7 @@ def _mixture(seen: Observation) -> Finding | None:
         return None
     if not _averaged_part_moves(seen):
         return None
-    if any(call.name in _ORDER_STATISTICS for call in seen.graph.trace.calls):
+    if seen.graph.trace.named(*RANKS):
         return None  # interpolated between samples, they grow by themselves
     return KIND.warning(
         f"With every sample twice the loss grows from {values[0]:.4g} to "

@@ -92,6 +92,8 @@ def _doubled_path(seen: Observation) -> Iterator[Finding]:
         a, b = (t.detach().double() for t in factors)
         if a.shape != b.shape or not bool((torch.minimum(a, b) <= 0).all()):
             continue
+        if any(_whole(x) for x in (a, b)):
+            continue  # an entropy: no label has picked from the distribution
         for log, weight in ((a, b), (b, a)):
             if bool((log <= 0).all()) and torch.allclose(log.exp(), weight, rtol=1e-3):
                 yield KIND.warning(
@@ -101,3 +103,11 @@ def _doubled_path(seen: Observation) -> Iterator[Finding]:
                     rests_on=(Symptom.GRADIENT,),
                 )
                 return
+
+
+def _whole(probability: Tensor) -> bool:
+    """Whether numbers are probabilities that sum to 1 over some dimension."""
+    return any(
+        bool(((probability.sum(dim) - 1).abs() < 1e-4).all())
+        for dim in range(probability.dim())
+    )

@@ -47,7 +47,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         trusted = seen.reference.loss is not None
         if trusted and _reference_ignores(seen, argument, others):
             continue
-        named = " and with ".join(name for name, _ in others[:2])
+        named = " and with ".join(list(dict.fromkeys(n for n, _ in others))[:2])
         say = KIND.error if trusted else KIND.warning
         yield say(
             f"`{argument.name}` has no influence on the loss: with {named} it is "
@@ -81,6 +81,15 @@ def _others(seen: Observation, argument: Argument) -> Iterator[tuple[str, Tensor
             noise = seen.random_like(wide, seed)
             moved = jittered(wide, argument.domain, amount, noise, argument.size)
             yield "other values", moved
+        # What only acts by a threshold, such as a confidence, needs values beyond it.
+        if argument.domain is Domain.UNIT:
+            yield "all near 0", torch.full_like(wide, 0.01)
+            yield "all near 1", torch.full_like(wide, 0.99)
+        elif argument.domain is Domain.REAL:
+            yield "all positive", wide.abs()
+            yield "all negative", -wide.abs()
+        elif argument.domain in (Domain.POSITIVE, Domain.NONNEGATIVE):
+            yield "a hundredth", 0.01 * wide
         if argument.domain in (Domain.REAL, Domain.POSITIVE, Domain.NONNEGATIVE):
             yield "ten times as large", 10 * wide
 
