@@ -2,7 +2,7 @@
 
 import copy
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -22,13 +22,13 @@ def copy_of(loss: Loss, dtype: torch.dtype | None) -> Loss:
     loss keeps on a class or in a global variable cannot be: it is shared.
     """
     if isinstance(loss, nn.Module):
-        twin = copy.deepcopy(loss)
+        twin = _deep_copy(loss)
         return _cast_module(twin, dtype)
     if isinstance(loss, partial):
         return partial(
             copy_of(loss.func, dtype),
-            *(_cast(copy.deepcopy(a), dtype) for a in loss.args),
-            **{k: _cast(copy.deepcopy(v), dtype) for k, v in loss.keywords.items()},
+            *(_cast(_deep_copy(a), dtype) for a in loss.args),
+            **{k: _cast(_deep_copy(v), dtype) for k, v in loss.keywords.items()},
         )
     if isinstance(loss, types.MethodType) and not isinstance(loss.__self__, type):
         return types.MethodType(loss.__func__, copy_of(loss.__self__, dtype))
@@ -36,11 +36,44 @@ def copy_of(loss: Loss, dtype: torch.dtype | None) -> Loss:
         return _copy_of_function(loss, dtype)
     if isinstance(loss, (types.BuiltinFunctionType, types.MethodType, type)):
         return loss
-    twin = copy.deepcopy(loss)
+    twin = _deep_copy(loss)
     if hasattr(twin, "__dict__"):
         for name, held in vars(twin).items():
             vars(twin)[name] = _cast(held, dtype)
     return twin
+
+
+def _deep_copy(held: Any) -> Any:
+    """A deep copy; what has a graph that is still pending comes without it.
+
+    Such results, kept from an earlier call, torch refuses to copy.
+    """
+    try:
+        return copy.deepcopy(held)
+    except RuntimeError:
+        pending = {id(t): t.detach().clone() for t in _with_graph(held)}
+        if not pending:
+            raise
+        return copy.deepcopy(held, pending)
+
+
+def _with_graph(held: Any, limit: int = 10_000) -> Iterator[Tensor]:
+    """The tensors with a graph in containers and in attributes of objects."""
+    waiting, seen = [held], set()
+    while waiting and len(seen) < limit:
+        item = waiting.pop()
+        if id(item) in seen or isinstance(item, (type, types.ModuleType)):
+            continue
+        seen.add(id(item))
+        if isinstance(item, Tensor):
+            if item.grad_fn is not None:
+                yield item
+        elif isinstance(item, dict):
+            waiting += [*item.keys(), *item.values()]
+        elif isinstance(item, (list, tuple, set, frozenset)):
+            waiting += item
+        elif hasattr(item, "__dict__"):
+            waiting += vars(item).values()
 
 
 def _copy_of_function(function: types.FunctionType, dtype: torch.dtype | None) -> Loss:
@@ -73,7 +106,7 @@ def _copy_of_held(held: Any, dtype: torch.dtype | None) -> Any:
         and not isinstance(held, (type, types.ModuleType, types.MethodType))
         and not callable(held)
     ):
-        return _cast(copy.deepcopy(held), dtype)
+        return _cast(_deep_copy(held), dtype)
     return held
 
 
