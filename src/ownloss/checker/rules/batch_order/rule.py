@@ -8,6 +8,7 @@ from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.runs import Run
 from ownloss.checker.subject import Point
+from ownloss.checker.trace import Call
 from ownloss.checker.wording import apart
 
 KIND = Kind(
@@ -126,6 +127,8 @@ def _same(seen: Observation, run: Run, order: list[int]) -> bool:
 
 def _by_design(seen: Observation, size: int) -> bool:
     """Whether the order carries meaning: equal parts, groups, or neighbours."""
+    if any(_next_to_one_another(call) for call in seen.graph.trace.calls):
+        return True
     counts = [n for n in range(2, size) if size % n == 0]
     for count in counts if _every_row_counts(seen) else [2] * (2 in counts):
         length = size // count
@@ -138,6 +141,17 @@ def _by_design(seen: Observation, size: int) -> bool:
     backwards = [*range(size)][::-1]
     run = seen.run(seen.batch.rows(backwards))
     return run.finite and _same(seen, run, backwards)
+
+
+def _next_to_one_another(call: Call) -> bool:
+    """Whether a call takes all steps but the first or the last, to compare steps."""
+    if call.name == "diff":
+        return call.kwargs.get("dim", -1) == 0 or len(call.shapes[0]) == 1
+    if call.name != "__getitem__" or len(call.args) < 2:
+        return False
+    index = call.args[1]
+    first = index[0] if isinstance(index, tuple) and index else index
+    return first in (slice(1, None), slice(None, -1))
 
 
 def _every_row_counts(seen: Observation) -> bool:
