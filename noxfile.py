@@ -192,6 +192,48 @@ def install_torch(session: nox.Session, release: str) -> Path:
     return python
 
 
+@nox.session(default=False, reuse_venv=True)
+def release(session: nox.Session) -> None:
+    """Build sdist and wheel, and prove each where nothing else is; uploads nothing."""
+    version = PYPROJECT["project"]["version"]
+    if session.posargs not in ([], [f"v{version}"]):
+        given = " ".join(session.posargs)
+        session.error(
+            f"the version is {version}, so the tag is v{version}, not {given}"
+        )
+    group = nox.project.dependency_groups(PYPROJECT, "release")
+    session.install("--constraint", "constraints.txt", *group)
+    dist = ROOT / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(dist))
+    archives = sorted(map(str, dist.glob("ownloss-*")))
+    session.run("twine", "check", "--strict", *archives)
+    for archive in archives:
+        prove(session, archive)
+
+
+def prove(session: nox.Session, archive: str) -> None:
+    """Install an archive into an empty environment, and run the proof of every loss."""
+    folder = Path(session.create_tmp()) / "empty"
+    shutil.rmtree(folder, ignore_errors=True)
+    session.run("python", "-m", "venv", str(folder))
+    python = str(python_of(folder))
+    alone = {"external": True, "env": {**ENV, "PYTHONPATH": None}}
+    install = [python, "-m", "pip", "install", "-c", str(ROOT / "constraints.txt")]
+    # Only an example whose subject is SciPy needs more than what comes along.
+    session.run(*install, archive, "scipy", **alone)
+    command = [python, "-m", "ownloss"]
+    listed = session.run(*command, "list", silent=True, **alone)
+    names = [line.partition("\t")[0] for line in listed.splitlines() if "\t" in line]
+    losses = folder / "losses"
+    session.run(*command, "copy", *names, "--to", str(losses), silent=True, **alone)
+    files = sorted(map(str, losses.glob("*.py")))
+    if len(files) < len(list(ROOT.glob("src/examples/*/*.py"))):
+        session.error(f"{archive} lacks losses: it has {len(files)}")
+    session.run(python, "-m", "doctest", *files, **alone)
+    session.log(f"{len(files)} losses of {archive} prove themselves")
+
+
 def counted(report: Path) -> tuple[int, int, int]:
     """Tests that passed, failed and were skipped, from pytest's report."""
     suite = ElementTree.parse(report).getroot().find("testsuite").attrib

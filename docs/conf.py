@@ -24,14 +24,23 @@ html_baseurl = (
     or "http://127.0.0.1:8000/"
 )
 # Pages name their address on paper only where they have one.
-html_context = {"published": "127.0.0.1" not in html_baseurl}
+html_context = {
+    "published": "127.0.0.1" not in html_baseurl,
+    # At the foot of each page: without what a build adds, such as +cpu.
+    "torch_version": metadata.version("torch").partition("+")[0],
+}
 # Where the sources lie: "edit this page", Colab and Binder; nothing of it without.
 repository_url = os.environ.get("REPOSITORY_URL", "")
+# Whether `pip install ownloss` finds it; until then pages name the repository.
+on_pypi = False
 
 extensions = [
+    "about",
     "benchmarks_table",
     "bundle",
+    "feed",
     "gallery",
+    "install",
     "kinds",
     "markdown_pages",
     "mathml",

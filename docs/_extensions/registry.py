@@ -1,14 +1,19 @@
-"""The losses alone, for programs: ``registry.json``, and ``losses/huber.py``.
+"""The losses alone: ``registry.json`` for programs, ``losses/huber.py`` for readers.
 
-A file in ``losses`` is byte for byte what ``ownloss copy`` writes.
+A file in ``losses`` is byte for byte what ``ownloss copy`` writes. The page of an
+example offers it beside the script, and the copy button on its first cell gives it.
 """
 
+import html
 import json
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
+from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.util.osutil import relative_uri
 
 from ownloss import catalogue
 
@@ -31,6 +36,31 @@ def entry(example: catalogue.Example, site: str) -> dict[str, str]:
     }
 
 
+def offer_loss(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Offer the loss alone on the page of an example, to load down and to copy."""
+    gallery = app.config.sphinx_gallery_conf["gallery_dirs"]
+    at = {f"{gallery}/{one.topic}/{one.name}": one for one in catalogue.examples()}
+    if app.builder.name != "html" or docname not in at:
+        return
+    example = at[docname]
+    here = app.builder.get_target_uri(docname)
+    link = addnodes.download_reference(
+        "",
+        nodes.literal("", f"The loss alone: {example.name}.py", classes=["download"]),
+        refuri=relative_uri(here, address_of(example)),
+    )
+    for footer in doctree.findall(nodes.container):
+        if "sphx-glr-footer" in footer["classes"]:
+            offered = nodes.paragraph("", "", link)
+            footer.insert(
+                0, nodes.container("", offered, classes=["sphx-glr-download"])
+            )
+    # An HTML parser drops the line break after <pre>, the copy button the last one.
+    text = html.escape(catalogue.published(example), quote=False)
+    file = f'<pre id="loss-alone" hidden>\n{text}\n</pre>'
+    doctree += nodes.raw("", file, format="html")
+
+
 def write_registry(app: Sphinx, exception: Exception | None) -> None:
     """Write the losses, and the list of them."""
     if exception or app.builder.name != "html":
@@ -47,6 +77,7 @@ def write_registry(app: Sphinx, exception: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Come when all pages are written."""
+    """Come to each page of a loss, and when all pages are written."""
+    app.connect("doctree-resolved", offer_loss)
     app.connect("build-finished", write_registry)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

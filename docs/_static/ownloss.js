@@ -12,3 +12,11 @@ function letTheKeyboardScroll() {
 letTheKeyboardScroll();
 window.addEventListener("load", letTheKeyboardScroll);
 window.addEventListener("resize", letTheKeyboardScroll);
+
+// The first cell of an example stands for its file: its button copies the docstring, too.
+window.addEventListener("load", () => {
+  const button = document.querySelector(".highlight-Python .copybtn");
+  if (button && document.getElementById("loss-alone")) {
+    button.dataset.clipboardTarget = "#loss-alone";
+  }
+});
