@@ -2,7 +2,7 @@ r"""
 Asymmetric
 ==========
 
-An absent label fades from the gradient early, and below a probability of 0.05 entirely.
+Of many labels, absent ones lose their gradient early, and all of it below p = 0.05.
 
 Each logit answers whether one label is there. With :math:`p = \sigma(z)`, of which
 :math:`m` is taken off for absent labels:

@@ -2,7 +2,7 @@ r"""
 Bi-tempered
 ===========
 
-A label far on the wrong side costs a bounded loss, and its gradient fades to nothing.
+For noisy labels: one far on the wrong side costs a bounded loss, its gradient fades.
 
 The logarithm of cross entropy and the exponential of softmax get a temperature each:
 

@@ -2,7 +2,7 @@ r"""
 LDAM
 ====
 
-A sample of a rare class keeps its gradient until it leads by a larger margin.
+For imbalanced classes: a sample of a rare one keeps its gradient to a larger margin.
 
 Label-distribution-aware margins: with the cosines :math:`z` between a sample and the
 classes, :math:`n_j` training samples of class :math:`j` and a scale :math:`s`:

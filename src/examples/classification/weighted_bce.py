@@ -2,7 +2,7 @@ r"""
 Weighted binary cross entropy
 =============================
 
-A missing label has no gradient, and a positive one has the gradient of several.
+Missing labels have no gradient, and a positive one has the gradient of several.
 
 With the probability :math:`p = \sigma(z)`, a target :math:`t` of 0 or 1 and a weight
 :math:`w` of positives, averaged over the labels that are known:

@@ -2,7 +2,7 @@ r"""
 Evidential regression
 =====================
 
-One network predicts a mean, a spread and how sure it is; the last is not in the data.
+One network predicts mean, spread and uncertainty; the data leave the last open.
 
 The network predicts the four parameters of a normal-inverse-gamma distribution. With
 the residual :math:`r = y - \gamma` and :math:`\Omega = 2 \beta (1 + \nu)`:

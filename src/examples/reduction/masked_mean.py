@@ -2,7 +2,7 @@ r"""
 Masked mean
 ===========
 
-What is masked gets no gradient, and takes nothing from the gradient of what counts.
+Padding and other masked entries get no gradient, and do not dilute that of the rest.
 
 With the loss :math:`\ell_i` of each element and a mask :math:`m_i` of zeros and ones,
 or weights of 0 and more:

@@ -2,7 +2,7 @@ r"""
 Uncertainty weights
 ===================
 
-Each of several losses gets a learned weight, near one over its own size.
+The loss of each of several tasks gets a learned weight, near one over its own size.
 
 With the losses :math:`\ell_k` of several tasks and one learned number :math:`s_k` for
 each, the logarithm of a variance:
