@@ -24,7 +24,7 @@ def site() -> str:
     for line in urls or ():
         label, _, address = line.partition(", ")
         if label == "Documentation":
-            return address.rstrip("/") + "/"
+            return f"{address.rstrip('/')}/"
     return ""
 
 

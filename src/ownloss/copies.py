@@ -234,21 +234,24 @@ def losses_in_git(folder: Path, name: str = "*") -> Iterator[tuple[str, str]]:
     """
     if shutil.which("git") is None:
         return
-    git = functools.partial(
-        subprocess.run, cwd=folder, capture_output=True, check=False
-    )
-    pattern = f":(glob)*/{name}.py"
-    asked = ["git", "log", "--raw", "--no-abbrev", "--no-renames", "--format="]
-    log = git([*asked, "--", pattern])
+
+    def git(*arguments: str, asked: str = "") -> bytes:
+        command = ["git", *arguments]
+        given = asked.encode()
+        return subprocess.run(
+            command, cwd=folder, capture_output=True, check=False, input=given
+        ).stdout
+
+    options = ("--raw", "--no-abbrev", "--no-renames", "--format=")
+    log = git("log", *options, "--", f":(glob)*/{name}.py")
     blobs: dict[str, str] = {}
-    for line in log.stdout.decode().splitlines():
+    for line in log.decode().splitlines():
         before_after, _, path = line.partition("\t")
         fields = before_after.split(" ")
         for blob in (fields[3], fields[2]):
             if blob.strip("0"):
                 blobs.setdefault(blob, Path(path).stem)
-    read_all = git(["git", "cat-file", "--batch"], input="\n".join(blobs).encode())
-    stream = read_all.stdout
+    stream = git("cat-file", "--batch", asked="\n".join(blobs))
     for one in blobs.values():
         answer, _, stream = stream.partition(b"\n")
         kind_and_size = answer.split(b" ")

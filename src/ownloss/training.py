@@ -68,8 +68,10 @@ class _Once:
         self.done = False
 
     # Compiled code comes back to Python for it; without it, it is compiled again.
-    @torch.compiler.disable
-    def __call__(self, loss: Any, args: tuple, kwargs: dict[str, Any]) -> None:
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def __call__(
+        self, loss: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
         if self.done or not trains((args, kwargs)):
             return
         self.done = True
@@ -78,7 +80,7 @@ class _Once:
             self.handle = None
         self.check(original_of(loss), args, kwargs)
 
-    def check(self, loss: Any, args: tuple, kwargs: dict[str, Any]) -> None:
+    def check(self, loss: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Check the loss as it is outside of this call, and print the verdict."""
         try:
             with (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ownloss.discovery import guessing
+from ownloss.discovery import sandbox
 from ownloss.discovery.checking import Checked, check_all, split
 from ownloss.discovery.docstrings import calls_in_examples, shape_in
 from ownloss.discovery.finding import Left, import_file, losses_in, modules_of
@@ -51,9 +51,7 @@ def test_the_line_that_pins_the_inputs_gives_the_same_verdict(tmp_path, monkeypa
 
 
 def test_what_is_left_is_named_with_its_reason(monkeypatch):
-    monkeypatch.setattr(
-        guessing, "quiet", lambda seconds=0.2: quiet(min(seconds, 0.2)), raising=True
-    )
+    monkeypatch.setattr(sandbox, "SECONDS", 0.2)
     results = {r.name: r for r in check_all(str(HERE / "left.py"), seconds=3)}
     assert all(isinstance(result, Left) for result in results.values()), results
     assert results["Distill"].reason == "its constructor needs 'teacher_model'"
@@ -64,11 +62,8 @@ def test_what_is_left_is_named_with_its_reason(monkeypatch):
     assert named == {"Distill", "Downloads", "Impossible", "endless_loss"}
 
 
-quiet = guessing.quiet
-
-
 def test_nothing_is_connected_to_while_guessing():
-    with guessing.quiet(), pytest.raises(OSError, match="download"):
+    with sandbox.quiet(), pytest.raises(OSError, match="download"):
         socket.create_connection(("127.0.0.1", 9))
     assert socket.socket.connect is not None
 

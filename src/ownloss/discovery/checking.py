@@ -9,24 +9,26 @@ from typing import Any
 
 import ownloss
 from ownloss.checker import Report
+from ownloss.discovery.constructing import build, constructions
 from ownloss.discovery.declared import (
     declared,
     inputs_in_pyproject,
     inputs_of_module,
     name_in,
 )
-from ownloss.discovery.finding import Found, Left, losses_in, module_named, modules_of
-from ownloss.discovery.guessing import (
+from ownloss.discovery.finding import (
     CannotGuessError,
-    Guess,
+    Found,
+    Left,
     NoLossError,
-    build,
-    constructions,
-    first_line,
-    guesses,
-    quiet,
+    losses_in,
+    module_named,
+    modules_of,
 )
+from ownloss.discovery.guessing import guesses
+from ownloss.discovery.sandbox import first_line, quiet
 from ownloss.discovery.specs import make_all
+from ownloss.discovery.trying import Guess
 
 __all__ = ["Checked", "check_all"]
 
@@ -86,12 +88,12 @@ def check_all(
         if isinstance(module, Left):
             yield module
             continue
-        for found in losses_in(module, everything=everything or Path(where).is_dir()):
-            if isinstance(found, Left):
-                yield found
+        for one in losses_in(module, everything=everything or Path(where).is_dir()):
+            if isinstance(one, Left):
+                yield one
                 continue
             losses += 1
-            yield from check_one(found, "", (), pinned, seed, seconds)
+            yield from check_one(one, "", (), pinned, seed, seconds)
     if not losses:
         yield Left(where, "has no loss in it: no Module, Function or function like one")
 
@@ -150,12 +152,17 @@ def check_one(
     def left(reason: str) -> Left:
         return Left(expression or found.name, reason, found.path, found.line)
 
-    def verdict(how: str, positional: tuple, named_inputs: dict) -> Report:
+    def verdict(
+        how: str, positional: tuple[Any, ...], named_inputs: dict[str, Any]
+    ) -> Report:
         # The checker keeps time itself; this ends what would never come back.
         with quiet(seconds=4 * seconds + 20):
-            loss = build(found, how) if not found.constructed else made(found, how)
             return ownloss.check(
-                loss, *positional, seed=seed, seconds=seconds, **named_inputs
+                build(found, how),
+                *positional,
+                seed=seed,
+                seconds=seconds,
+                **named_inputs,
             )
 
     chosen: list[tuple[str, Any, str]] = []
@@ -198,11 +205,6 @@ def check_one(
         yield left(str(error))
         return
     yield checked_by_guess(found, found_guesses, verdict, seed)
-
-
-def made(found: Found, expression: str) -> Any:
-    """Make a Module after an expression; errors of the expression are its own."""
-    return build(found, expression)
 
 
 def checked_by_guess(

@@ -69,7 +69,9 @@ def inputs_in_pyproject(start: Path) -> dict[str, list[str]]:
             settings = tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, OSError) as error:
             raise ValueError(f"{path} cannot be read: {error}") from error
-        inputs = settings.get("tool", {}).get("ownloss", {}).get("inputs", {})
+        inputs: dict[str, list[str]] = (
+            settings.get("tool", {}).get("ownloss", {}).get("inputs", {})
+        )
         for key, specs in inputs.items():
             if not isinstance(specs, list) or not all(
                 isinstance(spec, str) for spec in specs

@@ -138,7 +138,11 @@ def harmless(node: ast.AST, known: dict[str, Any]) -> bool:
     return True
 
 
-def calls_in_examples(doc: str, loss: Any, name: str) -> list[tuple[str, list, dict]]:
+Call = tuple[str, list[Any], dict[str, Any]]
+"""How a loss was made, and the arguments of its call by position and by name."""
+
+
+def calls_in_examples(doc: str, loss: Any, name: str) -> list[Call]:
     """Follow the examples of a docstring up to the calls of the loss.
 
     Only assignments and calls that make tensors are followed; nothing is imported,
@@ -169,7 +173,7 @@ def calls_in_examples(doc: str, loss: Any, name: str) -> list[tuple[str, list, d
         name: loss,
     }
     made: dict[str, str] = {}
-    calls: list[tuple[str, list, dict]] = []
+    calls: list[Call] = []
     for statement in statements(doc):
         value = getattr(statement, "value", None)
         if not isinstance(statement, (ast.Assign, ast.Expr)) or value is None:
@@ -181,8 +185,8 @@ def calls_in_examples(doc: str, loss: Any, name: str) -> list[tuple[str, list, d
         # The call may stand in another: `print(loss(prediction, target).item())`.
         called = [part for part in ast.walk(expression) if isinstance(part, ast.Call)]
         for call in called:
-            made_here = isinstance(loss, type) and isinstance(call.func, ast.Call)
-            if made_here and callee(call.func) == name:
+            maker = call.func if isinstance(call.func, ast.Call) else None
+            if maker and isinstance(loss, type) and callee(maker) == name:
                 expression_of_loss = ast.unparse(call.func)
             elif callee(call) in made:
                 expression_of_loss = made[callee(call)]

@@ -7,7 +7,7 @@ import importlib.util
 import inspect
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +15,10 @@ from typing import Any
 
 from ownloss.discovery.recipes import role_of
 
-__all__ = ["Found", "Left", "import_file", "losses_in", "module_named", "modules_of"]
+__all__ = [
+    *("CannotGuessError", "Found", "Left", "NoLossError", "import_file", "losses_in"),
+    *("module_named", "modules_of"),
+]
 
 LOSS = re.compile(
     r"loss|criterion|objective|diverg|nll|likelihood|cross_?entropy|penalty|elbo|xent",
@@ -112,9 +115,17 @@ class Found:
         """What its docstrings say, the constructor's and forward's included."""
         own = [self.loss, self.forward]
         if isinstance(self.loss, type):
-            own.append(self.loss.__init__)
-        docs = [inspect.cleandoc(thing.__doc__ or "") for thing in own]
+            own.append(vars(self.loss).get("__init__"))
+        docs = [inspect.cleandoc(thing.__doc__ or "") for thing in own if thing]
         return "\n\n".join(dict.fromkeys(doc for doc in docs if doc))
+
+
+class CannotGuessError(ValueError):
+    """A loss that needs what nobody can guess; the text is half a sentence."""
+
+
+class NoLossError(CannotGuessError):
+    """A base class or a helper: there is nothing to check."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +166,7 @@ def modules_of(target: str) -> Iterator[ModuleType | Left]:
             raise ValueError(f"there is no Python file in the folder {target!r}")
         for file in files:
             if file.name != "__init__.py" and defines(file):
-                yield _imported(lambda file=file: import_file(file), str(file))
+                yield _imported(functools.partial(import_file, file), str(file))
     elif target.endswith(".py"):
         if not path.is_file():
             raise ValueError(f"there is no file {target!r}")
@@ -203,7 +214,7 @@ def _modules_of_package(name: str) -> Iterator[ModuleType | Left]:
     if spec is None or spec.origin is None:
         raise ValueError(_NOTHING.format(name))
     if not spec.submodule_search_locations:
-        yield _imported(lambda: importlib.import_module(name), name)
+        yield _imported(functools.partial(importlib.import_module, name), name)
         return
     root = Path(spec.origin).parent
     files = [file for file in sorted(root.rglob("*.py")) if _holds_code(file, root)]
@@ -215,10 +226,10 @@ def _modules_of_package(name: str) -> Iterator[ModuleType | Left]:
         inside = places[file]
         parts = [name, *(part for part in inside.parts if part != "__init__")]
         module = ".".join(parts)
-        yield _imported(lambda module=module: importlib.import_module(module), module)
+        yield _imported(functools.partial(importlib.import_module, module), module)
 
 
-def _imported(import_it: Any, name: str) -> ModuleType | Left:
+def _imported(import_it: Callable[[], ModuleType], name: str) -> ModuleType | Left:
     try:
         return import_it()
     except (Exception, SystemExit) as error:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ownloss.discovery.specs import with_kind
+
 __all__ = ["CLASSES", "FEATURES", "RECIPES", "Recipe", "role_of"]
 
 CLASSES, FEATURES = 5, 16
@@ -240,11 +242,6 @@ def role_of(name: str) -> str:
         if re.search(pattern, lower):
             return role
     return "prediction"
-
-
-def with_kind(sizes: list[str], kind: str) -> str:
-    """Join sizes and a kind to a specification."""
-    return ",".join(sizes) + (f":{kind}" if kind else "")
 
 
 def of_role(role: str, name: str, recipe: Recipe) -> Iterator[str]:

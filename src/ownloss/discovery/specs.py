@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-__all__ = ["FORMS", "make", "make_all"]
+__all__ = ["FORMS", "make", "make_all", "spec_of", "with_kind"]
 
 DTYPES = {
     *("float16", "bfloat16", "float32", "float64"),
@@ -176,3 +176,82 @@ def _tensor(spec: str, generator: "Generator") -> "Tensor | None":
         case _:
             return None
     return tensor.requires_grad_(differentiated)
+
+
+def with_kind(sizes: Sequence[str], kind: str) -> str:
+    """Join sizes and a kind to a specification.
+
+    >>> with_kind(["6", "5"], "uniform"), with_kind(["6"], "")
+    ('6,5:uniform', '6')
+    """
+    return ",".join(sizes) + (f":{kind}" if kind else "")
+
+
+def spec_of(value: Any) -> str | None:
+    """Describe an argument by a specification.
+
+    Args:
+        value: A tensor, a list of tensors, or a plain Python value.
+
+    Returns:
+        A specification that makes one like it; None where there is none.
+
+    >>> import torch
+    >>> spec_of(torch.tensor([0, 4, 1])), spec_of([torch.rand(2, 3)]), spec_of("mean")
+    ('3:labels:5', '[2,3:uniform]', "='mean'")
+    """
+    import torch
+
+    plain = (bool, int, float, str)
+    if isinstance(value, plain) or value is None:
+        return f"={value!r}"
+    if isinstance(value, (list, tuple)):
+        parts = [spec_of(part) for part in value]
+        if parts and all(part and part[0] not in "=[" for part in parts):
+            return f"[{'; '.join(map(str, parts))}]"
+        return f"={value!r}" if all(isinstance(one, plain) for one in value) else None
+    if not isinstance(value, torch.Tensor) or value.numel() > 500_000:
+        return None
+    # A picture of an example may have thousands of columns, which show nothing more.
+    large = value.dim() > 2
+    sizes = [str(64 if large and size > 256 else size) for size in value.shape]
+    kind = kind_of(value.detach())
+    if value.requires_grad and kind in ("", "uniform", "positive", "probabilities"):
+        kind = f"{kind or 'float32'}:grad"
+    return with_kind(sizes, kind)
+
+
+def kind_of(values: "Tensor") -> str:
+    """Tell of what kind the numbers of a tensor are; empty for any."""
+    import torch
+
+    if values.dtype == torch.bool:
+        return "bool"
+    if values.is_complex():
+        return "complex64"
+    if not values.numel():
+        return "" if values.is_floating_point() else "labels:2"
+    low, high = values.min().item(), values.max().item()
+    if not values.is_floating_point():
+        same = low == high and low > 1
+        return f"constant:{low}" if same else f"labels:{max(int(high) + 1, 2)}"
+    if values.numel() == 1:
+        return ""
+    classes = -1 if values.dim() < 3 else 1
+    wide = values.dim() > 1 and values.shape[classes] > 1
+    # In this order: each is a special case of one below it.
+    if low >= 0 and bool(((values == 0) | (values == 1)).all()):
+        one_hot = wide and bool((values.sum(classes) == 1).all())
+        return "one-hot" if one_hot else "binary"
+    if bool((values.abs() == 1).all()):
+        return "signs"
+    if wide and low >= 0 and bool(((values.sum(classes) - 1).abs() < 1e-4).all()):
+        return "probabilities"
+    if wide and high <= 0 and bool((values.logsumexp(classes).abs() < 1e-4).all()):
+        return "log-probabilities"
+    if low >= 0 and high <= 1:
+        return "uniform"
+    corners = values.shape[-1] == 4 and values.dim() < 4
+    if corners and low >= 0 and bool((values[..., 2:] > values[..., :2]).all()):
+        return "boxes"
+    return "positive" if low > 0 else ""
