@@ -244,11 +244,12 @@ def counted(report: Path) -> tuple[int, int, int]:
 
 @command
 def lint(session: nox.Session) -> None:
-    """Check code with ruff and prose with codespell; `-- --fix` mends."""
+    """Check code with ruff, types with mypy, prose with codespell; `-- --fix` mends."""
     fix = ["--fix"] if "--fix" in session.posargs else []
     run(session, "ruff", "check", *fix, ".")
     run(session, "ruff", "format", *([] if fix else ["--check"]), ".")
     run(session, "codespell_lib", *(["--write-changes"] if fix else []))
+    run(session, "mypy")
 
 
 @command

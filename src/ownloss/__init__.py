@@ -5,6 +5,7 @@
 so importing ownloss costs nothing, and reading the catalogue needs no torch.
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,19 +15,14 @@ if TYPE_CHECKING:
 __all__ = ["Finding", "LossError", "Report", "check", "checked"]
 
 
-def __getattr__(name: str) -> Any:
-    """Load the checker when it is first used."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name == "checked":
-        from ownloss.training import checked
+if not TYPE_CHECKING:  # or a name that is misspelt would have a type
 
-        return globals().setdefault(name, checked)
-    from ownloss import checker
-
-    public = [other for other in __all__ if other != "checked"]
-    globals().update({other: getattr(checker, other) for other in public})
-    return globals()[name]
+    def __getattr__(name: str) -> Any:
+        """Load the checker when it is first used."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        home = "ownloss.training" if name == "checked" else "ownloss.checker"
+        return globals().setdefault(name, getattr(importlib.import_module(home), name))
 
 
 def __dir__() -> list[str]:

@@ -169,7 +169,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain data, JSON-ready."""
-        return plain(
+        found: dict[str, Any] = plain(
             {
                 "loss": self.name,
                 "outcome": self.outcome,
@@ -184,6 +184,7 @@ class Report:
                 "calls": self.calls,
             }
         )
+        return found
 
     def _lines(self) -> Iterator[tuple[str, str]]:
         """The parts of the text, each with what it is."""

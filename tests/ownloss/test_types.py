@@ -1,0 +1,34 @@
+"""Types reach the code of whoever installs ownloss."""
+
+import re
+import subprocess
+import sys
+
+CODE = """
+import ownloss
+from torch import nn
+
+report = ownloss.check(nn.MSELoss())
+report.ok + "text"
+ownloss.chekc(nn.MSELoss())
+ownloss.checked(nn.MSELoss()).reduction.upper()
+ownloss.checked(3)
+"""
+
+
+def test_a_type_checker_sees_the_public_interface(tmp_path):
+    (tmp_path / "mine.py").write_text(CODE)
+    ran = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "mine.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    found = re.findall(r"^mine\.py:(\d+): error: .*\[([\w-]+)\]", ran.stdout, re.M)
+    lines = CODE.splitlines()
+    said = {lines[int(number) - 1]: code for number, code in found}
+    assert said == {
+        'report.ok + "text"': "operator",
+        "ownloss.chekc(nn.MSELoss())": "attr-defined",
+        "ownloss.checked(3)": "type-var",
+    }, ran.stdout
