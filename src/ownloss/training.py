@@ -27,7 +27,8 @@ def checked(loss: Loss, *, raise_errors: bool = False, **options: Any) -> Loss:
 
     Args:
         loss: a Module, a function or `Function.apply`; it may be compiled already.
-        raise_errors: whether an error that is found ends the run.
+        raise_errors: whether an error that is found ends the run; a check that
+            remained incomplete does not.
         **options: what `ownloss.check` takes beside the inputs: `reference`, `mask`,
             `seed`, `seconds`.
 
@@ -42,7 +43,7 @@ def checked(loss: Loss, *, raise_errors: bool = False, **options: Any) -> Loss:
     >>> mse = checked(nn.MSELoss())
     >>> prediction = torch.tensor([1.0, 2.0, 4.0], requires_grad=True)
     >>> mse(prediction, torch.tensor([1.5, 2.0, 3.0])).backward()
-    MSELoss: no error found
+    MSELoss: right
     >>> mse(prediction, torch.tensor([1.5, 2.0, 3.0])).backward()
     """
     if isinstance(loss, type) or not callable(loss):
@@ -95,7 +96,7 @@ class _Once:
                 raise
             print(f"ownloss could not check the loss: {error}")
             return
-        if self.raise_errors and not report.ok:
+        if self.raise_errors and report.outcome == "wrong":
             raise LossError(str(report))
         if first_process():
             print(report)

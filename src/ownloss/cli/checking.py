@@ -103,10 +103,9 @@ class Printer:
 
     def checked(self, result: Any) -> None:
         """Count a loss that was checked, and print its verdict."""
-        errors = any(f.severity == "error" for f in result.report.findings)
-        if result.report.ok:
+        if result.report.outcome == "right":
             self.right += 1
-        elif errors and result.report.ran:
+        elif result.report.outcome == "wrong":
             self.wrong += 1
         else:
             self.undecided += 1
@@ -156,9 +155,9 @@ class TextPrinter(Printer):
                 click.echo(f"\n{title}")
             for left in listed:
                 click.echo(f"  {left.name}: {left.reason}")
-        said = [f"{self.right} without an error", f"{self.wrong} wrong"]
+        said = [f"{self.right} right", f"{self.wrong} wrong"]
         if self.undecided:
-            said.append(f"{self.undecided} not decided")
+            said.append(f"{self.undecided} incomplete")
         losses = "loss" if count == 1 else "losses"
         click.echo(
             f"\n{count} {losses} checked: {', '.join(said)}; "
