@@ -10,7 +10,7 @@ from torch import nn
 
 report = ownloss.check(nn.MSELoss())
 report.ok + "text"
-ownloss.chekc(nn.MSELoss())
+ownloss.check_it(nn.MSELoss())
 ownloss.checked(nn.MSELoss()).reduction.upper()
 ownloss.checked(3)
 """
@@ -29,6 +29,6 @@ def test_a_type_checker_sees_the_public_interface(tmp_path):
     said = {lines[int(number) - 1]: code for number, code in found}
     assert said == {
         'report.ok + "text"': "operator",
-        "ownloss.chekc(nn.MSELoss())": "attr-defined",
+        "ownloss.check_it(nn.MSELoss())": "attr-defined",
         "ownloss.checked(3)": "type-var",
     }, ran.stdout
