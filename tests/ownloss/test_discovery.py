@@ -84,6 +84,18 @@ def test_only_what_is_named_is_imported(tmp_path, monkeypatch):
     assert modules[1].__name__ == "pkg_of_losses.losses"
 
 
+@pytest.mark.parametrize("target", ["pkg_broken", "pkg_broken.losses"])
+def test_a_package_that_cannot_be_imported_says_why_once(tmp_path, monkeypatch, target):
+    package = tmp_path / "pkg_broken"
+    package.mkdir()
+    (package / "__init__.py").write_text("import no_such_package\n")
+    for name in ("losses.py", "more_losses.py"):
+        (package / name).write_text("def a_loss(prediction, target): return 0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    (left,) = modules_of(target)
+    assert left.reason == "cannot be imported: No module named 'no_such_package'"
+
+
 def test_a_loss_is_not_run_while_another_call_of_it_runs(tmp_path):
     (tmp_path / "mine.py").write_text(
         "running = 0\n"

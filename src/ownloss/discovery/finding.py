@@ -209,12 +209,21 @@ def _holds_code(file: Path, root: Path) -> bool:
 def _modules_of_package(name: str) -> Iterator[ModuleType | Left]:
     try:
         spec = importlib.util.find_spec(name)
+    except ModuleNotFoundError as error:
+        if error.name and not f"{name}.".startswith(f"{error.name}."):
+            yield Left(name, f"cannot be imported: {error}")
+            return
+        spec = None
     except (ImportError, ValueError):
         spec = None
     if spec is None or spec.origin is None:
         raise ValueError(_NOTHING.format(name))
     if not spec.submodule_search_locations:
         yield _imported(functools.partial(importlib.import_module, name), name)
+        return
+    package = _imported(functools.partial(importlib.import_module, name), name)
+    if isinstance(package, Left):  # nor can any of its modules
+        yield package
         return
     root = Path(spec.origin).parent
     files = [file for file in sorted(root.rglob("*.py")) if _holds_code(file, root)]
