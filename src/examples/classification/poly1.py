@@ -85,7 +85,7 @@ def poly1(
 # Focal loss fades where an example is right, Poly-1 with a positive epsilon adds most
 # there. An epsilon of -1 takes away the first term of the series, and looks like a
 # focal loss. So the two directions exist, and which of them helps is a question of the
-# data: the paper has a positive epsilon for balanced classes, and a negative one for
+# data: the paper has a positive epsilon for image classification and a negative one for
 # detection, where easy negatives abound. Do not expect the default to suit both.
 
 import matplotlib.pyplot as plt
@@ -129,12 +129,12 @@ for epsilon in (-1.0, 0.0, 2.0):
     print(f"epsilon {epsilon:2g}: {best:.3f} is best where {share} is true")
 
 # %%
-# Use it when plain cross entropy works and you can afford to search for epsilon, from
-# -1 to 6 or so; rather :doc:`/examples/classification/focal` when easy examples fill
-# the gradient, :doc:`/examples/classification/label_smoothing` when the model is too
-# sure already, and :doc:`/examples/classification/generalized_cross_entropy` when
-# labels are wrong. Its value is not comparable with a cross entropy: before training,
-# ten equal classes cost log 10 and epsilon * 0.9 more.
+# Use it when plain cross entropy works and you can afford to search for epsilon; rather
+# :doc:`/examples/classification/focal` when easy examples fill the gradient,
+# :doc:`/examples/classification/label_smoothing` when the model is too sure already,
+# and :doc:`/examples/classification/generalized_cross_entropy` when labels are wrong.
+# Its value is not comparable with a cross entropy: before training, ten equal classes
+# cost log 10 and epsilon * 0.9 more.
 
 start = poly1(torch.zeros(1, 10), torch.tensor([3]))
 print(f"{start:.4f} = {torch.tensor(10.0).log():.4f} + 1.8")
