@@ -47,6 +47,7 @@ ORDER = [
     "precedence",
     "rules.*",
     "rules",
+    "acquittal",
     "features",
     "report",
     "",

@@ -126,6 +126,23 @@ def test_evidence_that_is_no_number_is_text():
     assert data == {"value": "nan", "shape": [2], "3": ["inf"]}
 
 
+def rms(prediction, target):
+    return (prediction - target).square().mean().sqrt()
+
+
+def test_what_the_reference_shares_is_no_mistake(inputs):
+    def own_rms(x, y):
+        return ((x - y) ** 2).mean() ** 0.5
+
+    assert [f.kind for f in check(own_rms, *inputs).findings] == ["nan-trap"]
+    assert check(own_rms, *inputs, reference=rms).outcome == "right"
+
+
+def test_what_the_reference_does_not_share_is_a_mistake(inputs):
+    report = check(rms, *inputs, reference=lambda p, t: (mse(p, t) + 1e-30).sqrt())
+    assert [f.kind for f in report.findings] == ["nan-trap"]
+
+
 def raising(prediction, target):
     raise ValueError("not today")
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ownloss.checker.acquittal import without_shared
 from ownloss.checker.budget import Budget, OutOfBudgetError
 from ownloss.checker.errors import first_line, text_of
 from ownloss.checker.findings import UNEXPLAINED, Finding, Kind
@@ -50,7 +51,7 @@ def check(
         loss: a Module, a function, `Function.apply` or any callable.
         *inputs: what to call it with; tensors of any shape among them.
         reference: a trusted loss for the same inputs; values and gradients are
-            compared with it.
+            compared with it, and what it shares with the loss is no mistake.
         mask: a boolean tensor, False where entries of the first input do not count.
         seed: seeds the loss and the random probes.
         seconds: after this long the check ends; what it has not looked at makes it
@@ -89,7 +90,7 @@ def check(
         refuse_comparison(seen)
         few = seen.of_few_samples()
         answers = ask_all(few)
-        findings = most_telling(answers.findings)
+        findings = most_telling(without_shared(few, answers.findings))
         failures = failures_of(few, findings)
     return Report.of(name_of(loss), few, answers, findings, failures)
 

@@ -1,6 +1,9 @@
 """The command line. A command that is more than a few lines has a module here."""
 
+import io
 import json
+import sys
+from typing import Any
 
 import click
 from rich.console import Console
@@ -15,7 +18,23 @@ from ownloss.cli.explaining import explain
 __all__ = ["main"]
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Group(click.Group):
+    """Commands that end as a shell expects it of a program."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run a command; Ctrl-C gives the exit status that a shell knows it by."""
+        for stream in (sys.stdout, sys.stderr):
+            # A name or an error may have letters that a narrow terminal lacks.
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            context.exit(130)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(catalogue.version())
 def main() -> None:
     """Losses to copy, and a check that says what is wrong with yours."""

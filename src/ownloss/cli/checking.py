@@ -79,9 +79,11 @@ def check(
                     printer.left(result)
                 else:
                     printer.checked(result)
-    except (TypeError, ValueError, OSError, ImportError) as error:
+    except (Exception, SystemExit) as error:
         printer.end()
-        click.echo(f"Error: {error}", err=True)
+        known = isinstance(error, (TypeError, ValueError, OSError, ImportError))
+        said = str(error) if known else f"{type(error).__name__}: {error}"
+        click.echo(f"Error: {said}", err=True)
         context.exit(2)
     printer.end()
     context.exit(printer.status)
