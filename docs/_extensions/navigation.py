@@ -2,14 +2,15 @@
 
 The theme asks Sphinx for the whole tree again for every page, which costs more the more
 pages there are. Here it is made once; a page gets it with its own links, and with the
-marks of where it is.
+marks of where it is. A long list, such as that of the messages, stands beside its own
+pages only: elsewhere it would be the larger half of the page.
 """
 
 import functools
 import re
 from typing import Any
 
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Comment
 from furo.navigation import get_navigation_tree
 from sphinx.application import Sphinx
 from sphinx.builders.html import StandaloneHTMLBuilder
@@ -18,6 +19,8 @@ from sphinx.util.osutil import relative_uri
 
 LINK = re.compile(r'(<a class="reference internal" href=")([^"]+)')
 MARK = re.compile(r" ?mark-(here|over|open)-(\d+)(?:=\"\")?")
+LONG = 40
+LONG_LIST = re.compile(r"<!--long (\S+)-->(.*?)<!--/long-->", re.DOTALL)
 
 
 class Navigation:
@@ -51,13 +54,23 @@ class Navigation:
             item["class"].append(f"mark-here-{number}")
             if box := item.find("input", recursive=False):
                 box.attrs = {f"mark-open-{number}": "", **box.attrs}
+            below = item.find("ul", recursive=False)
+            if below and len(below("li", recursive=False)) > LONG:
+                folder = item.a["href"].rpartition("/")[0]
+                item.a.insert_after(Comment(f"long {folder}"))
+                below.insert_after(Comment("/long"))
         self._text = str(soup)
         self._linked_from = functools.cache(self._links_from)
 
     def _links_from(self, folder: str) -> str:
         """The tree with the links of a page in a folder."""
         here = f"{folder}/?" if folder else "?"  # any page of the folder
-        return LINK.sub(lambda link: link[1] + relative_uri(here, link[2]), self._text)
+
+        def beside_its_own(found: re.Match[str]) -> str:
+            return found[2] if here.startswith(f"{found[1]}/") else ""
+
+        text = LONG_LIST.sub(beside_its_own, self._text)
+        return LINK.sub(lambda link: link[1] + relative_uri(here, link[2]), text)
 
     def beside(self, uri: str) -> str:
         """Return the tree as it stands beside a page.

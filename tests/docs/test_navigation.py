@@ -48,10 +48,9 @@ def said(tree):
     ]
 
 
-@pytest.fixture(scope="module")
-def trees(tmp_path_factory):
-    source = tmp_path_factory.mktemp("site")
-    (source / "conf.py").write_text(CONF)
+def built(source, conf):
+    """Build a little site; return the tree beside each page, ours and the theme's."""
+    (source / "conf.py").write_text(conf)
     below = {page for pages in PAGES.values() for page in pages}
     for page in {*PAGES, *below}:
         path = source / f"{page}.rst"
@@ -67,6 +66,11 @@ def trees(tmp_path_factory):
     return app.trees
 
 
+@pytest.fixture(scope="module")
+def trees(tmp_path_factory):
+    return built(tmp_path_factory.mktemp("site"), CONF)
+
+
 def test_every_page_has_the_tree_that_the_theme_would_have_made(trees):
     assert len(trees) > 8
     for page, (ours, theirs) in trees.items():
@@ -75,3 +79,18 @@ def test_every_page_has_the_tree_that_the_theme_would_have_made(trees):
         assert len(expected) == 8
         here = [item for item in expected if "current-page" in item[0]]
         assert len(here) == (page not in ("index", "search", "genindex")), page
+
+
+def test_a_long_list_stands_beside_its_own_pages_only(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "_extensions"))
+    monkeypatch.setattr("navigation.LONG", 1)
+    shown = {
+        page: {href for _, href, *_ in said(ours)}
+        for page, (ours, _) in built(tmp_path, CONF).items()
+    }
+    assert "../examples/robust/index.html" in shown["guide/one"]
+    assert "../examples/robust/huber.html" not in shown["guide/one"]
+    assert "guide/one.html" not in shown["alone"]
+    assert {"#", "two.html"} <= shown["guide/one"]
+    assert {"one.html", "two.html"} <= shown["guide/index"]
+    assert {"#", "one.html"} <= shown["examples/robust/huber"]
