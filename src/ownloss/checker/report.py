@@ -134,7 +134,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether the loss is right: no error was found, and all was looked at."""
+        """Whether the loss is right; no error was found, and all was looked at."""
         return self.outcome == "right"
 
     @property
