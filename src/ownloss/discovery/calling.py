@@ -43,8 +43,10 @@ def arguments(
     longest = max((len(option) for option in options), default=0)
     for variant in range(min(longest, 4)):
         specs = [option[min(variant, len(option) - 1)] for option in options]
-        # Where several are predicted, all of them are differentiated.
-        if roles.count("prediction") > 1 or any(":grad" in spec for spec in specs):
+        # Where several are predicted, or the target comes first, it has to be said
+        # what is differentiated.
+        first = roles[0] == "prediction" and roles.count("prediction") == 1
+        if not first or any(":grad" in spec for spec in specs):
             specs = [
                 differentiated(spec) if role == "prediction" else spec
                 for spec, role in zip(specs, roles, strict=True)

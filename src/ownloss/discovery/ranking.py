@@ -1,6 +1,7 @@
 """Which recipe is tried first: names, docstrings, source, and errors tell."""
 
 import contextlib
+import functools
 import inspect
 import re
 from collections.abc import Iterator, Mapping
@@ -43,6 +44,7 @@ class Evidence:
     classifies: bool
 
 
+@functools.lru_cache(maxsize=8)  # asked once a recipe; reading source is slow
 def evidence_of(found: Found) -> Evidence:
     """Read source, names and defaults of a loss."""
     source = ""

@@ -76,6 +76,10 @@ def gaussian_nll(mean, log_var, target):  # 6,5:grad | 6,5:grad | 6,5
     return 0.5 * (log_var + (target - mean) ** 2 / log_var.exp()).mean()
 
 
+def keras_loss(y_true, y_pred):  # 6,5 | 6,5:grad
+    return (y_true - y_pred).square().mean()
+
+
 def masked_mse(prediction, target, mask):  # 6,5 | 6,5 | 6,5:bool
     mask = mask.to(prediction.dtype)
     return ((prediction - target) ** 2 * mask).sum() / mask.sum().clamp(min=1)
