@@ -171,7 +171,8 @@ def install_torch(session: nox.Session, release: str) -> Path:
     python = python_of(folder)
     known = folder / ".installed"
     pins = (ROOT / "constraints.txt").read_text().splitlines(keepends=True)
-    pins = "".join(pin for pin in pins if not pin.startswith("torch=="))
+    # A release of torch may itself name the one sympy that it works with.
+    pins = "".join(pin for pin in pins if not pin.startswith(("torch==", "sympy==")))
     wanted = (ROOT / "pyproject.toml").read_text() + pins
     settled = release not in ("newest", "nightly")
     if settled and known.exists() and known.read_text() == wanted:
@@ -182,11 +183,12 @@ def install_torch(session: nox.Session, release: str) -> Path:
         session.run(sys.executable, "-m", "venv", str(folder), **run_out)
     constraints = folder / "constraints.txt"
     constraints.write_text(pins)
-    install = [str(python), "-m", "pip", "install", "--upgrade"]
     torch = {"newest": ["torch"], "nightly": ["--pre", "torch"]}
-    session.run(*install, *torch.get(release, [f"torch=={release}"]), **run_out)
     groups = nox.project.dependency_groups(PYPROJECT, "docs", "test")
+    install = [str(python), "-m", "pip", "install", "--upgrade"]
     install += ["--upgrade-strategy", "only-if-needed", "-c", str(constraints)]
+    # All at once: alone, a test's tool would bring a torch that suits it.
+    install += torch.get(release, [f"torch=={release}"])
     session.run(*install, "--editable", ".", *groups, **run_out)
     known.write_text(wanted)
     return python
