@@ -135,17 +135,18 @@ def _saturated(seen: Observation, arguments: list[Argument]) -> Iterator[Probe]:
     for argument in arguments:
         value = cast(argument.value, seen.dtype)
         if argument.domain is Domain.UNIT and argument.differentiable:
-            for end in (0.0, 1.0):
-                yield Probe(
-                    f"if `{argument.name}` is exactly {end:g}",
-                    _put(seen, argument, torch.full_like(value, end)),
-                    boundary=True,
-                )
             yield Probe(
                 f"if `{argument.name}` is exactly 0 or 1",
                 _put(seen, argument, value.round()),
                 boundary=True,
             )
+            for end in (0.0, 1.0):
+                yield Probe(
+                    f"if all of `{argument.name}` is exactly {end:g}",
+                    _put(seen, argument, torch.full_like(value, end)),
+                    boundary=True,
+                    guess=True,
+                )
         if argument.domain is Domain.SIMPLEX:
             dim = 1 if value.dim() > 2 else -1
             certain = torch.zeros_like(value).scatter_(
