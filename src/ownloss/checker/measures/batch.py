@@ -39,7 +39,7 @@ class Batch:
             "][" in x.name and x.value.shape[:1] != first.value.shape[:1] for x in given
         ):
             return 0  # a list with an entry, or a dictionary, for each sample
-        size = first.value.shape[0]
+        size = self._size_of(first, arguments)
         others = [x for x in arguments if x is not first]
         shared = any(x.value.shape[0] == size for x in others)
         if any(size in data.shape for data in data_of(self._subject.loss)):
@@ -47,6 +47,21 @@ class Batch:
         if any(self.picked_by(x) == size for x in others):
             return 0
         return size if shared or not others else 0
+
+    @staticmethod
+    def _size_of(first: Argument, arguments: list[Argument]) -> int:
+        """The first size of an input; that of the labels, where they fit another one.
+
+        The weight of a last layer, (V, H), may come before the hidden states (N, H).
+        """
+        labels = [x for x in arguments if x.role in (Role.LABELS, Role.TARGET)]
+        sizes = {x.value.shape[0] for x in labels}
+        size = first.value.shape[0]
+        if len(sizes) != 1 or size in sizes:
+            return size
+        rows = sizes.pop()
+        fit = any(x.floating and x.value.shape[0] == rows for x in arguments)
+        return rows if fit and rows > 1 else size
 
     def picked_by(self, mask: Argument) -> int:
         """How many rows a mask picks, where another argument has just these rows.
