@@ -66,7 +66,7 @@ extensions = [
 exclude_patterns = ["examples/**/*.ipynb", "examples/**/*.py", "examples/**/*.md5"]
 nitpicky = True
 # Types inside the checker, which have no page of their own.
-nitpick_ignore_regex = [("py:class", r"ownloss\.checker\..+\.\w+|Figure")]
+nitpick_ignore_regex = [("py:class", r"ownloss\.(checker\..+|training)\.\w+|Figure")]
 
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
