@@ -3,6 +3,8 @@
 import collections
 import dataclasses
 import random
+import subprocess
+import sys
 import threading
 import types
 import warnings
@@ -243,3 +245,20 @@ def test_containers_may_hold_themselves_or_be_very_deep():
     assert check(lambda tree: tree[0].square().sum(), loop).gradient == "right"
     deep = {"x": x, "deep": nested(1_500)}
     assert check(lambda tree: tree["x"].square().sum(), deep).gradient == "right"
+
+
+CHECK = """
+import sys
+import torch
+import ownloss
+
+ownloss.check(torch.nn.MSELoss(), torch.ones(2, requires_grad=True), torch.zeros(2))
+print("torch._inductor" in sys.modules)
+"""
+
+
+def test_a_check_does_not_import_the_compiler():
+    # It takes seconds: setting torch to be deterministic, even as it is, imports it.
+    run = [sys.executable, "-c", CHECK]
+    said = subprocess.run(run, capture_output=True, text=True, check=True)
+    assert said.stdout == "False\n"

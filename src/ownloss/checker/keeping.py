@@ -72,19 +72,29 @@ def random_state_kept() -> Iterator[None]:
 @contextmanager
 def settings_kept() -> Iterator[None]:
     """Put the settings of torch back that a loss may change."""
-    dtype = torch.get_default_dtype()
-    strict = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    anomaly = torch.is_anomaly_enabled()
-    cudnn = torch.backends.cudnn
-    flags = cudnn.benchmark, cudnn.deterministic
+    before = _settings()
     try:
         yield
     finally:
-        torch.set_default_dtype(dtype)
-        torch.use_deterministic_algorithms(strict, warn_only=warn_only)
-        torch.autograd.set_detect_anomaly(anomaly)
-        cudnn.benchmark, cudnn.deterministic = flags
+        if before != _settings():  # to set them imports half of torch
+            torch.set_default_dtype(before["dtype"])
+            torch.use_deterministic_algorithms(
+                before["deterministic"], warn_only=before["warn only"]
+            )
+            torch.autograd.set_detect_anomaly(before["anomaly"])
+            torch.backends.cudnn.benchmark = before["benchmark"]
+            torch.backends.cudnn.deterministic = before["cudnn"]
+
+
+def _settings() -> dict[str, Any]:
+    return {
+        "dtype": torch.get_default_dtype(),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "warn only": torch.is_deterministic_algorithms_warn_only_enabled(),
+        "anomaly": torch.is_anomaly_enabled(),
+        "benchmark": torch.backends.cudnn.benchmark,
+        "cudnn": torch.backends.cudnn.deterministic,
+    }
 
 
 @contextmanager
