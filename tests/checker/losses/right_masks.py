@@ -300,3 +300,18 @@ def nn_cross_entropy_of_square_images():
     target[0, 0] = -1
     inputs = normal(2, 3, 3, 3, seed=1, grad=True), target
     return nn.CrossEntropyLoss(ignore_index=-1), inputs
+
+
+@right()
+def nn_nll_that_ignores_a_class():
+    """nn.NLLLoss without one class: each label changes the denominator of all."""
+    log_p = normal(5, 4, seed=1).log_softmax(1).requires_grad_()
+    return nn.NLLLoss(ignore_index=1), (log_p, torch.tensor([2, 1, 0, 3, 1]))
+
+
+@right()
+def nn_nll_with_class_weights():
+    """nn.NLLLoss with weights: a mean over the weights of the labels."""
+    weight = torch.tensor([1.0, 2.0, 0.5, 3.0], dtype=torch.float64)
+    log_p = normal(5, 4, seed=1).log_softmax(1).requires_grad_()
+    return nn.NLLLoss(weight=weight), (log_p, torch.tensor([2, 1, 0, 3, 1]))

@@ -38,7 +38,7 @@ def find(seen: Observation) -> Iterator[Finding]:
     if prediction.parameter or prediction.value.dim() == 0:
         return
     base = seen.base_backward.values[0]
-    if base is None:
+    if base is None or base.is_complex():
         return
     for argument in seen.arguments:
         if argument.parameter or argument.differentiable:
@@ -95,11 +95,19 @@ def _reacting(
         found = seen.backward(run)
         if found.error is not None or found.values[0] is None:
             return
-        moved = (found.values[0] - base).abs() > 1e-6 * scale
+        # Class weights and ignored labels change the denominator of all samples.
+        factor = _common_factor(found.values[0], base, 1e-6 * scale)
+        moved = (found.values[0] - factor * base).abs() > 1e-6 * scale
         place = tuple(
             int(i) for i in torch.unravel_index(torch.tensor(flat), value.shape)
         )
         yield place, [tuple(entry) for entry in moved.nonzero().tolist()]
+
+
+def _common_factor(now: Tensor, before: Tensor, near: Tensor) -> Tensor:
+    """What most entries of a gradient are multiplied by."""
+    alive = before.abs() > near
+    return (now[alive] / before[alive]).median() if alive.any() else now.new_ones(())
 
 
 def _run_together(
