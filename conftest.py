@@ -75,6 +75,8 @@ def same_start(namespace: dict) -> None:
     """Seed torch, so that a page reads the same in every run."""
     torch.manual_seed(0)
     torch.set_default_dtype(torch.float32)
+    # A page before this one may have used torch.compile, which turns it off for good.
+    torch.distributions.Distribution.set_default_validate_args(True)
     # So Sybil calls what it runs, and torch.compile looks for a Function in its module.
     # One for all pages: the compiler of torch 2.8 holds on to the first that it sees.
     module = sys.modules.setdefault("__test__", ModuleType("__test__"))
