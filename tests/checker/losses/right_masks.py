@@ -315,3 +315,16 @@ def nn_nll_with_class_weights():
     weight = torch.tensor([1.0, 2.0, 0.5, 3.0], dtype=torch.float64)
     log_p = normal(5, 4, seed=1).log_softmax(1).requires_grad_()
     return nn.NLLLoss(weight=weight), (log_p, torch.tensor([2, 1, 0, 3, 1]))
+
+
+@right()
+def padding_of_a_class_number():
+    """Padding is class 2 here; its rows are dropped."""
+
+    def cross_entropy(logits, labels):
+        kept = labels != 2
+        total = F.cross_entropy(logits[kept], labels[kept], reduction="sum")
+        return total / kept.sum().clamp(min=1)
+
+    labels = torch.tensor([3, 2, 0, 1, 2, 0])
+    return cross_entropy, (normal(6, 4, seed=1, grad=True), labels)

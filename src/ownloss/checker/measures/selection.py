@@ -58,6 +58,15 @@ class Selection:
         # Noise may be told from clusters like that, and still count as a negative.
         return lowest if below and self._batch.row_weights else None
 
+    def singled_out(self, argument: Argument) -> set[int]:
+        """The labels that the loss treats differently: it ignores or compares them."""
+        ignored = self.ignored_label(argument)
+        return {ignored} - {None} | {
+            call.args[1]
+            for call in self._graph.calls_on(argument, *_EQUALS)
+            if len(call.args) > 1 and isinstance(call.args[1], (int, float))
+        }
+
     def steps(self, argument: Argument, count: int) -> Tensor | None:
         """Which of `count` steps lie within the lengths; None if they only divide."""
         if argument.role is not Role.LENGTHS or argument.value.dim() != 1:

@@ -77,13 +77,15 @@ def _reacting(
     count = value.numel()
     step = max(1, count // MOST_PLACES)
     scale = base.abs().max()
+    special = seen.selection.singled_out(argument)
     for flat in range(0, count, step):
         other = cast(value, seen.dtype).clone()
         entry = other.reshape(-1)[flat]
         if argument.role is Role.LABELS:
-            if entry < 0:
+            if entry < 0 or int(entry) in special:
                 continue
-            different = value[(value != entry) & (value >= 0)]
+            usual = [label for label in value.unique().tolist() if label not in special]
+            different = value.new_tensor([x for x in usual if x != entry and x >= 0])
             if not different.numel():
                 return
             changed = different[0]
