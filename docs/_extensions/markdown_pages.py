@@ -82,6 +82,12 @@ class Writer:
                 yield fence(node.astext(), "python")
             case nodes.rubric() | nodes.caption() | nodes.term():
                 yield f"**{one_line(self.inline(node))}**"
+            case addnodes.compact_paragraph() if node.get("toctree"):
+                for child in node.children:
+                    if isinstance(child, nodes.title):  # the caption of its list
+                        yield f"**{one_line(self.inline(child))}**"
+                    else:
+                        yield from self.block(child, level)
             case nodes.paragraph() | addnodes.compact_paragraph():
                 text = self.inline(node).strip()
                 card = self.cards.get(self.target_of_only_child(node))

@@ -27,7 +27,9 @@ MARKDOWN = MarkdownIt("commonmark").enable("table")
 FORMULA = re.compile(r"\$\$\n.+?\n\$\$|(?<!\\)\$[^$]+\$", re.DOTALL)
 FENCE = re.compile(r"^[ >]*(`{3,}).*?^[ >]*\1$", re.DOTALL | re.MULTILINE)
 # What stands on a page for a browser alone.
-ONLY_IN_A_BROWSER = ".headerlink, .sphx-glr-footer, .sphx-glr-download-link-note"
+ONLY_IN_A_BROWSER = (
+    ".headerlink, .sphx-glr-footer, .sphx-glr-download-link-note, #loss-alone"
+)
 
 
 def read(name):
