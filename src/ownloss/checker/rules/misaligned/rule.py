@@ -107,9 +107,14 @@ def _reacting(
 
 
 def _common_factor(now: Tensor, before: Tensor, near: Tensor) -> Tensor:
-    """What most entries of a gradient are multiplied by."""
+    """What most entries of a gradient are multiplied by; 1 if there is no such."""
     alive = before.abs() > near
-    return (now[alive] / before[alive]).median() if alive.any() else now.new_ones(())
+    ratios = now[alive] / before[alive]
+    if len(ratios) > 2:
+        factor = ratios.median()
+        if torch.isclose(ratios, factor, rtol=1e-6).double().mean() > 0.5:
+            return factor
+    return now.new_ones(())
 
 
 def _run_together(
