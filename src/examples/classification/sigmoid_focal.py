@@ -51,7 +51,7 @@ def sigmoid_focal(logits, target, alpha=0.25, gamma=2.0, reduction="mean"):
     """
     if logits.shape != target.shape:
         raise ValueError(
-            f"logits and target must have one shape, got "
+            f"logits and target must have the same shape, got "
             f"{tuple(logits.shape)} and {tuple(target.shape)}"
         )
     if not 0 <= alpha <= 1:

@@ -70,7 +70,7 @@ def giou(boxes, target, reduction="mean"):
     """
     if boxes.shape[-1:] != (4,) or boxes.shape != target.shape:
         raise ValueError(
-            f"boxes and target must have one shape (N, 4), got "
+            f"boxes and target must have the same shape (N, 4), got "
             f"{tuple(boxes.shape)} and {tuple(target.shape)}"
         )
     if reduction not in ("mean", "sum", "none"):

@@ -69,7 +69,7 @@ def clip(image, text, logit_scale):
     """
     if image.ndim != 2 or image.shape != text.shape:
         raise ValueError(
-            f"image and text must have one shape (N, D), got "
+            f"image and text must have the same shape (N, D), got "
             f"{tuple(image.shape)} and {tuple(text.shape)}"
         )
     if isinstance(logit_scale, torch.Tensor):

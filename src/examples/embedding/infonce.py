@@ -66,7 +66,7 @@ def infonce(query, positive, temperature=0.1):
     """
     if query.ndim != 2 or query.shape != positive.shape:
         raise ValueError(
-            f"query and positive must have one shape (N, D), got "
+            f"query and positive must have the same shape (N, D), got "
             f"{tuple(query.shape)} and {tuple(positive.shape)}"
         )
     if not 0 < temperature < torch.inf:

@@ -64,7 +64,7 @@ def triplet(anchor, positive, negative, margin=1.0, reduction="mean"):
     """
     if not (anchor.ndim and anchor.shape == positive.shape == negative.shape):
         raise ValueError(
-            f"anchor, positive and negative must have one shape (N, D), got "
+            f"anchor, positive and negative must have the same shape (N, D), got "
             f"{tuple(anchor.shape)}, {tuple(positive.shape)} and "
             f"{tuple(negative.shape)}"
         )

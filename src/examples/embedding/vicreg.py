@@ -80,7 +80,7 @@ def vicreg(first, second, invariance=25.0, variance=25.0, covariance=1.0, eps=1e
     """
     if first.ndim != 2 or first.shape != second.shape:
         raise ValueError(
-            f"first and second must have one shape (N, D), got "
+            f"first and second must have the same shape (N, D), got "
             f"{tuple(first.shape)} and {tuple(second.shape)}"
         )
     if first.shape[0] < 2 or first.shape[1] < 1:

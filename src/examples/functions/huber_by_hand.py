@@ -79,7 +79,7 @@ def huber_by_hand(prediction, target, delta=1.0, reduction="mean"):
     """
     if prediction.shape != target.shape:
         raise ValueError(
-            f"prediction and target must have one shape, got "
+            f"prediction and target must have the same shape, got "
             f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     if not delta > 0:

@@ -34,8 +34,8 @@ def gradient_field(function, *variables):
     """The gradient of an elementwise function at many points at once.
 
     Args:
-        function: Takes as many tensors as there are variables, all of one shape, and
-            returns a tensor of that shape: one value for each point.
+        function: Takes as many tensors as there are variables, all of the same shape,
+            and returns a tensor of that shape: one value for each point.
         variables: The coordinates of the points, each of shape ``(*points)``.
 
     Returns:
@@ -58,7 +58,7 @@ def gradient_field(function, *variables):
     """
     shapes = [tuple(variable.shape) for variable in variables]
     if len(set(shapes)) != 1:
-        raise ValueError(f"the variables must have one shape, got {shapes}")
+        raise ValueError(f"the variables must have the same shape, got {shapes}")
     value, pull_back = torch.func.vjp(function, *variables)
     if tuple(value.shape) != shapes[0]:
         raise ValueError(
@@ -173,7 +173,7 @@ _ = right.set_title("Three ways up")
 # The usual mistake: one lam for the whole grid
 # ---------------------------------------------
 # A scalar that is broadcast over the grid has one gradient: the sum over all points.
-# Autograd does not warn, so ``gradient_field`` insists on one shape.
+# Autograd does not warn, so ``gradient_field`` insists on the same shape.
 
 one_lam = torch.tensor(5.0, requires_grad=True)
 ten_points = torch.full((10,), 2.0), torch.full((10,), 3.0)

@@ -63,8 +63,8 @@ def dpo(chosen, rejected, ref_chosen, ref_rejected, beta=0.1):
     shapes = [tuple(x.shape) for x in (chosen, rejected, ref_chosen, ref_rejected)]
     if len(set(shapes)) > 1:
         raise ValueError(
-            "chosen, rejected, ref_chosen and ref_rejected must have one shape, got "
-            f"{shapes[0]}, {shapes[1]}, {shapes[2]} and {shapes[3]}"
+            "chosen, rejected, ref_chosen and ref_rejected must have the same shape, "
+            f"got {shapes[0]}, {shapes[1]}, {shapes[2]} and {shapes[3]}"
         )
     if not 0 < beta < torch.inf:
         raise ValueError(f"beta must be positive and finite, got {beta}")

@@ -59,7 +59,7 @@ def kd(student, teacher, temperature=3.0, reduction="mean"):
     """
     if student.ndim != 2 or student.shape != teacher.shape:
         raise ValueError(
-            f"student and teacher must have one shape (N, C), got "
+            f"student and teacher must have the same shape (N, C), got "
             f"{tuple(student.shape)} and {tuple(teacher.shape)}"
         )
     if not 0 < temperature < torch.inf:

@@ -56,7 +56,7 @@ def squared_error(prediction, target, reduction="mean"):
     """
     if prediction.shape != target.shape:
         raise ValueError(
-            f"prediction and target must have one shape, got "
+            f"prediction and target must have the same shape, got "
             f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     if prediction.dim() == 0:

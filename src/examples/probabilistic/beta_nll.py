@@ -67,7 +67,7 @@ def beta_nll(mean, target, var, beta=0.5, reduction="mean"):
     """
     if not mean.shape == target.shape == var.shape:
         raise ValueError(
-            f"mean, target and var must have one shape, got {tuple(mean.shape)}, "
+            f"mean, target and var must have the same shape, got {tuple(mean.shape)}, "
             f"{tuple(target.shape)} and {tuple(var.shape)}"
         )
     if not 0 <= beta <= 1:

@@ -76,8 +76,8 @@ def cox_ph(risk, event, time, reduction="mean"):
     """
     if risk.dim() != 1 or not risk.shape == event.shape == time.shape:
         raise ValueError(
-            f"risk, event and time must have one shape (N,), got {tuple(risk.shape)}, "
-            f"{tuple(event.shape)} and {tuple(time.shape)}"
+            f"risk, event and time must have the same shape (N,), got "
+            f"{tuple(risk.shape)}, {tuple(event.shape)} and {tuple(time.shape)}"
         )
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(

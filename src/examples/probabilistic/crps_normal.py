@@ -69,8 +69,8 @@ def crps_normal(mean, target, scale, reduction="mean"):
     """
     if not mean.shape == target.shape == scale.shape:
         raise ValueError(
-            f"mean, target and scale must have one shape, got {tuple(mean.shape)}, "
-            f"{tuple(target.shape)} and {tuple(scale.shape)}"
+            f"mean, target and scale must have the same shape, got "
+            f"{tuple(mean.shape)}, {tuple(target.shape)} and {tuple(scale.shape)}"
         )
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(

@@ -65,7 +65,7 @@ def gaussian_nll(mean, target, var, full=True, reduction="mean"):
     """
     if not mean.shape == target.shape == var.shape:
         raise ValueError(
-            f"mean, target and var must have one shape, got {tuple(mean.shape)}, "
+            f"mean, target and var must have the same shape, got {tuple(mean.shape)}, "
             f"{tuple(target.shape)} and {tuple(var.shape)}"
         )
     if reduction not in ("mean", "sum", "none"):

@@ -62,8 +62,8 @@ def student_t_nll(mean, target, scale, df, reduction="mean"):
     """
     if not mean.shape == target.shape == scale.shape:
         raise ValueError(
-            f"mean, target and scale must have one shape, got {tuple(mean.shape)}, "
-            f"{tuple(target.shape)} and {tuple(scale.shape)}"
+            f"mean, target and scale must have the same shape, got "
+            f"{tuple(mean.shape)}, {tuple(target.shape)} and {tuple(scale.shape)}"
         )
     library = torch if isinstance(df, torch.Tensor) else math
     if library is torch and df.shape not in ((), mean.shape):

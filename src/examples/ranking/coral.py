@@ -52,7 +52,7 @@ def coral(logits, levels, reduction="mean"):
     """
     if logits.ndim != 2 or logits.shape != levels.shape:
         raise ValueError(
-            f"logits and levels must have one shape (N, K - 1), got "
+            f"logits and levels must have the same shape (N, K - 1), got "
             f"{tuple(logits.shape)} and {tuple(levels.shape)}"
         )
     if reduction not in ("mean", "sum", "none"):

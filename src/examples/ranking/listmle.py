@@ -52,7 +52,7 @@ def listmle(scores, target, reduction="mean"):
     """
     if scores.ndim < 1 or scores.shape != target.shape:
         raise ValueError(
-            f"scores and target must have one shape (..., L), got "
+            f"scores and target must have the same shape (..., L), got "
             f"{tuple(scores.shape)} and {tuple(target.shape)}"
         )
     if reduction not in ("mean", "sum", "none"):

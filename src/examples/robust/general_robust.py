@@ -73,7 +73,7 @@ def general_robust(prediction, target, alpha, scale, reduction="mean"):
     """
     if prediction.shape != target.shape:
         raise ValueError(
-            f"prediction and target must have one shape, got "
+            f"prediction and target must have the same shape, got "
             f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     if not isinstance(scale, torch.Tensor) and not scale > 0:

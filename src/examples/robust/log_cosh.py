@@ -91,7 +91,7 @@ def log_cosh(prediction, target, reduction="mean"):
     """
     if prediction.shape != target.shape:
         raise ValueError(
-            f"prediction and target must have one shape, got "
+            f"prediction and target must have the same shape, got "
             f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     if reduction not in ("mean", "sum", "none"):

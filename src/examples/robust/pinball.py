@@ -63,7 +63,7 @@ def pinball(prediction, target, quantile, reduction="mean"):
     """
     if prediction.shape != target.shape:
         raise ValueError(
-            f"prediction and target must have one shape, got "
+            f"prediction and target must have the same shape, got "
             f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     if not 0 < quantile < 1:
@@ -167,9 +167,9 @@ _ = ax.legend(loc="upper left")
 # %%
 # The usual mistake: prediction and target change places
 # ------------------------------------------------------
-# The loss is not symmetric, and its arguments have one shape, so nothing complains.
-# The model learns the mirrored quantile: the interval is upside down, and gradcheck is
-# content.
+# The loss is not symmetric, and its arguments have the same shape, so nothing fails.
+# The model learns the mirrored quantile: the interval is upside down, and gradcheck
+# passes.
 
 swapped = fit(lambda line, quantile: pinball(y, line, quantile))
 print("share of targets below each line:", shares(swapped))

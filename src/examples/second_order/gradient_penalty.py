@@ -64,8 +64,8 @@ def gradient_penalty(critic, real, fake, eps):
     """
     if real.shape != fake.shape or real.dim() < 2:
         raise ValueError(
-            f"real and fake must have one shape (N, ...) of at least two dimensions, "
-            f"got {tuple(real.shape)} and {tuple(fake.shape)}"
+            f"real and fake must have the same shape (N, ...) of at least two "
+            f"dimensions, got {tuple(real.shape)} and {tuple(fake.shape)}"
         )
     samples = real.shape[0]
     if eps.shape[:1] != real.shape[:1] or eps.numel() != samples:

@@ -84,7 +84,7 @@ def boundary(logits, target):
     """
     if logits.shape != target.shape or logits.ndim != 4 or logits.shape[1] != 1:
         raise ValueError(
-            f"logits and target must have one shape (N, 1, H, W), got "
+            f"logits and target must have the same shape (N, 1, H, W), got "
             f"{tuple(logits.shape)} and {tuple(target.shape)}"
         )
     distance = SignedDistance.apply(target).to(logits.dtype)

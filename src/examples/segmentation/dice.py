@@ -52,7 +52,7 @@ def dice(logits, target, smooth=1e-5):
     """
     if logits.shape != target.shape or logits.ndim != 4 or logits.shape[1] != 1:
         raise ValueError(
-            f"logits and target must have one shape (N, 1, H, W), got "
+            f"logits and target must have the same shape (N, 1, H, W), got "
             f"{tuple(logits.shape)} and {tuple(target.shape)}"
         )
     if not 0 <= smooth < torch.inf:

@@ -63,7 +63,7 @@ def tversky(logits, target, alpha=0.3, beta=0.7, smooth=1e-5):
     """
     if logits.shape != target.shape or logits.ndim != 4 or logits.shape[1] != 1:
         raise ValueError(
-            f"logits and target must have one shape (N, 1, H, W), got "
+            f"logits and target must have the same shape (N, 1, H, W), got "
             f"{tuple(logits.shape)} and {tuple(target.shape)}"
         )
     for name, option in {"alpha": alpha, "beta": beta, "smooth": smooth}.items():

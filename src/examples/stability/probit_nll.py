@@ -101,7 +101,7 @@ def probit_nll(score, target, reduction="mean"):
     """
     if score.shape != target.shape:
         raise ValueError(
-            f"score and target must have one shape, got "
+            f"score and target must have the same shape, got "
             f"{tuple(score.shape)} and {tuple(target.shape)}"
         )
     if reduction not in ("mean", "sum", "none"):

@@ -62,7 +62,7 @@ def test_a_variable_that_does_not_matter_has_gradient_zero(example):
 
 def test_variables_that_would_broadcast_are_refused(example):
     r, h, _ = points(10)
-    with pytest.raises(ValueError, match=r"one shape.*\(10,\), \(10,\), \(\)"):
+    with pytest.raises(ValueError, match=r"the same shape.*\(10,\), \(10,\), \(\)"):
         example.gradient_field(example.g, r, h, torch.tensor(5.0))
 
 

@@ -71,7 +71,7 @@ def test_shapes_that_would_broadcast_are_refused(example, odd):
     shapes = [(4,)] * 4
     shapes[odd] = (4, 1)
     message = ", ".join(map(str, shapes[:3])) + f" and {shapes[3]}"
-    with pytest.raises(ValueError, match="one shape") as error:
+    with pytest.raises(ValueError, match="the same shape") as error:
         example.dpo(*map(torch.zeros, shapes))
     assert message in str(error.value)
 

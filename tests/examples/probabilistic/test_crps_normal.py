@@ -94,7 +94,7 @@ def test_vmap_gives_every_sample_its_own_gradient(example):
 def test_shapes_that_would_broadcast_are_refused(example, odd):
     shapes = [(4,), (4,), (4,)]
     shapes[odd] = (4, 1)
-    message = "one shape, got {}, {} and {}".format(*shapes)
+    message = "the same shape, got {}, {} and {}".format(*shapes)
     with pytest.raises(ValueError, match=re.escape(message)):
         example.crps_normal(*map(torch.ones, shapes))
 
