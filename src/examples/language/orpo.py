@@ -27,6 +27,8 @@ from torch import Tensor
 
 def _log1mexp(x: Tensor) -> Tensor:
     """log(1 - exp(x)) for x < 0, without cancellation at either end."""
+    # A sure answer's log-probability may round to 0, where the slope is infinite.
+    x = x.clamp(max=-torch.finfo(x.dtype).tiny)
     near = x > -math.log(2)
     # The branch that is not taken gets a harmless input, or its gradient would be NaN.
     small = (-torch.expm1(x.masked_fill(~near, -0.5))).log()

@@ -97,7 +97,7 @@ print(f"sum: {by_sum[0]:.3f} to {by_sum[-1]:.3f}")
 # -------------------------------------
 # Two answers that are equally likely have a loss of log(1 + exp(gamma)), not log 2. The
 # loss is a logistic one: it never says "enough", it fades. At gamma / beta nats per
-# token the margin is met, and half of the gradient is left.
+# token the margin is met, and the gradient is half of the largest.
 
 for difference in (0.0, 0.25, 2.0):
     chosen = torch.tensor([difference - 1], requires_grad=True)

@@ -29,8 +29,8 @@ def test_value_and_gradient_are_numpys(example, beta):
 
 
 def test_far_tails_are_finite(example):
-    chosen = torch.tensor([-1e4, -1e-30, -1.0], requires_grad=True)
-    rejected = torch.tensor([-1.0, -1e4, -1e-30], requires_grad=True)
+    chosen = torch.tensor([-1e4, -1e-30, -1.0, 0.0], requires_grad=True)
+    rejected = torch.tensor([-1.0, -1e4, -1e-30, 0.0], requires_grad=True)
     loss = example.orpo(chosen, rejected)
     gradients = torch.autograd.grad(loss, (chosen, rejected))
     assert loss.isfinite() and all(g.isfinite().all() for g in gradients)
