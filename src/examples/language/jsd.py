@@ -123,8 +123,8 @@ print(f"KL(teacher || student) {forward:.3f}, KL(student || teacher) {backward:.
 
 # %%
 # Use it when a student is trained on its own samples, or the teacher has modes that the
-# student cannot hold; rather :doc:`/examples/language/kd` when it should have all of the
-# teacher's probabilities.
+# student cannot hold; rather :doc:`/examples/language/kd` when it should have all the
+# probabilities of the teacher.
 # With a beta of one half the loss ends at log 2, where the two have nothing in common.
 # There the gradient has gone: start from a student that is not that far.
 

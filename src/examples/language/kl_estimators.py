@@ -69,8 +69,8 @@ def kl_estimators(
 # %%
 # As values, k1 and k3 are right on average
 # -----------------------------------------
-# So the KL term of GRPO, exp(d) - d - 1 on the sampled tokens only, is no bug: it is the
-# k3 estimator, unbiased for KL(policy || reference) over sampled tokens, and never
+# So the KL term of GRPO, exp(d) - d - 1 on the sampled tokens only, is no bug: it is
+# the k3 estimator, unbiased for KL(policy || reference) over sampled tokens, and never
 # negative. k1 is unbiased, too, and often negative. k2 is biased, a little when the
 # distributions are close.
 
