@@ -130,11 +130,13 @@ ax.legend()
 # Use it when classes exclude each other and their sizes differ by orders of magnitude;
 # rather :doc:`/examples/segmentation/dice` when there is one object, and with
 # cross entropy beside it when training jumps: one pixel of a class that is rare in
-# its image outweighs the rest of it. Labels that are one pixel by mistake do so, too.
+# its image has a large share of the gradient. So has one that is labelled by mistake.
 
 target = torch.zeros(1, 32, 32, dtype=torch.int64)
 target[0, :8, :8], target[0, 31, 31] = 1, 2
 logits = torch.zeros(1, 3, 32, 32, requires_grad=True)
 (gradient,) = torch.autograd.grad(generalized_dice(logits, target), logits)
-share = gradient.abs().sum(1)[0] / gradient.abs().sum()
-print(f"one pixel has {share[31, 31] / share[0, 0]:.0f} times another one's gradient")
+size = gradient.abs().sum(1)[0]
+print(
+    f"one pixel of {size.numel()} has {size[31, 31] / size.sum():.0%} of the gradient"
+)
