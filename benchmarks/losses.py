@@ -141,17 +141,6 @@ def log_cosh(example: ModuleType, size: int) -> tuple[Work, Work]:
     return side_by_side(example.log_cosh, plain, normal(size), torch.zeros(size))
 
 
-@case("plain autograd with softplus", *VECTOR, name="log_cosh")
-def log_cosh_softplus(example: ModuleType, size: int) -> tuple[Work, Work]:
-    """Beside the formula that does not overflow either."""
-
-    def plain(prediction: Tensor, target: Tensor) -> Tensor:
-        residual = prediction - target
-        return (residual + F.softplus(-2 * residual) - math.log(2)).mean()
-
-    return side_by_side(example.log_cosh, plain, normal(size), torch.zeros(size))
-
-
 @case("plain autograd", *VECTOR)
 def pinball(example: ModuleType, size: int) -> tuple[Work, Work]:
     """The 0.9 quantile."""

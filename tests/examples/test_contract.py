@@ -25,11 +25,11 @@ EMPTY_HEADINGS = {"plot", "plotting", "example", "usage", "conclusion", "summary
 NOT_TYPED_YET = set(
     """
     accumulation adam_hides_scale arcface assignment beta_nll boundary broadcast_matrix
-    center chain chunked_cross_entropy clip clip_gradient coral corn cox_ph crps_normal
-    ctc dice dpo entmax15_loss entropic_ot focal gaussian gaussian_nll general_robust
+    center chain chunked_cross_entropy clip clip_gradient cox_ph crps_normal
+    ctc dice dpo entmax15_loss entropic_ot focal gaussian gaussian_nll
     generalized_cross_entropy giou grad_reverse gradient_field gradient_penalty huber
-    huber_by_hand infonce kd label_smoothing listmle listnet log1mexp log_cosh
-    lovasz_softmax mdn pinball pinn_residual probit_nll sigmoid_focal soft_dtw soft_rank
+    huber_by_hand infonce kd label_smoothing listmle listnet log1mexp
+    lovasz_softmax mdn pinball pinn_residual soft_dtw soft_rank
     squared_error squared_error_by_hand straight_through_round straight_through_step
     student_t_nll supcon surrogate_fast_sigmoid tangent training_loop triplet tversky
     vicreg voigt z_loss

@@ -2,7 +2,7 @@ r"""
 Sigmoid focal
 =============
 
-Background that is already low pulls hardly at all, however much of it there is.
+For imbalanced yes-or-no: background that is already low has hardly any gradient.
 
 Each logit answers one yes-or-no question. With the probability :math:`p_t` that the
 right answer gets, and a weight :math:`\alpha_t` that is :math:`\alpha` for yes and
@@ -17,18 +17,25 @@ Object Detection*, ICCV 2017, equation 5; the loss of RetinaNet.
 """
 
 import torch
+from torch import Tensor
 
 
-def sigmoid_focal(logits, target, alpha=0.25, gamma=2.0, reduction="mean"):
+def sigmoid_focal(
+    logits: Tensor,
+    target: Tensor,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    reduction: str = "mean",
+) -> Tensor:
     """Focal loss over yes-or-no questions.
 
     Args:
         logits: Tensor of any shape, one question each, not normalised.
-        target: Tensor of the same shape, 1 for yes and 0 for no.
+        target: Tensor of the same shape, 1 for yes and 0 for no, nothing between.
         alpha: Weight of a yes, from 0 to 1; a no weighs ``1 - alpha``.
-        gamma: How fast the pull fades as an answer gets right; 0 or more.
+        gamma: How fast the gradient fades as an answer gets right; 0 or more.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``. RetinaNet takes the sum and
-            divides it by the number of objects.
+            divides it by the number of anchors that are assigned to an object.
 
     Returns:
         A scalar, or a tensor of the shape of ``logits`` with ``"none"``.
@@ -66,8 +73,8 @@ def sigmoid_focal(logits, target, alpha=0.25, gamma=2.0, reduction="mean"):
     cross_entropy = torch.nn.functional.binary_cross_entropy_with_logits(
         logits, target, reduction="none"
     )
-    # Two sigmoids, since 1 - sigmoid(20) is 0 in float32 and sigmoid(-20) is not.
-    missing = torch.lerp(logits.sigmoid(), (-logits).sigmoid(), target)
+    # No subtraction: 1 - sigmoid(20) is 0 in float32, and sigmoid(-20) is not.
+    missing = (logits * (1 - 2 * target)).sigmoid()
     if gamma % 1:  # at 0 some derivative of missing**gamma is infinite
         missing = missing.clamp(min=torch.finfo(missing.dtype).tiny)
     weight = (1 - alpha) + (2 * alpha - 1) * target
@@ -102,7 +109,7 @@ ax.set_title("At a logit of -3 focal is silent, cross entropy is not")
 ax.legend()
 
 at = (logit + 3).abs().argmin()
-print(f"pull at -3: cross entropy {rival[at]:.4f}, focal {gradient[at]:.6f}")
+print(f"gradient at -3: cross entropy {rival[at]:.4f}, focal {gradient[at]:.6f}")
 
 # %%
 # With gamma = 0 and alpha = 1/2 it is half of cross entropy
@@ -120,8 +127,8 @@ assert torch.allclose(half, binary_cross_entropy_with_logits(scores, answers) / 
 # Ten objects in two thousand places
 # ----------------------------------
 # Every place is a window of 15 noisy measurements; ten hold a bump. The sum is divided
-# by the ten, as in RetinaNet. The mean divides by all two thousand places, which is
-# the usual mistake: the objects' pull is 200 times too weak.
+# by the ten, as RetinaNet divides by the assigned anchors. The mean divides by all two
+# thousand places: the gradient is 200 times smaller.
 
 is_object = torch.zeros(2000)
 is_object[::200] = 1
@@ -162,11 +169,11 @@ print(f"first loss with a bias of 0: {train(per_object)[0][0]:.1f}")
 print(f"first loss at {first_bias:.1f}: {train(per_object, first_bias)[0][0]:.1f}")
 
 # %%
-# Take it where nearly every answer is no: anchors, pixels, rare labels. alpha is not
-# the rate of a class: gamma alone already silences the background so well that the
-# paper's best alpha weighs an object less, not more. Tune the two together.
-# Take cross entropy where the answers are balanced, or where you read probabilities.
-# Autograd does the work here. Classes that exclude each other: ``focal``.
+# Use it when nearly every answer is no: anchors, pixels, rare labels; rather
+# :doc:`/examples/classification/focal` when classes exclude each other, and cross
+# entropy when the answers are balanced or you read the probabilities. alpha is not the
+# rate of a class: gamma alone already silences the background so well that the paper's
+# best alpha weighs an object less, not more. Tune the two together.
 
 background = torch.full((1990,), -3.0, requires_grad=True)
 objects = torch.full((10,), -3.0, requires_grad=True)
@@ -175,4 +182,5 @@ gamma_alone = functools.partial(sigmoid_focal, alpha=0.5)
 losses = {"cross entropy": binary_cross_entropy_with_logits, "gamma = 2": gamma_alone}
 for name, loss in losses.items():
     down, up = torch.autograd.grad(loss(both, truth), (background, objects))
-    print(f"{name}: background pulls {-down.sum() / up.sum():.2f} times the objects")
+    times = -down.sum() / up.sum()
+    print(f"{name}: background has {times:.2f} times the gradient of the objects")

@@ -2,7 +2,7 @@ r"""
 CORAL
 =====
 
-The pull on the score grows with the number of grades that it is off.
+For ordered grades: the gradient of the score grows with the number of grades off.
 
 :math:`K` ordered grades are asked for by :math:`K - 1` questions: is the grade above
 the first, above the second, and so on? All logits are one score :math:`f(x)` plus a
@@ -10,9 +10,10 @@ bias of their own, :math:`z_k = f(x) + b_k`, and level :math:`y_k` is 1 for yes:
 
 .. math::
 
-   \ell = -\sum_{k=1}^{K-1} y_k \log \sigma(z_k) + (1 - y_k) \log (1 - \sigma(z_k))
+   \ell = -\sum_{k=1}^{K-1} \Big( y_k \log \sigma(z_k)
+   + (1 - y_k) \log (1 - \sigma(z_k)) \Big)
    \qquad
-   \frac{\partial \ell}{\partial f} = \sum_{k=1}^{K-1} \sigma(z_k) - y_k
+   \frac{\partial \ell}{\partial f} = \sum_{k=1}^{K-1} \big( \sigma(z_k) - y_k \big)
 
 Source: W. Cao, V. Mirjalili and S. Raschka, *Rank Consistent Ordinal Regression for
 Neural Networks with Application to Age Estimation*, Pattern Recognition Letters 140
@@ -20,9 +21,10 @@ Neural Networks with Application to Age Estimation*, Pattern Recognition Letters
 """
 
 import torch
+from torch import Tensor
 
 
-def coral(logits, levels, reduction="mean"):
+def coral(logits: Tensor, levels: Tensor, reduction: str = "mean") -> Tensor:
     """Cross entropy of all questions "is the grade above this one?".
 
     Args:
@@ -60,21 +62,17 @@ def coral(logits, levels, reduction="mean"):
             f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
         )
     loss = torch.nn.functional.binary_cross_entropy_with_logits(
-        logits,
-        levels.to(logits.dtype),
-        reduction="none" if reduction == "none" else "sum",
-    )
-    if reduction == "none":
-        return loss.sum(1)
-    return loss / len(logits) if reduction == "mean" else loss
+        logits, levels.to(logits.dtype), reduction="none"
+    ).sum(1)
+    return loss if reduction == "none" else getattr(loss, reduction)()
 
 
 # %%
-# Four grades off pull four times as hard as one
-# ----------------------------------------------
+# Four grades off have four times the gradient of one
+# ---------------------------------------------------
 # Five grades, four biases; the truth is the lowest grade. The gradient climbs one step
 # at every threshold. Cross entropy over five classes sees no order: a class is right
-# or wrong, and its pull on a logit ends at 1.
+# or wrong, and the gradient of a logit ends at 1.
 
 import matplotlib.pyplot as plt
 
@@ -92,13 +90,13 @@ ax.plot(score.detach(), loss.detach(), label="CORAL")
 ax.plot(score.detach(), gradient, label="its gradient")
 ax.plot(score.detach(), rival, "--", label="gradient of right or wrong")
 ax.set(xlabel="score of a sample of the lowest grade", ylabel="loss and gradient")
-ax.set_title("The pull climbs by 1 at every threshold that is passed")
+ax.set_title("The gradient climbs by 1 at every threshold that is passed")
 ax.set_ylim(-0.3, 6)
 ax.legend()
 
 for place in (-10, 0, 10, 20):
     at = (score - place).abs().argmin()
-    print(f"at a score of {place:3} the pull is {gradient[at]:.2f}")
+    print(f"at a score of {place:3} the gradient is {gradient[at]:.2f}")
 
 # %%
 # The biases put themselves in order
@@ -130,8 +128,8 @@ print(f"mean distance to the grade: {(predicted - grade).abs().float().mean():.2
 assert (bias.diff() < 0).all()
 
 # %%
-# The usual mistake: every question has its own weights
-# -----------------------------------------------------
+# With weights of their own, the questions contradict each other
+# --------------------------------------------------------------
 # A linear layer with K - 1 outputs gives each question a line of its own. Where two of
 # these lines cross, a grade above the third is more likely than one above the second.
 
@@ -143,10 +141,10 @@ for weights in (4, 1):
     print(f"{weights} weights: answers contradict each other at {contradictions} of 61")
 
 # %%
-# Take it where being wrong by one grade is better than by three: ratings, stages, ages.
-# Take ``corn`` where one score is too little, and cross entropy where classes have no
-# order. Autograd does the work here: it is torch's own cross entropy, summed over the
-# questions of a sample. Its default would divide by their number, too.
+# Use it when being wrong by one grade is better than by three: ratings, stages, ages;
+# rather :doc:`/examples/ranking/corn` when one score is too little, and cross entropy
+# when classes have no order. It is torch's own cross entropy, summed over the questions
+# of a sample. Its default would divide by their number, too.
 
 cross_entropy = torch.nn.functional.binary_cross_entropy_with_logits
 logits = x * weight + bias

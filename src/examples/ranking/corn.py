@@ -2,7 +2,7 @@ r"""
 CORN
 ====
 
-A sample pulls only on the questions that it was asked.
+For ordered grades: only the questions that a sample was asked get a gradient from it.
 
 :math:`K` ordered grades are asked for by :math:`K - 1` questions in a row. Question
 :math:`k` is put to the samples :math:`S_k` that have reached grade :math:`k`: is the
@@ -24,14 +24,15 @@ Applications 26 (2023), 941-955, equation 5.
 """
 
 import torch
+from torch import Tensor
 
 
-def corn(logits, target, num_classes):
+def corn(logits: Tensor, target: Tensor, num_classes: int) -> Tensor:
     """Cross entropy of conditional questions, the mean over all that were asked.
 
     Args:
         logits: Tensor of shape (N, K - 1), one question each.
-        target: The grades, int64 in [0, K), of shape (N,).
+        target: The grades, int64 in [0, K), which is not checked, of shape (N,).
         num_classes: The number of grades, K; 2 or more.
 
     Returns:
@@ -39,7 +40,6 @@ def corn(logits, target, num_classes):
 
     Raises:
         ValueError: A shape or a dtype does not fit, or ``num_classes`` is below 2.
-        RuntimeError: A grade is out of range.
 
     >>> logits = torch.zeros(2, 2, requires_grad=True)
     >>> loss = corn(logits, torch.tensor([0, 2]), num_classes=3)
@@ -63,14 +63,14 @@ def corn(logits, target, num_classes):
         raise ValueError(f"target must be int64, got {target.dtype}")
     if num_classes < 2:
         raise ValueError(f"num_classes must be 2 or more, got {num_classes}")
-    # Row t of the triangle has a 1 for each grade that a sample of grade t has reached.
-    triangle = logits.new_ones(num_classes, num_classes).tril()
-    reached = triangle.gather(0, target.unsqueeze(1).expand(-1, num_classes))
-    asked, above = reached[:, :-1], reached[:, 1:]
+    question = torch.arange(num_classes - 1, device=target.device)
+    grade = target.unsqueeze(1)
+    asked, above = (question <= grade).to(logits), (question < grade).to(logits)
     loss = torch.nn.functional.binary_cross_entropy_with_logits(
-        logits, above, weight=asked, reduction="sum"
+        logits, above, weight=asked, reduction="none"
     )
-    return loss / asked.sum()
+    wide = torch.promote_types(logits.dtype, torch.float32)  # float16 ends at 65,504
+    return (loss.sum(dtype=wide) / asked.sum(dtype=wide)).to(logits.dtype)
 
 
 # %%
@@ -87,16 +87,16 @@ undecided = torch.zeros(5, 4, requires_grad=True)
 coral = undecided.detach().sigmoid() - (grades.unsqueeze(1) > torch.arange(4)).float()
 
 fig, ax = plt.subplots()
-for label, marker, pulls in (
-    ("CORN pulls up", "^", conditional < 0),
-    ("CORN pulls down", "v", conditional > 0),
-    ("only CORAL pulls, down", "x", (conditional == 0) & (coral > 0)),
+for label, marker, moved in (
+    ("CORN raises", "^", conditional < 0),
+    ("CORN lowers", "v", conditional > 0),
+    ("only CORAL lowers", "x", (conditional == 0) & (coral > 0)),
 ):
-    row, question = pulls.nonzero().T
+    row, question = moved.nonzero().T
     ax.plot(question, row, marker, markersize=11, label=label)
 ax.set(xlabel="question: is the grade above ...?", ylabel="grade of the sample")
 ax.set(xticks=range(4), yticks=range(5), ylim=(-0.5, 6.2))
-ax.set_title("CORN leaves out six pulls of CORAL's")
+ax.set_title("CORN leaves out six gradients of CORAL's")
 ax.legend(loc="upper left", ncols=3, columnspacing=1, handletextpad=0.2)
 
 print(conditional)
@@ -152,8 +152,8 @@ print(f"CORN {corn(z, label, 4) * asked:.6f}, likelihood {negative_log:.6f}")
 assert torch.allclose(corn(z, label, 4) * asked, negative_log)
 
 # %%
-# The usual mistake: divide by the number of classes
-# --------------------------------------------------
+# Divided by the number of classes, the loss grows with the batch
+# ---------------------------------------------------------------
 # The authors' own package, coral-pytorch, did so until its pull request 22. Then the
 # loss, and with it the step, grows with the batch. Divided by the questions that were
 # asked, it stays.
@@ -169,10 +169,10 @@ for name, loss in {"by classes": by_classes, "by questions": corn}.items():
     print(f"{name}: {once:.4f} for the batch, {twice:.4f} for the batch twice")
 
 # %%
-# Take it for ordered grades where each step up has causes of its own. Take ``coral``
-# for one scale and little data, and cross entropy where classes have no order.
-# Predict from the products: an answer alone is about samples that have reached its
-# question. Autograd does the work here.
+# Use it when grades are ordered and each step up has causes of its own; rather
+# :doc:`/examples/ranking/coral` for one scale and little data, and cross entropy when
+# classes have no order. Predict from the products: an answer alone is about samples
+# that have reached its question.
 
 answers = torch.tensor([[-2.0, 3.0]])
 print(f"answers above one half: {(answers.sigmoid() > 0.5).sum()}")

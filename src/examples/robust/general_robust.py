@@ -2,7 +2,7 @@ r"""
 General robust
 ==============
 
-One number, alpha, decides how far an outlier may go until its pull fades.
+One number, alpha, decides how far off an outlier may be until its gradient fades.
 
 With the residual in units of the scale, :math:`z = (\text{prediction} -
 \text{target}) / c`, and :math:`b = |\alpha - 2|`:
@@ -17,31 +17,38 @@ With the residual in units of the scale, :math:`z = (\text{prediction} -
 
 It is squared error at :math:`\alpha = 2`, pseudo-Huber at 1, Cauchy at 0, Geman-McClure
 at -2 and Welsch at :math:`-\infty`.
-The formula itself fails at 0 and 2; the code takes one of two forms that do not, and
-autograd differentiates them, in alpha and in the scale as well.
+The formula itself fails at 0 and 2. Written with :math:`(e^x - 1) / x` it does not, and
+autograd differentiates it, in alpha and in the scale as well.
 
 Source: J. T. Barron, *A General and Adaptive Robust Loss Function*, CVPR 2019.
 """
 
 import torch
+from torch import Tensor
 
 
-def relative_growth(x):
+def relative_growth(x: Tensor) -> Tensor:
     """Compute ``expm1(x) / x``, which is 1 at 0, with its derivatives."""
-    near = (x.abs() < 1e-3).to(x.dtype)
-    small, large = x.clamp(-1e-3, 1e-3), x + near
+    near = x.abs() < 1e-3
+    small, large = torch.where(near, x, 0), torch.where(near, 1, x)
     series = 1 + small / 2 * (1 + small / 3 * (1 + small / 4))
-    return near * series + (1 - near) * torch.expm1(large) / large
+    return torch.where(near, series, torch.expm1(large) / large)
 
 
-def general_robust(prediction, target, alpha, scale, reduction="mean"):
+def general_robust(
+    prediction: Tensor,
+    target: Tensor,
+    alpha: float | Tensor,
+    scale: float | Tensor,
+    reduction: str = "mean",
+) -> Tensor:
     """Barron's general robust loss.
 
     Args:
         prediction: Tensor of any shape.
         target: Tensor of the same shape, in the same unit.
-        alpha: Any number, infinities included, or a tensor: one number, or one for each
-            element. The smaller, the less an outlier pulls.
+        alpha: Any number, infinities included, or a tensor: one number, of shape () or
+            (1,), or one for each element. The smaller, the less an outlier counts.
         scale: Size of an ordinary residual; positive, in the unit of the target, a
             number or a tensor like ``alpha``.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
@@ -83,7 +90,7 @@ def general_robust(prediction, target, alpha, scale, reduction="mean"):
         for option in (alpha, scale)
     )
     for name, option in {"alpha": alpha, "scale": scale}.items():
-        if option.shape not in ((), prediction.shape):
+        if option.shape not in ((), (1,), prediction.shape):
             raise ValueError(
                 f"{name} must be one number or have the shape of prediction, got "
                 f"{tuple(option.shape)} and {tuple(prediction.shape)}"
@@ -95,22 +102,18 @@ def general_robust(prediction, target, alpha, scale, reduction="mean"):
     eps = torch.finfo(prediction.dtype).eps
     alpha = alpha.clamp(-1 / eps, 1 / eps)  # infinity to the last digit
     square = ((prediction - target) / scale) ** 2
-    width = (alpha - 2).abs().clamp(min=eps / 2)
-    rate = torch.log1p(square / width) / 2
-    # The power is exp(alpha rate). Near alpha = 2 it is nearly its base: there take the
-    # base times exp((alpha - 2) rate), which loses no digits. The mask is 0 and 1.
-    near_two = (width < 0.1).to(square.dtype)
-    divisor = torch.where(width < 0.1, alpha, 1)
-    base = near_two * square
-    factor = (base + width) * rate * (1 - 2 * near_two / divisor)
-    loss = base / divisor + factor * relative_growth((alpha - 2 * near_two) * rate)
+    width = (alpha - 2).abs().clamp(min=eps / 2)  # b, which must not be 0
+    rate = torch.log1p(square / width) / 2  # the power is exp(alpha rate)
+    loss = width * rate * relative_growth(alpha * rate)
+    loss = loss.reshape(prediction.shape)  # where an option has shape (1,)
     return loss if reduction == "none" else getattr(loss, reduction)()
 
 
 # %%
 # The smaller alpha, the sooner an outlier is let go
 # --------------------------------------------------
-# Squared error pulls ever harder; at alpha = 1 the pull levels off, below it fades.
+# The gradient of squared error grows without end; at alpha = 1 it levels off, and below
+# 1 it fades.
 #
 # .. draggable-figure:: general_robust(along(-4, 4, 3), 0.0, slider(-4, 2, 0), 1.0)
 #
@@ -127,14 +130,14 @@ for alpha, line in {0.0: "-", 2.0: "--", 1.0: ":", -torch.inf: "-."}.items():
     loss = general_robust(residual, zero, alpha, 1.0, reduction="sum")
     (gradient,) = torch.autograd.grad(loss, residual)
     ax.plot(residual.detach(), gradient, line, label=f"gradient, alpha = {alpha:g}")
-    print(f"alpha = {alpha:4}: a residual of 5 pulls with {gradient[-1]:.4f}")
+    print(f"alpha = {alpha:4}: the gradient at 5 is {gradient[-1]:.4f}")
 ax.set(xlabel="residual in scales", ylabel="loss and gradient", ylim=(-3, 4))
 ax.set_title("The smaller alpha, the sooner an outlier is let go")
 ax.legend(fontsize="small")
 
 # %%
-# The usual mistake: the formula as it stands
-# -------------------------------------------
+# The formula as it stands is NaN at 0 and at 2
+# ---------------------------------------------
 # At 0 and 2 it is ``nan``, beside them float32 runs out of digits. Squared error and
 # Cauchy's loss tell what is right.
 
@@ -183,6 +186,7 @@ print(f"Gaussian noise: {learn(gauss, 1)}; without the price: {learn(gauss, 0)}"
 print(f"Cauchy noise:   {learn(torch.tan(torch.pi * (chance - 0.5)), 1)}")
 
 # %%
-# Take it where nobody knows how heavy the tails are, or to lower alpha from 2 while a
-# fit settles. Below 1 the loss is not convex, and points far off hardly pull, so such a
-# fit needs a good start. Take Huber's where one fixed, convex loss will do.
+# Use it when nobody knows how heavy the tails are, or to lower alpha from 2 while a fit
+# settles; rather :doc:`/examples/robust/huber` when one fixed, convex loss will do.
+# Below 1 the loss is not convex and the gradient of points far off is small, so such a
+# fit needs a good start.

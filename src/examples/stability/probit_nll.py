@@ -2,7 +2,7 @@ r"""
 Probit likelihood
 =================
 
-A wrong answer pulls back in proportion to how wrong it is, in every digit.
+For yes or no: far on the wrong side the gradient grows in proportion to the score.
 
 A score crosses a threshold that is blurred by a normal error, so the probability of a
 one is :math:`\Phi(s)`. With the margin :math:`m`, the score towards the true answer,
@@ -14,8 +14,8 @@ one is :math:`\Phi(s)`. With the margin :math:`m`, the score towards the true an
    \frac{\partial^2 \ell}{\partial m^2} = \lambda (m + \lambda) \qquad
    \lambda = \frac{\varphi(m)}{\Phi(m)}
 
-:math:`\lambda` is the inverse Mills ratio, and ``erfcx`` gives it without a quotient
-of two tiny numbers. Its backward is written by hand: torch's own derivative of
+The inverse Mills ratio :math:`\lambda` comes from ``erfcx``, without a quotient of two
+tiny numbers. The backward is written by hand: torch's own derivative of
 :func:`torch.special.log_ndtr` subtracts two large numbers in the tail.
 
 Source: C. I. Bliss, *The Calculation of the Dosage-Mortality Curve*, Annals of Applied
@@ -23,55 +23,70 @@ Biology 22 (1935), 134-167.
 """
 
 import math
+from typing import Any
 
 import torch
+from torch import Tensor
 
 
-class ProbitNLL(torch.autograd.Function):
-    """-log Phi, and the inverse Mills ratio so that backward can be differentiated."""
+class MillsRatio(torch.autograd.Function):
+    """phi / Phi, with a derivative that stays right in the tail."""
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(margin):
-        # left * exp(-margin**2 / 2) below 0, 1 - right above: faster than torch.where.
-        above = margin.sign().clamp(min=0)
-        density = torch.exp(margin.clamp(min=0) ** 2 / -2)
-        left = torch.special.erfcx(margin.abs() / math.sqrt(2)).div_(2)
-        right = left * density * above
-        left = left.lerp(torch.ones_like(left), above)
-        loss = (margin.clamp(max=0) ** 2) / 2 - (left - 1 - right).log1p_()
-        return loss, density / (left - right) / math.sqrt(2 * math.pi)
+    def forward(margin: Tensor) -> Tensor:
+        root = math.sqrt(2)
+        return root / math.sqrt(math.pi) / torch.special.erfcx(-margin / root)
 
     @staticmethod
-    def setup_context(ctx, inputs, output):
-        ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*inputs, output[1])
-        ctx.save_for_forward(*inputs, output[1])
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs, output)
+        ctx.save_for_forward(*inputs, output)
 
     @staticmethod
-    def curvature(margin, mills):
+    def slope(margin: Tensor, mills: Tensor) -> Tensor:
         # Far out the sum cancels. From here on a series, less 6 / margin**4, is closer.
         tail = -((6 / torch.finfo(margin.dtype).eps) ** (1 / 6))
-        series = 1 - margin.clamp(max=tail) ** -2
-        return torch.where(margin < tail, series, mills * (margin + mills))
+        series = margin.clamp(max=tail) ** -2 - 1
+        return torch.where(margin < tail, series, -mills * (margin + mills))
 
     @staticmethod
-    def backward(ctx, grad_loss, grad_mills):
-        margin, mills = ctx.saved_tensors
-        gradient = None if grad_loss is None else -grad_loss * mills
-        if grad_mills is None:  # nobody differentiates the gradient
-            return gradient
-        curved = -grad_mills * ProbitNLL.curvature(margin, mills)
-        return curved if gradient is None else gradient + curved
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        return grad_output * MillsRatio.slope(*ctx.saved_tensors)
 
     @staticmethod
-    def jvp(ctx, tangent):
-        margin, mills = ctx.saved_tensors
-        return -tangent * mills, -tangent * ProbitNLL.curvature(margin, mills)
+    def jvp(ctx: Any, tangent: Tensor) -> Tensor:
+        return tangent * MillsRatio.slope(*ctx.saved_tensors)
 
 
-def probit_nll(score, target, reduction="mean"):
+class ProbitNLL(torch.autograd.Function):
+    """-log Phi; its gradient is minus the inverse Mills ratio."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(margin: Tensor) -> Tensor:
+        distance = margin.abs() / math.sqrt(2)
+        below = margin**2 / 2 - (torch.special.erfcx(distance) / 2).log()
+        above = -torch.log1p(-torch.special.erfc(distance) / 2)
+        return torch.where(margin < 0, below, above)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        return -grad_output * MillsRatio.apply(*ctx.saved_tensors)
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor) -> Tensor:
+        return -tangent * MillsRatio.apply(*ctx.saved_tensors)
+
+
+def probit_nll(score: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """Negative log-likelihood of yes-or-no answers under a probit model.
 
     Args:
@@ -88,7 +103,7 @@ def probit_nll(score, target, reduction="mean"):
     >>> score = torch.tensor([0.0, -30.0], requires_grad=True)
     >>> loss = probit_nll(score, torch.ones(2), reduction="none")
     >>> loss.detach()  # log 2, and nearly 30**2 / 2
-    tensor([  0.6931, 454.3212])
+    tensor([  0.6931, 454.3213])
     >>> loss.sum().backward()
     >>> score.grad  # -sqrt(2 / pi), and nearly -30
     tensor([ -0.7979, -30.0333])
@@ -108,13 +123,13 @@ def probit_nll(score, target, reduction="mean"):
         raise ValueError(
             f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
         )
-    loss, _ = ProbitNLL.apply((2 * target - 1) * score)
+    loss = ProbitNLL.apply((2 * target - 1) * score)
     return loss if reduction == "none" else getattr(loss, reduction)()
 
 
 # %%
-# Its pull keeps growing where the logistic one stops at 1
-# --------------------------------------------------------
+# Its gradient keeps growing where the logistic one stops at 1
+# ------------------------------------------------------------
 # Far on the wrong side the loss is a parabola, and its gradient nearly the score.
 
 import matplotlib.pyplot as plt
@@ -129,12 +144,12 @@ ax.plot(margin.detach(), loss.detach(), label="probit")
 ax.plot(margin.detach(), gradient, label="its gradient")
 ax.plot(margin.detach(), rival, "--", label="gradient of the logistic loss")
 ax.set(xlabel="margin in standard deviations", ylabel="loss and gradient", ylim=(-7, 7))
-ax.set_title("The wronger the answer, the harder the probit pulls")
+ax.set_title("The wronger the answer, the larger the gradient of the probit")
 ax.legend(loc="lower right")
 
 # %%
-# The usual mistake, its usual cure, and what the backward by hand pays
-# ---------------------------------------------------------------------
+# A clamp silences the worst answers; what the backward by hand pays
+# ------------------------------------------------------------------
 # In float32 the normal distribution's function is 0 at -30, and its logarithm infinite.
 # A clamp makes that finite and takes the gradient from the worst answers. ``log_ndtr``
 # has the right value; its slope, the exponential of a difference of squares, is wrong
@@ -144,7 +159,7 @@ losses = {
     "cdf": lambda m: -torch.special.ndtr(m).log(),
     "clamped cdf": lambda m: -torch.special.ndtr(m).clamp(min=1e-7).log(),
     "log_ndtr": lambda m: -torch.special.log_ndtr(m),
-    "by hand": lambda m: ProbitNLL.apply(m)[0],
+    "by hand": ProbitNLL.apply,
 }
 
 print("            at -30: loss, gradient | curvature at -1e3")
@@ -179,8 +194,8 @@ def fit(loss, answers):
 print("mean {:.2f}, standard deviation {:.2f}".format(*fit(probit_nll, noticed)))
 
 # %%
-# Take it where a normal error before a threshold is what you mean: ratings, dose and
-# response, preferences. Take the logistic loss where an answer may simply be a slip:
+# Use it when a normal error before a threshold is what you mean: ratings, dose and
+# response, preferences; rather the logistic loss when an answer may simply be a slip:
 # a slip far out moves the probit more. Here two of 1800 answers are turned round.
 
 slips = noticed.clone()

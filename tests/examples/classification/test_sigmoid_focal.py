@@ -48,16 +48,6 @@ def test_the_defaults_are_those_of_retinanet(example):
     torch.testing.assert_close(ours, by_the_book(LOGITS, TARGET, 0.25, 2)[0].mean())
 
 
-def test_soft_targets_mix_the_two_answers(example):
-    logit, share = torch.tensor([0.8]), torch.tensor([0.3])
-    p = torch.sigmoid(logit)
-    p_t = p * 0.3 + (1 - p) * 0.7
-    expected = (0.25 * 0.3 + 0.75 * 0.7) * (1 - p_t) ** 2
-    expected = expected * binary_cross_entropy_with_logits(logit, share)
-    ours = example.sigmoid_focal(logit, share, reduction="none")
-    torch.testing.assert_close(ours, expected)
-
-
 @pytest.mark.parametrize("kind", [torch.int64, torch.bool, torch.float32])
 def test_the_dtype_is_that_of_the_logits(example, kind):
     logits = torch.tensor(LOGITS)

@@ -1,5 +1,7 @@
 """CORAL against its formula in NumPy, and a value worked by hand."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -93,3 +95,10 @@ def test_shapes_that_do_not_fit_are_refused(example, one, other):
 def test_an_unknown_reduction_is_refused(example):
     with pytest.raises(ValueError, match=r"reduction .* 'avg'"):
         example.coral(torch.zeros(2, 3), torch.zeros(2, 3), "avg")
+
+
+def test_forty_thousand_rows_do_not_overflow_in_float16(example):
+    logits = torch.zeros(40_000, 4, dtype=torch.float16, requires_grad=True)
+    loss = example.coral(logits, torch.ones(40_000, 4))
+    assert loss.dtype == torch.float16
+    assert loss.item() == pytest.approx(4 * math.log(2), rel=1e-3)
