@@ -60,9 +60,7 @@ def ranknet(scores: Tensor, target: Tensor) -> Tensor:
     above = target[..., :, None] > target[..., None, :]  # no NaN is above or below
     difference = scores[..., :, None] - scores[..., None, :]
     # log sigmoid is 0 at infinity, and so is its gradient.
-    loss = -logsigmoid(difference.masked_fill(~above, torch.inf))
-    wide = torch.promote_types(scores.dtype, torch.float32)
-    return loss.sum(dtype=wide).to(scores.dtype)
+    return -logsigmoid(difference.masked_fill(~above, torch.inf)).sum()
 
 
 # %%
