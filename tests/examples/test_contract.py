@@ -25,7 +25,7 @@ EMPTY_HEADINGS = {"plot", "plotting", "example", "usage", "conclusion", "summary
 NOT_TYPED_YET = set(
     """
     accumulation adam_hides_scale arcface assignment beta_nll boundary broadcast_matrix
-    center chain chunked_cross_entropy clip clip_gradient cox_ph crps_normal
+    center chain clip clip_gradient cox_ph crps_normal
     ctc dice dpo entmax15_loss entropic_ot focal gaussian gaussian_nll
     generalized_cross_entropy giou grad_reverse gradient_field gradient_penalty huber
     huber_by_hand infonce kd label_smoothing listmle listnet log1mexp

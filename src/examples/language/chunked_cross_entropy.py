@@ -24,29 +24,36 @@ arXiv:2410.10989 (2024), "FusedLinearCrossEntropy".
 """
 
 import torch
+from torch import Tensor
 
 
 class ChunkedCrossEntropy(torch.autograd.Function):
     @staticmethod
-    def forward(hidden, weight, target, chunk, with_gradient):
+    def forward(hidden, weight, target, chunk, ignore_index, mean, with_gradient):
         wide = torch.float64 if weight.dtype == torch.float64 else torch.float32
         loss = weight.new_zeros((), dtype=wide)  # a sum in float16 would overflow
         to_hidden, to_weight = torch.zeros_like(hidden), torch.zeros_like(weight)
+        divisor = (target != ignore_index).sum().clamp(min=1) if mean else 1
         for start in range(0, len(hidden), chunk):
             rows = slice(start, start + chunk)
             label = target[rows].unsqueeze(1)
-            logits = (hidden[rows] @ weight.T).to(wide)  # autocast makes them short
+            ignored = label == ignore_index
+            label = label.masked_fill(ignored, 0)
+            # NaN in an ignored row would be NaN in the gradient of the weight.
+            h = hidden[rows].masked_fill(ignored, 0)
+            logits = (h @ weight.T).to(wide)  # autocast makes them short
             logits -= logits.amax(1, keepdim=True)
-            loss -= logits.gather(1, label).sum()
+            loss -= logits.gather(1, label).masked_fill(ignored, 0).sum()
             p = logits.exp_()  # in place: a chunk is the largest tensor there is
             total = p.sum(1, keepdim=True)
-            loss += total.log().sum()
+            loss += total.log().masked_fill(ignored, 0).sum()
             if with_gradient:
                 p /= total
-                p = p.scatter_add_(1, label, -torch.ones_like(total)).to(weight)
-                to_hidden[rows] = p @ weight / len(hidden)
-                to_weight.addmm_(p.T, hidden[rows].to(weight) / len(hidden))
-        return (loss / len(hidden)).to(weight), to_hidden, to_weight
+                p = p.scatter_add_(1, label, -torch.ones_like(total))
+                p = p.masked_fill_(ignored, 0).to(weight)
+                to_hidden[rows] = p @ weight / divisor
+                to_weight.addmm_(p.T, h.to(weight) / divisor)
+        return (loss / divisor).to(weight), to_hidden, to_weight
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -59,27 +66,36 @@ class ChunkedCrossEntropy(torch.autograd.Function):
         if any(gradient is not None for gradient in second):
             raise NotImplementedError("chunked_cross_entropy has no second derivative")
         if grad_output is None:
-            return (None,) * 5
+            return (None,) * 7
         pairs = zip(ctx.saved_tensors, ctx.needs_input_grad, strict=False)
         scaled = (grad_output * g if wanted else None for g, wanted in pairs)
-        return *scaled, None, None, None
+        return *scaled, None, None, None, None, None
 
 
-def chunked_cross_entropy(hidden, weight, target, chunk=256):
-    """Cross entropy of a linear layer, in chunks of rows; the mean over the rows.
+def chunked_cross_entropy(
+    hidden: Tensor,
+    weight: Tensor,
+    target: Tensor,
+    chunk: int = 256,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """Cross entropy of a linear layer, in chunks of rows.
 
     Args:
         hidden: Tensor of shape (N, D), the input of the layer, a row for each token.
         weight: Tensor of shape (C, D), as a linear layer keeps it.
-        target: The true classes, int64 in [0, C), of shape (N,); none is ignored.
+        target: The true classes, int64 in [0, C) or ``ignore_index``, of shape (N,).
         chunk: How many rows of logits there are at a time; 1 or more.
+        ignore_index: Rows with this target do not count, and get no gradient.
+        reduction: ``"mean"`` over the rows that count, or ``"sum"``. There is no
+            ``"none"``: the gradient is finished before it could be weighted.
 
     Returns:
-        A scalar; NaN for no rows, as torch's. It is differentiated once, without vmap.
+        A scalar; 0 where no row counts. It is differentiated once, without vmap.
 
     Raises:
-        ValueError: A shape or a dtype does not fit, or ``chunk`` is no whole number of
-            1 or more.
+        ValueError: A shape or a dtype does not fit, or an option is out of range.
         RuntimeError: A class is out of range.
 
     >>> hidden = torch.tensor([[2.0, 0.0], [0.0, 4.0]], requires_grad=True)
@@ -107,7 +123,9 @@ def chunked_cross_entropy(hidden, weight, target, chunk=256):
         raise ValueError(f"target must be int64, got {target.dtype}")
     if not isinstance(chunk, int) or chunk < 1:
         raise ValueError(f"chunk must be a whole number of 1 or more, got {chunk}")
-    options = chunk, torch.is_grad_enabled()
+    if reduction not in ("mean", "sum"):
+        raise ValueError(f"reduction must be 'mean' or 'sum', got {reduction!r}")
+    options = chunk, ignore_index, reduction == "mean", torch.is_grad_enabled()
     return ChunkedCrossEntropy.apply(hidden, weight, target, *options)[0]
 
 
@@ -159,10 +177,12 @@ ax.set_title("In chunks the peak of memory is gone")
 ax.legend()
 
 # %%
-# The usual mistake: the mean of the chunks' means
-# ------------------------------------------------
-# The last chunk is seldom full. Of ten rows in chunks of four it has two, and a mean of
-# means lets each of them pull twice as hard as any other.
+# A mean of the chunks' means is another loss
+# -------------------------------------------
+# The last chunk is seldom full, and rows that are ignored are not evenly spread. Of ten
+# rows in chunks of four the last has two, and a mean of means gives each of them twice
+# the gradient. So the count comes first, over all rows that count; between devices or
+# micro-batches take ``reduction="sum"`` and divide by the count of them all.
 
 
 def mean_of_means(hidden, weight, target, chunk):
@@ -173,13 +193,14 @@ def mean_of_means(hidden, weight, target, chunk):
 ten = hidden[:10], weight.detach(), target[:10]
 right = torch.func.grad(plain)(*ten)
 for loss in (chunked_cross_entropy, mean_of_means):
-    pull = torch.func.grad(loss)(*ten, chunk=4).norm(dim=1) / right.norm(dim=1)
-    print(f"{loss.__name__}: {pull[0]:.2f} in rows 1 to 8, {pull[-1]:.2f} in 9 and 10")
+    share = torch.func.grad(loss)(*ten, chunk=4).norm(dim=1) / right.norm(dim=1)
+    print(f"{loss.__name__}: {share[0]:.2f} in rows 1 to 8, {share[-1]:.2f} in 9, 10")
 
 # %%
-# Take it where there are more words than the layer is wide: then it is the logits that
-# fill the memory. Take plain cross entropy where you need them, or a second derivative:
-# there is none here, and asking for it raises. torch has a chunked form, too, in
+# Use it when the vocabulary is larger than the layer is wide: then the logits fill the
+# memory. Rather :doc:`/examples/language/token_log_probs` when each row is to
+# be weighted, or a second derivative is needed: there is none here, and asking for it
+# raises. torch has a chunked form, too, in
 # :func:`torch.nn.functional.linear_cross_entropy`. A fit does not see a difference.
 
 for loss in (chunked_cross_entropy, plain):

@@ -107,14 +107,41 @@ def test_autocast_is_near(example, inputs):
         torch.testing.assert_close(gradient.double(), right, rtol=0.05, atol=0.02)
 
 
-def test_no_rows_are_nan_as_in_torch_and_pull_nowhere(example):
-    hidden = torch.zeros(0, 2, requires_grad=True)
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("ignore_index", [-100, 3])
+@pytest.mark.parametrize("chunk", [1, 4, 256])
+def test_ignored_rows_and_sums_are_torchs(
+    example, inputs, reduction, ignore_index, chunk
+):
+    hidden, weight, target = inputs
+    target[[0, 4, 5, 6, 7, 9]] = ignore_index
+    options = {"ignore_index": ignore_index, "reduction": reduction}
+    ours = example.chunked_cross_entropy(*inputs, chunk=chunk, **options)
+    theirs = cross_entropy(linear(hidden, weight), target, **options)
+    torch.testing.assert_close(ours, theirs)
+    pair = [torch.autograd.grad(-0.3 * x, inputs[:2]) for x in (ours, theirs)]
+    torch.testing.assert_close(*pair)
+    broken = hidden.detach().clone()
+    broken[target == ignore_index] = torch.nan
+    loss = example.chunked_cross_entropy(broken, weight, target, chunk, **options)
+    torch.testing.assert_close(torch.autograd.grad(-0.3 * loss, weight)[0], pair[0][1])
+
+
+@pytest.mark.parametrize("labels", [[], [-100, -100]])
+def test_where_no_row_counts_it_is_0_with_gradient_0(example, labels):
+    hidden = torch.full((len(labels), 2), torch.nan, requires_grad=True)
     weight = torch.zeros(3, 2, requires_grad=True)
-    empty = torch.zeros(0, dtype=torch.int64)
-    loss = example.chunked_cross_entropy(hidden, weight, empty)
-    assert loss.isnan() and plain(hidden, weight, empty).isnan()
+    target = torch.tensor(labels, dtype=torch.int64)
+    loss = example.chunked_cross_entropy(hidden, weight, target)
+    assert loss.item() == 0
     loss.backward()
-    assert hidden.grad.shape == (0, 2)
+    assert hidden.grad.shape == (len(labels), 2)
+    assert not hidden.grad.count_nonzero() and not weight.grad.count_nonzero()
+
+
+def test_another_reduction_is_refused(example, inputs):
+    with pytest.raises(ValueError, match=r"reduction must be .* got 'none'"):
+        example.chunked_cross_entropy(*inputs, reduction="none")
 
 
 @pytest.mark.parametrize(
@@ -141,7 +168,7 @@ def test_a_chunk_of_no_rows_is_refused(example, inputs):
         example.chunked_cross_entropy(*inputs, chunk=0)
 
 
-@pytest.mark.parametrize("label", [-100, 7])
+@pytest.mark.parametrize("label", [-1, 7])
 def test_a_class_out_of_range_is_refused(example, inputs, label):
     inputs[2][3] = label
     with pytest.raises(RuntimeError, match="out of bounds"):
