@@ -2,54 +2,52 @@ r"""
 RankNet
 =======
 
-Every pair in the wrong order moves both of its scores, wherever in the list it stands.
+Every pair in the wrong order has a gradient, the same at the top and at the bottom.
 
-Of a list with scores :math:`s` and relevances :math:`t`, all pairs with different
-relevances count:
+With the scores :math:`s` of one list, and all pairs of which i is more relevant than j:
 
 .. math::
 
-   \ell = -\sum_{t_i > t_j} \log \sigma(s_i - s_j)
+   \ell = \sum_{t_i > t_j} \log \bigl( 1 + e^{-(s_i - s_j)} \bigr)
    \qquad
-   \frac{\partial \ell}{\partial s_i} =
-   \sum_{j:\, t_j > t_i} \sigma(s_i - s_j) - \sum_{j:\, t_j < t_i} \sigma(s_j - s_i)
+   \frac{\partial \ell}{\partial s_i} = -\sum_{j : t_i > t_j} \sigma(s_j - s_i)
+   + \sum_{j : t_j > t_i} \sigma(s_i - s_j)
 
-It is the sum over pairs, and over lists; other libraries take a mean of either.
+It is a sum, over the pairs of all lists; some libraries take the mean over pairs.
 
-Source: C. Burges et al., *Learning to Rank Using Gradient Descent*, ICML 2005,
-with certain pairs; the sums of its gradients, C. Burges, *From RankNet to LambdaRank
-to LambdaMART* (2010).
+Source: C. Burges et al., *Learning to Rank using Gradient Descent*, ICML 2005, equation
+3 with target probabilities of 1; ties are left out.
 """
 
 import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import softplus
 
 
 def ranknet(scores: Tensor, target: Tensor) -> Tensor:
-    """Logistic loss of all pairs of a list that differ in relevance.
+    """Logistic loss of all pairs of a list that differ in relevance, summed.
 
     Args:
         scores: Tensor of shape (..., L), lists of L items each.
-        target: Tensor of the same shape, relevances: only their order within a list
-            counts. NaN where a list is padded, or an item has no relevance.
+        target: Tensor of the same shape, relevances; only their order within a list
+            counts. NaN where an item is padding: it is in no pair.
 
     Returns:
-        A scalar, the sum over all pairs of all lists; 0 where there is none.
+        A scalar, the sum over pairs and lists; 0 where there is no pair.
 
     Raises:
-        ValueError: The shapes differ, or there is no dimension.
+        ValueError: The shapes differ or have no dimension.
 
-    >>> scores = torch.zeros(3, requires_grad=True)
-    >>> loss = ranknet(scores, torch.tensor([2.0, 0.0, 1.0]))
-    >>> loss.detach()  # three pairs, log 2 each
-    tensor(2.0794)
+    >>> scores = torch.tensor([0.0, 0.0, 0.0], requires_grad=True)
+    >>> loss = ranknet(scores, torch.tensor([2.0, 1.0, 1.0]))
+    >>> print(f"{loss.item():.4f}")  # two pairs, 2 log 2; the tie is none
+    1.3863
     >>> loss.backward()
-    >>> scores.grad  # two pairs to win, two to lose, one of either
-    tensor([-1.,  1.,  0.])
+    >>> scores.grad  # 1/2 for each pair
+    tensor([-1.0000,  0.5000,  0.5000])
 
-    >>> x = torch.tensor([[2.0, 0.5, -1.0]], dtype=torch.float64, requires_grad=True)
-    >>> torch.autograd.gradcheck(ranknet, (x, torch.tensor([[0.0, 2.0, 1.0]])))
+    >>> x = torch.tensor([0.5, -1.0, 2.0], dtype=torch.float64, requires_grad=True)
+    >>> torch.autograd.gradcheck(ranknet, (x, torch.tensor([1, 0, 2])))
     True
     """
     if scores.ndim < 1 or scores.shape != target.shape:
@@ -57,78 +55,54 @@ def ranknet(scores: Tensor, target: Tensor) -> Tensor:
             f"scores and target must have the same shape (..., L), got "
             f"{tuple(scores.shape)} and {tuple(target.shape)}"
         )
-    above = target[..., :, None] > target[..., None, :]  # no NaN is above or below
-    difference = scores[..., :, None] - scores[..., None, :]
-    # log sigmoid is 0 at infinity, and so is its gradient.
-    return -logsigmoid(difference.masked_fill(~above, torch.inf)).sum()
+    pair = target.unsqueeze(-1) > target.unsqueeze(-2)
+    behind = scores.unsqueeze(-2) - scores.unsqueeze(-1)  # s_j - s_i at [i, j]
+    # Where there is no pair, the score of padding may be anything, NaN included.
+    return softplus(torch.where(pair, behind, 0)).where(pair, 0).sum()
 
 
 # %%
-# Where in the list does the gradient go?
-# ---------------------------------------
-# Twenty results in the order of their scores. Two are relevant, in places 2 and 15. The
-# low one gets most of the gradient, from each of the 13 that stand above it without
-# reason. To a reader who looks at the top only, place 2 matters as well; RankNet does
-# not know that. ListNet, whose softmax dwells on high scores, asks for both.
+# Is the top of the list worth more?
+# ----------------------------------
+# No. Ten items in the right order, but one swap of neighbours. The added loss is the
+# same wherever the swap is, while NDCG drops at the top. LambdaRank came of this: it
+# multiplies the gradient of each pair by the change in NDCG.
 
 import matplotlib.pyplot as plt
 
-scores = torch.linspace(2, -2, 20, requires_grad=True)
-target = torch.zeros(20)
-target[[1, 14]] = 1.0
-(pairs,) = torch.autograd.grad(ranknet(scores, target), scores)
-listwise = torch.nn.functional.cross_entropy(scores, target / 2)
-(softmax,) = torch.autograd.grad(listwise, scores)
-scale = pairs.abs().sum() / softmax.abs().sum()
+relevance = torch.arange(10.0, 0, -1)
+scores = torch.linspace(2, -2, 10)
+gain = torch.exp2(relevance) - 1
+discount = 1 / torch.log2(torch.arange(10) + 2.0)
+added, lost = [], []
+for place in range(9):
+    order = torch.arange(10)
+    order[[place, place + 1]] = order[[place + 1, place]]
+    swapped = ranknet(scores[order], relevance) - ranknet(scores, relevance)
+    added.append(swapped.item())
+    lost.append(1 - ((gain[order] * discount).sum() / (gain * discount).sum()).item())
 
 fig, ax = plt.subplots()
-place = torch.arange(1, 21)
-ax.plot(place, pairs, "C1o-", label="RankNet")
-ax.plot(place, scale * softmax, "C2s--", label="ListNet, to the same total")
-ax.set(xlabel="place in the list", ylabel="gradient of the score")
-ax.set_title("The relevant items are in places 2 and 15")
+ax.plot(range(1, 10), added, "C0o-", label="RankNet: what the swap adds")
+ax.plot(range(1, 10), lost, "C2o--", label="what it takes from NDCG")
+ax.set(xlabel="place of the swap", title="RankNet cares for the bottom as for the top")
 ax.legend()
-for name, gradient in {"RankNet": pairs, "ListNet": scale * softmax}.items():
-    print(f"{name}: {gradient[1]:.2f} in place 2, {gradient[14]:.2f} in place 15")
+print(f"first: {added[0]:.3f} and {lost[0]:.3f}; last: {added[-1]:.3f}, {lost[-1]:.3f}")
 
 # %%
-# A list of 100 weighs more than a hundred lists of 2
-# ---------------------------------------------------
-# A list of L different relevances has L (L - 1) / 2 pairs. In a batch of queries with
-# unequal lists the long ones rule the step. Divide each by its number of pairs when
-# every query should count the same. The start is log 2 a pair.
+# What users ask
+# --------------
+# The sum grows with the square of the list's length, so long lists rule a batch: divide
+# by the number of pairs, or call it list by list. Scores that are all equal cost log 2
+# for each pair. Items of the same relevance are in no pair, so their order is free.
+# Padding must have the relevance NaN, which is above and below nothing; with 0 it would
+# lose against every item that is relevant.
+#
+# Use it when the order of pairs is what counts; rather
+# :doc:`/examples/ranking/listnet` or :doc:`/examples/ranking/listmle` for whole lists,
+# :doc:`/examples/ranking/bradley_terry` when you have the pairs themselves.
 
-short, long = torch.zeros(100, 2), torch.zeros(1, 100)
-for name, lists in {"100 lists of 2": short, "1 list of 100": long}.items():
-    relevance = torch.arange(lists.shape[1]).expand_as(lists)
-    number = (relevance[..., None] > relevance[..., None, :]).sum()
-    loss = ranknet(lists, relevance)
-    print(f"{name}: {number:4} pairs, {loss:7.1f}, {loss / number:.3f} a pair")
-
-# %%
-# Padding must not meet the real items
-# ------------------------------------
-# A padded score of 0 with a relevance of 0 is an irrelevant item, and the loss then
-# depends on how long the longest list of the batch is. NaN as its relevance leaves it
-# out, also where its score is NaN or infinite.
-
-scores, target = torch.tensor([1.5, 0.3]), torch.tensor([1.0, 0.0])
-pad = torch.nn.functional.pad
-print(f"alone           {ranknet(scores, target):.4f}")
-print(f"two pads of 0   {ranknet(pad(scores, (0, 2)), pad(target, (0, 2))):.4f}")
-padded = pad(target, (0, 2), value=torch.nan)
-print(f"two pads of NaN {ranknet(pad(scores, (0, 2)), padded):.4f}")
-
-# %%
-# Use it when a list has grades of relevance and every pair counts, as in the area under
-# the ROC curve; rather :doc:`/examples/ranking/listnet` or
-# :doc:`/examples/ranking/listmle` when the top matters most,
-# :doc:`/examples/ranking/soft_rank` to optimise a rank correlation, and
-# :doc:`/examples/ranking/bradley_terry` when you have pairs only.
-# It compares all with all: L * L numbers for each list, 4 MB in float32 for 1,000
-# items. By how much relevances differ is not used, only which is higher:
-
-scores = torch.tensor([0.2, 0.1, 0.4])
-steps, jumps = torch.tensor([0.0, 1.0, 2.0]), torch.tensor([0.0, 1.0, 100.0])
-assert ranknet(scores, steps) == ranknet(scores, jumps)
-print(f"{1000 * 1000 * scores.element_size() / 1e6:.0f} MB")
+for length in (5, 10, 100):
+    print(f"{length} items: {ranknet(torch.zeros(length), torch.arange(length)):.1f}")
+scores, target = torch.tensor([0.5, 1.0, 9.0]), torch.tensor([1.0, 0.0, torch.nan])
+assert ranknet(scores, target) == ranknet(scores[:2], target[:2])
