@@ -182,7 +182,8 @@ for aggregate in ("sequence", "token", "constant"):
 # Use it when several answers to each prompt are sampled and scored; rather
 # :doc:`/examples/language/ppo_clip` when each token has its own advantage, and
 # :doc:`/examples/language/dpo` when there are pairs and no reward. For the KL term see
-# ``kl_estimators``. A higher ``clip_high`` lets unlikely tokens grow further:
+# :doc:`/examples/language/kl_estimators`.
+# A higher ``clip_high`` lets unlikely tokens grow further:
 
 log_prob = torch.tensor([[0.0125]]).log().requires_grad_()
 given = torch.tensor([[0.01]]).log(), torch.ones(1), torch.ones(1, 1)

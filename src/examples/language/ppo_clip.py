@@ -132,8 +132,9 @@ torch.testing.assert_close(gradient, -advantage / 6)
 
 # %%
 # Use it when actions come with an advantage and several steps are taken on one batch;
-# rather ``grpo`` when whole answers have one reward and are compared in groups, and
-# :doc:`/examples/language/dpo` when there are pairs and no reward.
+# rather :doc:`/examples/language/grpo` when whole answers have one reward and are
+# compared in groups, and :doc:`/examples/language/dpo` when there are pairs and no
+# reward.
 # ``old_log_prob`` is stored when sampling, without a gradient. If it is computed again
 # by the same weights in each step, the ratio stays 1, nothing is ever clipped, and
 # without ``detach`` the two gradients cancel:
