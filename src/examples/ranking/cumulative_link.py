@@ -2,163 +2,173 @@ r"""
 Cumulative link
 ===============
 
-One score and learnt cutpoints for grades in order: the gradient moves both.
+The gradient moves one score into the interval of its grade, and the cutpoints with it.
 
-With a score :math:`s` and increasing cutpoints :math:`\theta_0 < \dots < \theta_{K-2}`,
-and :math:`\theta_{-1} = -\infty`, :math:`\theta_{K-1} = \infty`:
+The proportional-odds model: cutpoints :math:`c_1 < \dots < c_{K-1}` divide the line of
+the score :math:`f` into :math:`K` grades, with :math:`c_0 = -\infty` and
+:math:`c_K = \infty`:
 
 .. math::
 
-   P(y \le k) = \sigma(\theta_k - s)
+   \ell = -\log \left( \sigma(c_{y+1} - f) - \sigma(c_y - f) \right)
    \qquad
-   \ell = -\log \bigl( \sigma(\theta_y - s) - \sigma(\theta_{y-1} - s) \bigr)
-   \qquad
-   \frac{\partial \ell}{\partial s} = P(\text{above } y) - P(\text{below } y)
+   \frac{\partial \ell}{\partial f} = 1 - \sigma(c_{y+1} - f) - \sigma(c_y - f)
+
+The grade :math:`y` counts from 0.
+The score has a minus: statsmodels and R's ``polr`` do the same, other texts do not.
 
 Source: P. McCullagh, *Regression Models for Ordinal Data*, Journal of the Royal
-Statistical Society B 1980, section 2: the proportional odds model.
+Statistical Society B 42 (1980), 109-142.
 """
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import logsigmoid
 
 
 def cumulative_link(
-    score: Tensor, cutpoints: Tensor, target: Tensor, reduction: str = "mean"
+    score: Tensor,
+    cutpoints: Tensor,
+    target: Tensor,
+    reduction: str = "mean",
+    ignore_index: int = -100,
 ) -> Tensor:
-    """Negative log-likelihood of the proportional odds model.
+    """Log-likelihood, negated, of grades that cutpoints on a line define.
 
     Args:
-        score: Tensor of shape (N,), one real number per row.
-        cutpoints: Tensor of shape (K - 1,), strictly increasing, K of 2 or more grades.
-        target: The true grades, int64 in [0, K), of shape (N,).
+        score: Tensor of shape (N,), high for high grades.
+        cutpoints: Tensor of shape (K - 1,), ascending; learned as a rule.
+        target: The grades, int64 in [0, K), of shape (N,).
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+        ignore_index: A target that does not count.
 
     Returns:
-        A scalar, or a tensor of shape (N,) with ``"none"``. Without rows the mean is 0.
+        A scalar, 0 where no target counts; or a tensor of shape (N,) with ``"none"``.
 
     Raises:
         ValueError: The shapes do not fit, or ``reduction`` is not one of these.
-        IndexError: A grade is out of range.
 
-    >>> score = torch.tensor([0.0, 0.0, 0.0], requires_grad=True)
-    >>> cutpoints = torch.tensor([0.0, 1.0])
+    >>> score = torch.zeros(3, requires_grad=True)
+    >>> cutpoints = torch.tensor([1 / 3, 3.0]).log()
     >>> loss = cumulative_link(score, cutpoints, torch.tensor([0, 1, 2]), "none")
-    >>> (-loss).exp()  # 1/2, then sigmoid(1) - 1/2, and the rest
-    tensor([0.5000, 0.2311, 0.2689], grad_fn=<ExpBackward0>)
+    >>> torch.exp(-loss).detach()  # the grades have 1/4, 1/2, 1/4
+    tensor([0.2500, 0.5000, 0.2500])
     >>> loss.sum().backward()
-    >>> score.grad  # P(above) - P(below): 1/2, 0.2689 - 1/2, -0.7311
-    tensor([ 0.5000, -0.2311, -0.7311])
+    >>> score.grad
+    tensor([ 0.7500,  0.0000, -0.7500])
 
-    >>> x = torch.tensor([0.5, -1.0, 2.0], dtype=torch.float64, requires_grad=True)
-    >>> theta = torch.tensor([-0.5, 1.0], dtype=torch.float64, requires_grad=True)
-    >>> inputs = (x, theta, torch.tensor([1, 0, 2]))
+    >>> f, c = torch.tensor([[0.5, -1.0], [-0.3, 1.2]], dtype=torch.float64)
+    >>> inputs = (f.requires_grad_(), c.requires_grad_(), torch.tensor([1, 2]))
     >>> torch.autograd.gradcheck(cumulative_link, inputs)
     True
     """
-    if score.ndim != 1 or cutpoints.ndim != 1 or target.shape != score.shape:
+    if score.ndim != 1 or score.shape != target.shape:
         raise ValueError(
-            f"score, cutpoints and target must have shapes (N,), (K - 1,) and (N,), "
-            f"got {tuple(score.shape)}, {tuple(cutpoints.shape)} and "
-            f"{tuple(target.shape)}"
+            f"score and target must have the same shape (N,), got "
+            f"{tuple(score.shape)} and {tuple(target.shape)}"
         )
-    if len(cutpoints) == 0:
-        raise ValueError("cutpoints must have at least 1 entry, for 2 grades, got 0")
+    if cutpoints.ndim != 1:
+        raise ValueError(
+            f"cutpoints must have the shape (K - 1,), got {tuple(cutpoints.shape)}"
+        )
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(
             f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
         )
-    last = target == len(cutpoints)
-    first = target == 0
-    upper = cutpoints[torch.where(last, 0, target)]
-    lower = cutpoints[torch.where(first, 0, target - 1)]
-    # sigmoid(u) - sigmoid(l) = sigmoid(u) sigmoid(-l) (1 - exp(l - u)), which does not
-    # cancel in the tails. At the ends only one factor is left.
-    width = torch.where(first | last, 1, upper - lower)
-    below = torch.where(last, 0, softplus(score - upper))
-    above = torch.where(first, 0, softplus(lower - score))
-    # Cutpoints that meet or cross leave no probability: a large loss, not inf or NaN.
-    least = torch.finfo(width.dtype).tiny
-    share = (-torch.expm1(-width)).clamp(min=least)
-    between = torch.where(first | last, 0, share.log())
-    loss = below + above - between
-    if reduction == "none":
-        return loss
-    return loss.sum() / (max(loss.numel(), 1) if reduction == "mean" else 1)
+    ignored = target == ignore_index
+    score, target = score.masked_fill(ignored, 0), target.masked_fill(ignored, 0)
+    infinity = cutpoints.new_full((1,), torch.inf)
+    bounds = torch.cat([-infinity, cutpoints, infinity])
+    lower, upper = bounds[target], bounds[target + 1]
+    # sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)), where nothing
+    # cancels; the last factor does not even depend on the score.
+    # Of cutpoints that crossed the other two factors part them again.
+    gap = (upper - lower).clamp(min=torch.finfo(score.dtype).tiny)
+    log_inside = torch.log(-torch.expm1(-gap))
+    loss = -(logsigmoid(upper - score) + logsigmoid(score - lower) + log_inside)
+    loss = loss.masked_fill(ignored, 0)
+    if reduction == "mean":
+        return (loss / (~ignored).sum().clamp(min=1)).sum()
+    return loss if reduction == "none" else loss.sum()
 
 
 # %%
-# One score cuts the line into grades
-# -----------------------------------
-# A score is fitted to grades 0 to 3, together with the cutpoints. Where a cutpoint
-# lies says how much it takes to get from one grade to the next, and grades need not be
-# equally far apart. Equal steps, as a regression on 0, 1, 2, 3 has them, are a guess.
+# The difference of two sigmoids is 0 where it is needed most
+# -----------------------------------------------------------
+# A score of 20 for the middle grade between -1 and 1 is wrong, and its correction
+# should be large. Written as in the formula, both sigmoids round to 0 or 1 in float32
+# and the logarithm is of 0. Adding a small number to it hides that, with a gradient of
+# 0 there.
 
 import matplotlib.pyplot as plt
 
-x = torch.randn(2000)
-true_cutpoints = torch.tensor([-1.0, 0.0, 3.0])
-noise = torch.rand(2000).logit()
-target = (2 * x + noise > true_cutpoints[:, None]).sum(0)
-slope = torch.tensor(0.0, requires_grad=True)
-raw = torch.zeros(3, requires_grad=True)  # the first cutpoint, and log steps
+score = torch.linspace(-24, 24, 241, requires_grad=True)
+cutpoints = torch.tensor([-1.0, 1.0])
+middle = torch.ones(241, dtype=torch.int64)
+loss = cumulative_link(score, cutpoints, middle, reduction="none")
+difference = torch.sigmoid(1 - score) - torch.sigmoid(-1 - score)
+naive = -torch.log(difference + 1e-7)
+(gradient,) = torch.autograd.grad(loss.sum(), score)
+(lost,) = torch.autograd.grad(naive.sum(), score)
 
-
-def increasing(raw):
-    return torch.cat([raw[:1], raw[:1] + raw[1:].exp().cumsum(0)])
-
-
-optimizer = torch.optim.LBFGS([slope, raw], max_iter=50, line_search_fn="strong_wolfe")
-
-
-def closure():
-    optimizer.zero_grad()
-    loss = cumulative_link(slope * x, increasing(raw), target)
-    loss.backward()
-    return loss
-
-
-optimizer.step(closure)
-cutpoints = increasing(raw).detach()
-print(f"slope {slope.item():.2f}, true 2; cutpoints ", end="")
-print(f"{[round(c, 2) for c in cutpoints.tolist()]}, true {true_cutpoints.tolist()}")
-
-score = torch.linspace(-5, 7, 200)
 fig, ax = plt.subplots()
-for grade in range(4):
-    label = torch.full((200,), grade)
-    p = (-cumulative_link(score, cutpoints, label, "none")).exp()
-    ax.plot(score, p, label=f"grade {grade}")
-ax.set(
-    xlabel="score", ylabel="probability", title="Each grade has its stretch of scores"
-)
+ax.plot(score.detach(), loss.detach(), label="cumulative link")
+ax.plot(score.detach(), gradient, label="its gradient")
+ax.plot(score.detach(), lost, "--", label="gradient of log(difference + 1e-7)")
+ax.set(xlabel="score of a sample of the middle grade", ylabel="loss and gradient")
+ax.set_title("Far off, the gradient has a size of 1 and not 0", loc="left")
+ax.set_ylim(-2, 10)
 ax.legend()
+for at in (130, 180, 220):
+    print(f"at {score[at]:.0f}: gradient {gradient[at]:.3f}, {lost[at]:.3f} by 1e-7")
 
 # %%
-# Cutpoints that cross
-# --------------------
-# Free parameters may cross, and nothing is left for the grade between them. The loss is
-# large then, and its gradient is that of two thresholds that know nothing of each
-# other. Learn the first one and the logarithms of the steps, as above. A score far off
-# is no such danger: its loss grows in proportion, where the difference of two sigmoids
-# rounds to 0.
+# Learn the gaps, not the cutpoints
+# ---------------------------------
+# Free cutpoints may cross in a step. The grade between them then has no probability;
+# the plain formula takes the logarithm of a negative number, and here the loss is near
+# 90 in float32, with a gradient that parts them again. Let them not cross at all: make
+# the first cutpoint and the gaps the parameters, the gaps positive by softplus. The
+# grades here are of unequal widths, and the cutpoints find that out.
 
-crossed = torch.tensor([1.0, 0.5])
-print(f"crossed: {cumulative_link(torch.zeros(1), crossed, torch.tensor([1]))}")
-far = torch.tensor([100.0])
-ours = cumulative_link(far, torch.tensor([0.0, 1.0]), torch.tensor([1]))
-naive = -((1 - far).sigmoid() - (0 - far).sigmoid()).log().item()
-print(f"a score of 100: {ours:.2f}, with the difference written out {naive}")
+crossed = torch.tensor([1.0, -1.0], requires_grad=True)
+loss = cumulative_link(torch.zeros(1), crossed, torch.tensor([1]))
+(gradient,) = torch.autograd.grad(loss, crossed)
+print(f"crossed: loss {loss:.1f}, gradient {[round(g, 2) for g in gradient.tolist()]}")
+x = torch.linspace(-3, 3, 2000)
+truth = torch.tensor([-2.0, 2.0, 2.5])
+noise = torch.logit(torch.rand(2000))  # logistic, as the model has it
+grade = torch.bucketize(2 * x + noise, truth)
+weight = torch.ones(1, requires_grad=True)
+first, gaps = (torch.zeros(n, requires_grad=True) for n in (1, 2))
+optimizer = torch.optim.Adam([weight, first, gaps], lr=0.1)
+for _ in range(200):
+    optimizer.zero_grad()
+    steps = torch.nn.functional.softplus(gaps)
+    cutpoints = torch.cat([first, steps]).cumsum(0)
+    cumulative_link(weight * x, cutpoints, grade).backward()
+    optimizer.step()
+print("cutpoints", [f"{c:.2f}" for c in cutpoints], "of", truth.tolist())
+print(f"weight {weight.item():.2f} of 2")
 
 # %%
-# Use it when one scale lies behind the grades, as severity or satisfaction; rather
-# :doc:`/examples/ranking/coral` or :doc:`/examples/ranking/corn` when each threshold is
-# a question of its own. Shifting the score and all cutpoints alike changes nothing, so
-# give the score no bias of its own.
+# Give the score no bias: a constant added to it and to all cutpoints changes nothing.
+# The grade to predict is the one with the largest probability, or the number of
+# cutpoints below the score, which is the median.
 
-theta, label = torch.tensor([0.0, 1.0]), torch.tensor([1, 2])
-shifted = cumulative_link(torch.tensor([5.5, 7.0]), theta + 5, label)
-torch.testing.assert_close(
-    shifted, cumulative_link(torch.tensor([0.5, 2.0]), theta, label)
-)
+moved = cumulative_link(weight * x + 7, cutpoints + 7, grade)
+torch.testing.assert_close(moved, cumulative_link(weight * x, cutpoints, grade))
+median = torch.bucketize((weight * x).detach(), cutpoints.detach())
+print(f"the median is the grade in {(median == grade).float().mean():.0%}")
+
+# %%
+# Use it when grades come from something continuous underneath and you want their
+# probabilities; rather :doc:`/examples/ranking/coral` when the yes-or-no questions
+# "above this grade?" are enough, :doc:`/examples/ranking/corn` when one score for all
+# of them is too little, and cross entropy when grades have no order.
+# CORAL adds up the binary losses of all K - 1 questions. This is the likelihood of the
+# grade itself: the probabilities of the grades sum to 1.
+
+every = torch.arange(4)
+losses = cumulative_link(torch.full((4,), 0.3), cutpoints, every, reduction="none")
+print(f"sum of the probabilities: {torch.exp(-losses).sum():.4f}")
