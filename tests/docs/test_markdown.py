@@ -135,7 +135,7 @@ def test_llms_txt_follows_its_specification_and_lists_every_page_once():
     assert lines[0] == "# ownloss"
     assert lines[1].startswith("> ")
     sections = [line for line in lines if line.startswith("## ")]
-    assert sections == ["## Learn", "## Copy", "## Look up"]
+    assert sections == ["## Learn", "## Copy", "## Look up", "## About"]
     listed = re.findall(r"^- \[.+\]\((\S+)\): \S.{19,}$", text, re.MULTILINE)
     assert len(listed) == len(re.findall("^- ", text, re.MULTILINE))
     expected = [f"{base()}{name}.md" for name in NAMES if name != "index.html"]
@@ -143,7 +143,7 @@ def test_llms_txt_follows_its_specification_and_lists_every_page_once():
 
 
 def test_llms_full_txt_holds_every_page_in_the_order_of_the_menu():
-    listed = re.findall(r"\((\S+)\.md\): ", (SITE / "llms.txt").read_text("utf-8"))
+    listed = re.findall(r"\]\((\S+)\.md\): ", (SITE / "llms.txt").read_text("utf-8"))
     order = ["index.html", *(link.removeprefix(base()) for link in listed)]
     text = (SITE / "llms-full.txt").read_text(encoding="utf-8")
     assert text == "\n".join(read(name) for name in order)

@@ -17,8 +17,8 @@ With :math:`x` sampled from the policy :math:`p`, the reference :math:`q` and
    \frac{\partial k_2}{\partial \log p} = -d \qquad
    \frac{\partial k_3}{\partial \log p} = 1 - e^{d}
 
-Source: J. Schulman, *Approximating KL Divergence* (2020),
-http://joschu.net/blog/kl-approx.html. GRPO (arXiv:2402.03300, equation 4) takes
+Source: J. Schulman, *Approximating KL Divergence* (2020), on his page
+``joschu.net/blog/kl-approx.html``. GRPO (arXiv:2402.03300, equation 4) takes
 :math:`k_3`.
 """
 
