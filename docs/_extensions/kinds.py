@@ -9,6 +9,7 @@ kind, or a cured one with an error, fails the build.
 
 import warnings
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
@@ -75,10 +76,11 @@ def write_pages(app: Sphinx) -> None:
 def page_of(kind: "Kind") -> str:
     """Put the page of a kind together."""
     first = kind.meaning.partition(". ")[0].rstrip(".").replace("`", "")
+    described = f"{kind.title}: {first}.".replace('"', "'")
     return PAGE.format(
         slug=kind.slug,
         title=kind.title,
-        description=f"{kind.title}: {first}.".replace('"', "'"),
+        description=shorten(described, 200, placeholder=" …"),
         meaning=kind.meaning,
         shows=kind.shows,
         cure=kind.cure,
