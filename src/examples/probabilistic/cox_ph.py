@@ -2,12 +2,11 @@ r"""
 Cox proportional hazards
 ========================
 
-Whoever has an event is pulled up, and all who were at risk then share the push down.
+An event raises its own risk score, and lowers those of all who were still at risk.
 
-In survival analysis each event competes with everybody who is still at risk at its
-time: a softmax cross entropy with one row for each event.
-Who is censored stands in the denominators as long as known to be at risk, and in no
-numerator:
+In survival analysis each event at time :math:`t_i`, with :math:`e_i = 1`, is a softmax
+cross entropy over everybody who was still at risk. Who is censored, :math:`e_i = 0`,
+counts in the denominators up to the last time seen, and in no numerator:
 
 .. math::
 
@@ -19,16 +18,17 @@ numerator:
    \right)
 
 The inner sums are cumulative once the times are sorted, and events at one time share
-one sum (Breslow); autograd does the rest.
+one sum (Breslow).
 
 Source: D. R. Cox, *Regression Models and Life-Tables*, and the discussion by N. E.
 Breslow, Journal of the Royal Statistical Society B 34 (1972), 187-220.
 """
 
 import torch
+from torch import Tensor
 
 
-def log_cumsum_exp(x):
+def log_cumsum_exp(x: Tensor) -> Tensor:
     """Add up ``exp(x)`` in the logarithm: over pairs, fours, eights, ..."""
     # torch.logcumsumexp takes the logarithm of its upstream gradient, and that is 0 for
     # the censored: in torch 2.13 a double backward through it is wrong.
@@ -41,7 +41,9 @@ def log_cumsum_exp(x):
     return x
 
 
-def cox_ph(risk, event, time, reduction="mean"):
+def cox_ph(
+    risk: Tensor, event: Tensor, time: Tensor, reduction: str = "mean"
+) -> Tensor:
     """Negative logarithm of Cox's partial likelihood, with Breslow's treatment of ties.
 
     Args:
@@ -57,7 +59,8 @@ def cox_ph(risk, event, time, reduction="mean"):
         any event all of it is 0, and so is the gradient.
 
     Raises:
-        ValueError: The shapes are not one (N,), or ``reduction`` is not one of these.
+        ValueError: The shapes differ or are not (N,), or ``reduction`` is none of
+            these.
 
     >>> risk = torch.zeros(3, requires_grad=True)
     >>> event, time = torch.tensor([1, 0, 1]), torch.tensor([1.0, 2.0, 3.0])
@@ -87,19 +90,22 @@ def cox_ph(risk, event, time, reduction="mean"):
     log_at_risk = log_cumsum_exp(risk[order])
     # Of those with the same time, the last in order has all of them in its sum.
     last = torch.searchsorted(-time[order], -time, right=True) - 1
-    event = event.to(risk.dtype)
-    loss = event * (log_at_risk[last] - risk)
+    loss = event.to(risk.dtype) * (log_at_risk[last] - risk)
+    if reduction == "none":
+        return loss
+    # float16 ends at 65,504, which the losses of 10,000 events add up to.
+    total = loss.sum(dtype=torch.promote_types(loss.dtype, torch.float32))
     if reduction == "mean":
-        return loss.sum() / event.sum().clamp(min=1)
-    return loss if reduction == "none" else loss.sum()
+        total = total / event.sum().clamp(min=1)
+    return total.to(loss.dtype)
 
 
 # %%
-# Who lives longer is pushed down more
-# ------------------------------------
-# All risks are zero, nobody differs yet.
-# An event pulls its own row up and pushes down everybody still at risk.
-# The censored are pushed as long as they are watched, and push nobody.
+# Whoever lives longer has the larger gradient
+# --------------------------------------------
+# All risks are 0, nobody differs yet. An event has a negative gradient of its own,
+# which raises its risk, and a positive share of that of each event before it. The
+# censored have the shares alone.
 
 import matplotlib.pyplot as plt
 
@@ -107,35 +113,22 @@ time = torch.arange(1.0, 41.0)
 event = torch.rand(40) < 0.5
 slope = torch.func.grad(cox_ph)
 gradient = slope(torch.zeros(40), event, time, "sum")
-mistaken = slope(torch.zeros(40), torch.ones(40), time, "sum")
 
 fig, ax = plt.subplots()
 ax.plot(time[event], gradient[event], "o", label="event")
 ax.plot(time[~event], gradient[~event], "s", label="censored")
-ax.plot(time, mistaken, "--", label="all taken for events")
-ax.set(xlabel="time", ylabel="gradient in the risk")
-ax.set_title("Only events pull up; survivors are pushed down")
+ax.set(xlabel="time", ylabel="gradient of the risk score")
+ax.set_title("Each event passes a gradient to all who outlive it")
 ax.legend(loc="upper left")
 
-print(f"all pulls sum to {gradient.sum().abs():.4f}")
-
-# %%
-# The definition, row by row
-# --------------------------
-# One log-sum over everybody at risk for each event, with ties.
-
-time = torch.tensor([3.0, 1.0, 3.0, 2.0, 3.0, 1.0])
-event = torch.tensor([1, 1, 1, 0, 0, 1])
-risk = torch.tensor([0.5, -1.0, 2.0, 0.3, 1.0, 0.0])
-rows = [risk[time >= time[i]].logsumexp(0) - risk[i] for i in range(6) if event[i]]
-print(f"by definition {sum(rows) / 4:.6f}, sorted {cox_ph(risk, event, time):.6f}")
+print(f"all gradients sum to {gradient.sum().abs():.4f}")
 
 # %%
 # Coefficients from a study that ended early
 # ------------------------------------------
 # The hazard grows with the first covariate and falls with the second; about half of the
-# events are not seen.
-# Leaving the censored out or taking them for events shrinks both effects.
+# events are not seen. Leaving the censored out, or taking them for events, shrinks both
+# effects.
 
 x = torch.randn(1000, 2)
 hazard = torch.exp(x @ torch.tensor([1.0, -0.5]))
@@ -160,27 +153,39 @@ print(f"censored left out:  {fit(x[event], event[event], time[event])}")
 print(f"taken for events:   {fit(x, torch.ones(1000), time)}")
 
 # %%
-# The usual mistake: a cumulative sum over rows as they come
-# ----------------------------------------------------------
-# It is right only while the rows are sorted from the last time to the first, and no two
-# times are equal.
-# A data loader that shuffles is enough to make it meaningless.
+# NaN in small batches, and sums over rows as they come
+# -----------------------------------------------------
+# A batch without any event divides 0 by 0; here the count of events is at least 1, so
+# such a batch has loss 0 and gradient 0. A cumulative sum over the rows as they come is
+# right only while they are sorted from the last time to the first and no times are
+# equal, and nothing fails when they are not.
+#
+# The batch stands for everybody at risk, so the loss depends on who is in it: make it
+# large, or give each one some events. One row alone always costs 0.
 
 
 def rows_as_they_come(risk, event, time):
     return (torch.logcumsumexp(risk, 0) - risk)[event].mean()
 
 
-backwards = time.argsort(descending=True)
-for name, rows in {"sorted": backwards, "shuffled": torch.randperm(1000)}.items():
+for name, rows in {
+    "sorted": time.argsort(descending=True),
+    "shuffled": torch.randperm(1000),
+    "no event": ~event,
+    "one row": event.nonzero()[:1, 0],
+}.items():
     inputs = x[rows, 0], event[rows], time[rows]
-    print(f"{name}: as they come {rows_as_they_come(*inputs):.4f}", end=", ")
-    print(f"by time {cox_ph(*inputs):.4f}")
+    print(f"{name:8}: {cox_ph(*inputs):.3f}", end=", ")
+    print(f"as they come {rows_as_they_come(*inputs):.3f}")
 
 # %%
-# Take it where events come late or never and their order is to be predicted.
-# It says nothing of the time itself, since only the order counts.
-# A batch stands for everybody at risk, so make it large: one row alone learns nothing.
+# Use it when events come late or never and their order is to be predicted; it says
+# nothing of the time itself, and any change of the times that keeps their order keeps
+# the loss. Rather :doc:`/examples/probabilistic/gaussian_nll` of the logarithm of the
+# time when all events are seen, :doc:`/examples/ranking/ranknet` when pairs of lists
+# are to be ordered. With many equal times Efron's form is nearer to the truth than
+# Breslow's, which is here.
 
-print(f"with times cubed: {cox_ph(x[:, 0], event, time**3):.4f}")
-print(f"of one row alone: {cox_ph(x[:1, 0], event[:1], time[:1]):.4f}")
+torch.testing.assert_close(
+    cox_ph(x[:, 0], event, time**3), cox_ph(x[:, 0], event, time)
+)

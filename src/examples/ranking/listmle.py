@@ -2,7 +2,7 @@ r"""
 ListMLE
 =======
 
-Every place is won against all that are left, so the order is learned down to the end.
+Every place has its own softmax over the items left, so the gradient orders all of them.
 
 Sort the items by their target, best first. The loss is the negative logarithm of the
 probability that the scores give to exactly this order, if each place goes to one of
@@ -20,15 +20,17 @@ to Rank: Theory and Algorithm*, ICML 2008.
 """
 
 import torch
+from torch import Tensor
 
 
-def listmle(scores, target, reduction="mean"):
+def listmle(scores: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """Negative log-likelihood of the target's order, after Plackett and Luce.
 
     Args:
         scores: Tensor of shape (..., L), lists of L items each.
         target: Tensor of the same shape; the larger, the further in front. Of equal
-            items the one that comes first in the list counts as better.
+            items the one that comes first in the list counts as better. An item with
+            -inf here or in ``scores`` is padding: it has no part in its list.
         reduction: ``"mean"`` over the lists, ``"sum"`` or ``"none"``. The places of a
             list are always summed.
 
@@ -36,7 +38,7 @@ def listmle(scores, target, reduction="mean"):
         A scalar, or a tensor of shape (...) with ``"none"``.
 
     Raises:
-        ValueError: The shapes do not fit, or ``reduction`` is not one of these.
+        ValueError: The shapes differ, or ``reduction`` is not one of these.
 
     >>> scores = torch.zeros(1, 3, requires_grad=True)
     >>> loss = listmle(scores, torch.tensor([[2.0, 0.0, 5.0]]))
@@ -60,11 +62,14 @@ def listmle(scores, target, reduction="mean"):
             f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
         )
     order = target.argsort(dim=-1, descending=True, stable=True)
+    padding = ((scores == -torch.inf) | (target == -torch.inf)).gather(-1, order)
     best_first = scores.gather(-1, order)
+    # Low, but finite also after the shift: -inf less -inf is NaN.
+    best_first = best_first.masked_fill(padding, torch.finfo(scores.dtype).min / 2)
     # A shift is free, and small numbers keep more digits.
     best_first = best_first - best_first.detach().amax(-1, keepdim=True)
     left = best_first.flip(-1).logcumsumexp(-1).flip(-1)
-    loss = (left - best_first).sum(-1)
+    loss = (left - best_first).masked_fill(padding, 0).sum(-1)
     return loss if reduction == "none" else getattr(loss, reduction)()
 
 
@@ -72,10 +77,8 @@ def listmle(scores, target, reduction="mean"):
 # The last places are told apart, too
 # -----------------------------------
 # Ten items with the relevances 9 to 0, all scores 0. ListNet asks who comes first, so
-# from the fifth place on all are pulled down alike. ListMLE pulls every item apart from
-# the next.
-
-import itertools
+# from the fifth place on its gradients are nearly equal. Those of ListMLE differ from
+# each place to the next.
 
 import matplotlib.pyplot as plt
 
@@ -119,41 +122,26 @@ print(f"strengths: {', '.join(f'{s:5.2f}' for s in strength)}")
 print(f"fitted:    {', '.join(f'{s:5.2f}' for s in centred)}")
 
 # %%
-# The probabilities of all orders add up to one
-# ---------------------------------------------
-# Four items have 24 orders. The loss of each is the logarithm of its probability.
+# A long list costs more, and ties are decided by chance
+# ------------------------------------------------------
+# The places are summed, so equal scores cost the logarithm of the number of orders:
+# divide by the length if lists differ in it. Padding must have the score minus
+# infinity; a score of 0 stays in the sum of every place before it, and a mask on the
+# terms comes too late for that. Which of two equal items comes first in the list
+# decides the loss, so shuffle the items of a tie, or use another loss.
+#
+# Use it when the target is an order; rather :doc:`/examples/ranking/listnet` when
+# relevances are graded, or cross entropy against the clicks divided by their sum when
+# there are only clicks; :doc:`/examples/ranking/bradley_terry` for single pairs.
 
-scores = torch.tensor([1.0, -0.5, 2.0, 0.0], dtype=torch.float64)
-orders = torch.tensor(list(itertools.permutations(range(4))))
-losses = listmle(scores.expand(24, 4), orders, reduction="none")
-print(f"{(-losses).exp().sum() = :.12f}")
-likeliest = orders[losses.argmin()]
-print(f"the likeliest target has the order of the scores: {likeliest.tolist()}")
-assert torch.equal(likeliest.argsort(), scores.argsort())
-
-# %%
-# The usual mistake: sum exponentials, then take the logarithm
-# ------------------------------------------------------------
-# Scores are shifted so that the largest is 0, and still the sum over the last places
-# underflows. Its logarithm is minus infinity, and so is the loss of the right order.
-
-
-def as_written(scores, target):
-    best_first = scores.gather(-1, target.argsort(dim=-1, descending=True))
-    best_first = best_first - best_first.amax(-1, keepdim=True)
-    left = best_first.exp().flip(-1).cumsum(-1).flip(-1)
-    return (left.log() - best_first).sum(-1).mean()
-
-
-spread = torch.tensor([[60.0, 0.0, -60.0]])
-for name, loss in {"as written": as_written, "listmle": listmle}.items():
-    print(f"{name}: {loss(spread, spread):.4f}")
-
-# %%
-# Take it where the target is an order. Take ``listnet`` where many items are equally
-# relevant: ListMLE knows no ties, and which of two equal items comes first in the list
-# decides the loss. Autograd does the work here.
-
+for length in (2, 10, 100):
+    equal = torch.zeros(length)
+    print(f"{length} equal scores: {listmle(equal, equal):.1f}")
+scores, order = torch.tensor([1.5, 0.3]), torch.tensor([1.0, 2.0])
+print(f"two items {listmle(scores, order):.4f}", end="")
+for fill in (0.0, -torch.inf):
+    padded = (torch.nn.functional.pad(x, (0, 2), value=fill) for x in (scores, order))
+    print(f", padded with {fill} {listmle(*padded):.4f}", end="")
 tied, scores = torch.tensor([1.0, 1.0, 0.0]), torch.tensor([2.0, 0.0, 0.0])
-print(f"the better of the tied first:  {listmle(scores, tied):.4f}")
-print(f"the better of the tied second: {listmle(scores[[1, 0, 2]], tied):.4f}")
+print(f"\nthe better of the tied first {listmle(scores, tied):.4f}", end="")
+print(f", second {listmle(scores[[1, 0, 2]], tied):.4f}")

@@ -2,7 +2,7 @@ r"""
 ListNet
 =======
 
-Scores are pulled against each other within a list; shifting the whole list is free.
+Items of a list compete: the gradient is the difference of two softmaxes, and sums to 0.
 
 Scores :math:`s` and relevances :math:`t` both become the probability of an item to
 come first, and the loss is the cross entropy of the two:
@@ -19,22 +19,24 @@ Pairwise Approach to Listwise Approach*, ICML 2007, with top-one probabilities.
 """
 
 import torch
+from torch import Tensor
 
 
-def listnet(scores, target, reduction="mean"):
+def listnet(scores: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """Cross entropy of who comes first by target and who by score.
 
     Args:
         scores: Tensor of shape (..., L), lists of L items each.
         target: Tensor of the same shape, relevances; only differences within a list
-            count.
+            count. An item with -inf here or in ``scores`` is padding: it has no part
+            in its list, and a list of padding alone costs 0.
         reduction: ``"mean"`` over the lists, ``"sum"`` or ``"none"``.
 
     Returns:
         A scalar, or a tensor of shape (...) with ``"none"``.
 
     Raises:
-        ValueError: The shapes do not fit, or ``reduction`` is not one of these.
+        ValueError: The shapes differ, or ``reduction`` is not one of these.
 
     >>> scores = torch.zeros(1, 2, requires_grad=True)
     >>> three_to_one = torch.tensor([[3.0, 1.0]]).log()
@@ -58,7 +60,11 @@ def listnet(scores, target, reduction="mean"):
         raise ValueError(
             f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
         )
-    loss = -(target.to(scores.dtype).softmax(-1) * scores.log_softmax(-1)).sum(-1)
+    padding = (scores == -torch.inf) | (target == -torch.inf)
+    lowest = torch.finfo(scores.dtype).min  # -inf gives NaN where all is padding
+    p = target.to(scores.dtype).masked_fill(padding, lowest).softmax(-1)
+    log_q = scores.masked_fill(padding, lowest).log_softmax(-1)
+    loss = -(p * log_q.masked_fill(padding, 0)).sum(-1)
     return loss if reduction == "none" else getattr(loss, reduction)()
 
 
@@ -66,7 +72,7 @@ def listnet(scores, target, reduction="mean"):
 # It asks for a lead, not for a value
 # -----------------------------------
 # Relevances 2, 1, 0. The second and third item have the scores 5 and 4; the first one
-# moves. Squared error wants it back at 2, where it would be last. ListNet wants it one
+# moves. Squared error would have it at 2, where it is last. ListNet would have it one
 # ahead of the second.
 
 import matplotlib.pyplot as plt
@@ -84,71 +90,53 @@ ax.plot(first.detach(), loss.detach(), label="ListNet")
 ax.plot(first.detach(), gradient, label="its gradient")
 ax.plot(first.detach(), squared_gradient, "--", label="gradient of squared error")
 ax.set(xlabel="score of the best item", ylabel="loss and gradient", ylim=(-2, 8))
-ax.set_title("ListNet comes to rest at a lead of 1, not at the score 2")
+ax.set_title("ListNet's gradient is 0 at a lead of 1, not at the score 2")
 ax.legend(loc="upper left")
 
 rest = first.detach()[gradient.abs().argmin()]
-print(f"ListNet comes to rest at {rest:.2f}")
+print(f"ListNet's gradient is 0 at {rest:.2f}")
 
 # %%
-# Each list may have a level of its own
-# -------------------------------------
-# Six people rate five things each. Within each list the rating rises with x, but who
-# has the larger x is the stricter person. Squared error learns that more is worse.
-
-person = torch.arange(6.0).unsqueeze(1)
-x = person + torch.linspace(-1, 1, 5)
-rating = x - 3 * person
-
-
-def fit(loss):
-    line = torch.zeros(2, requires_grad=True)
-    optimizer = torch.optim.Adam([line], lr=0.1)
-    for _ in range(300):
-        optimizer.zero_grad()
-        loss(line[0] * x + line[1], rating).backward()
-        optimizer.step()
-    return line[0].item()
-
-
-losses = {"squared error": torch.nn.functional.mse_loss, "ListNet": listnet}
-for name, loss in losses.items():
-    print(f"weight of x with {name}: {fit(loss):.2f}")
-
-# %%
-# It is cross entropy with a soft target
-# --------------------------------------
-# And a constant added to all scores, or to all relevances, changes nothing.
+# Why does it not go to zero?
+# ---------------------------
+# It is torch's cross entropy with a soft target, whose least value is the entropy of
+# that target. Compare runs by the difference. A constant added to all scores of a list,
+# or to all its relevances, changes nothing, so each list may have a level of its own.
 
 scores = torch.tensor([[3.0, -1.0, 0.5], [0.0, 200.0, -200.0]], dtype=torch.float64)
 target = torch.tensor([[0.0, 1.0, 2.0], [4.0, 0.0, 1.0]], dtype=torch.float64)
+print(f"loss {listnet(scores, target):.4f}, least {listnet(target, target):.4f}")
+
 theirs = torch.nn.functional.cross_entropy(scores, target.softmax(1))
-print(f"ListNet {listnet(scores, target):.4f}, torch {theirs:.4f}")
-assert torch.allclose(listnet(scores, target), theirs)
-assert torch.allclose(listnet(scores + 7, target - 100), theirs)
+torch.testing.assert_close(listnet(scores, target), theirs)
+torch.testing.assert_close(listnet(scores + 7, target - 100), theirs)
 
 # %%
-# The usual mistake: padding takes part
-# -------------------------------------
-# A list of two, padded with zeros to three: the empty place gets its share of the
-# probability and is pulled. Minus infinity gives 0 times infinity, which is NaN. A
-# large negative number on both sides leaves the list as it is.
+# Padding that is only masked afterwards stays in the softmax
+# -----------------------------------------------------------
+# With a score of 0 an empty place has a share of the probability, :math:`e^0` in the
+# denominator, so the loss of a list depends on the longest other list. A mask after the
+# loss is too late. Fill the scores with minus infinity before it,
+# ``scores.masked_fill(~mask, -torch.inf)``: then more padding changes neither the loss
+# nor the gradient, which is 0 there.
 
-pair, wanted = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
+pair, wanted = torch.tensor([[1.5, 0.3]]), torch.tensor([[0.0, 1.0]])
 print(f"two items: {listnet(pair, wanted):.4f}")
-for fill in (0.0, -torch.inf, -1e4):
-    scores, target = (
-        torch.nn.functional.pad(values, (0, 1), value=fill) for values in (pair, wanted)
-    )
-    print(f"padded with {fill}: {listnet(scores, target):.4f}")
+for fill in (0.0, -torch.inf):
+    padded = torch.nn.functional.pad(pair, (0, 2), value=fill).requires_grad_()
+    loss = listnet(padded, torch.nn.functional.pad(wanted, (0, 2)))
+    (gradient,) = torch.autograd.grad(loss, padded)
+    print(f"padded with {fill}: {loss:.4f}, gradient {gradient[0].numpy().round(3)}")
 
 # %%
-# Take it where relevances are graded and their differences mean something: a lead of 1
-# in the target asks for a lead of 1 in the scores, and for no more. With clicks of 0
-# and 1 that is little. Scale such a target up, or take ``listmle``, which reads the
-# order alone. Autograd does the work here.
+# Use it when relevances are graded and their differences mean something: a lead of 1 in
+# the target asks for a lead of 1 in the scores. With clicks of 0 and 1 that is little:
+# scale them up, or use cross entropy against the clicks divided by their sum. Rather
+# :doc:`/examples/ranking/listmle` when the order alone counts and no two items tie,
+# :doc:`/examples/ranking/ranknet` when pairs do.
 
 clicked = torch.tensor([1.0, 0.0, 0.0, 0.0, 0.0])
 for scale in (1, 5):
     share = (scale * clicked).softmax(0)[0]
     print(f"clicks times {scale}: the clicked item should come first in {share:.0%}")
+print(f"clicks divided by their sum: in {(clicked / clicked.sum())[0]:.0%}")

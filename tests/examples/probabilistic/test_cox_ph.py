@@ -138,3 +138,13 @@ def test_shapes_that_would_broadcast_are_refused(example, shapes):
 def test_a_reduction_that_torch_does_not_know_is_refused(example):
     with pytest.raises(ValueError, match=r"reduction .* 'avg'"):
         example.cox_ph(*torch.ones(3, 2), reduction="avg")
+
+
+def test_ten_thousand_events_in_half_precision_do_not_overflow(example):
+    """The mean is near 8; the sum of the losses passes 65,504."""
+    risk = torch.zeros(10_000)
+    event, time = torch.ones(10_000), torch.arange(10_000.0)
+    exact = example.cox_ph(risk, event, time)
+    half = example.cox_ph(risk.half(), event.half(), time)
+    assert half.dtype == torch.float16
+    torch.testing.assert_close(half.float(), exact, atol=0.05, rtol=0)

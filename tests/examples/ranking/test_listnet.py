@@ -1,5 +1,7 @@
 """ListNet against its formula in NumPy, and torch's cross entropy."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -113,3 +115,37 @@ def test_shapes_that_do_not_fit_are_refused(example, one, other):
 def test_an_unknown_reduction_is_refused(example):
     with pytest.raises(ValueError, match=r"reduction .* 'avg'"):
         example.listnet(torch.zeros(2, 3), torch.zeros(2, 3), "avg")
+
+
+@pytest.mark.parametrize("filled", ["scores", "target", "both"])
+def test_items_of_minus_infinity_are_padding(example, filled):
+    values, gradients = by_the_book()
+    longer = torch.nn.functional.pad(torch.tensor(SCORES), (2, 1), value=3.0)
+    relevance = torch.nn.functional.pad(torch.tensor(TARGET), (2, 1), value=1.0)
+    absent = torch.tensor([True, True] + 5 * [False] + [True])
+    if filled != "target":
+        longer.masked_fill_(absent, -torch.inf)
+    if filled != "scores":
+        relevance.masked_fill_(absent, -torch.inf)
+    longer.requires_grad_()
+    loss = example.listnet(longer, relevance, "none")
+    torch.testing.assert_close(loss, values)
+    (gradient,) = torch.autograd.grad(loss.sum(), longer)
+    torch.testing.assert_close(gradient[:, ~absent], gradients)
+    assert not gradient[:, absent].any()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_a_list_of_padding_alone_costs_nothing(example, dtype):
+    scores = torch.tensor([[-torch.inf, -torch.inf], [1.0, 1.0]], dtype=dtype)
+    target = torch.zeros(2, 2, requires_grad=True)
+    scores.requires_grad_()
+    loss = example.listnet(scores, target, "none")
+    torch.testing.assert_close(loss, torch.tensor([0, math.log(2)], dtype=dtype))
+    for gradient in torch.autograd.grad(loss.sum(), (scores, target)):
+        assert not gradient[0].any()
+
+
+def test_a_score_that_is_nan_is_not_hidden(example):
+    scores = torch.tensor([[torch.nan, 1.0]])
+    assert example.listnet(scores, torch.zeros(1, 2)).isnan()

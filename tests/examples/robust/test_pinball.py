@@ -52,7 +52,7 @@ def test_gradient_of_a_perfect_prediction_is_zero(example):
     assert prediction.grad.tolist() == [0.0, 0.0, 0.0]
 
 
-def test_distance_does_not_change_the_pull(example):
+def test_distance_does_not_change_the_gradient(example):
     prediction = torch.tensor([1e4, 1.0, -1.0, -1e4], requires_grad=True)
     example.pinball(prediction, torch.zeros(4), 0.75, "sum").backward()
     assert prediction.grad.tolist() == [0.25, 0.25, -0.75, -0.75]
@@ -81,3 +81,30 @@ def test_a_quantile_outside_zero_and_one_is_refused(example, quantile):
 def test_a_reduction_that_torch_does_not_know_is_refused(example):
     with pytest.raises(ValueError, match=r"reduction .* 'avg'"):
         example.pinball(torch.zeros(2), torch.zeros(2), 0.5, "avg")
+
+
+def test_a_tensor_of_quantiles_is_one_a_column(example):
+    prediction = torch.linspace(-5, 5, 12, dtype=torch.float64).reshape(4, 3)
+    prediction.requires_grad_()
+    target = torch.full((4, 3), 0.7, dtype=torch.float64)
+    quantiles = [0.1, 0.5, 0.9]
+    loss = example.pinball(prediction, target, torch.tensor(quantiles).double(), "none")
+    columns = zip(prediction.unbind(1), target.unbind(1), quantiles, strict=True)
+    apart = torch.stack([example.pinball(*column, "none") for column in columns], 1)
+    torch.testing.assert_close(loss, apart)
+    (gradient,) = torch.autograd.grad(loss.sum(), prediction)
+    torch.testing.assert_close(
+        gradient, torch.autograd.grad(apart.sum(), prediction)[0]
+    )
+
+
+@pytest.mark.parametrize("shape", [(), (1,)])
+def test_a_quantile_of_one_element_is_welcome(example, shape):
+    prediction, target = torch.tensor([1.0, -2.0]), torch.zeros(2)
+    ours = example.pinball(prediction, target, torch.full(shape, 0.25))
+    torch.testing.assert_close(ours, example.pinball(prediction, target, 0.25))
+
+
+def test_quantiles_that_would_broadcast_the_prediction_are_refused(example):
+    with pytest.raises(ValueError, match=r"got \(3,\) and \(4, 1\)"):
+        example.pinball(torch.zeros(4, 1), torch.zeros(4, 1), torch.full((3,), 0.5))
