@@ -28,6 +28,7 @@ VARIES = [
     *(
         "tests/checker",
         "tests/examples",
+        "tests/museum",
         "tests/ownloss",
         "tests/docs/test_snippets.py",
     ),
