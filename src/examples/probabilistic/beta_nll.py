@@ -2,9 +2,9 @@ r"""
 Beta-NLL
 ========
 
-A large variance no longer silences the pull on the mean: a weight gives it back.
+A large variance no longer takes the gradient from the mean: a weight restores it.
 
-The Gaussian likelihood divides the pull on the mean :math:`\mu` by the variance
+The Gaussian likelihood divides the gradient of the mean :math:`\mu` by the variance
 :math:`\sigma^2`, so points that are called noisy early are hardly fitted.
 Each point's loss is multiplied by a power of its own variance, and that weight is a
 constant to the gradient (:math:`\lfloor \cdot \rfloor`):
@@ -16,17 +16,24 @@ constant to the gradient (:math:`\lfloor \cdot \rfloor`):
    \qquad
    \frac{\partial \ell}{\partial \mu} = \frac{\mu - y}{\sigma^{2 - 2 \beta}}
 
-At :math:`\beta = 0` it is the likelihood, at 1 the mean is pulled as by squared error.
-The variance still settles at the squared residual; autograd does all of it.
+At :math:`\beta = 0` it is the likelihood, at 1 the mean's gradient is that of squared
+error. The variance still settles at the squared residual.
 
 Source: M. Seitzer, A. Tavakoli, D. Antic, G. Martius, *On the Pitfalls of
 Heteroscedastic Uncertainty Estimation with Probabilistic Neural Networks*, ICLR 2022.
 """
 
 import torch
+from torch import Tensor
 
 
-def beta_nll(mean, target, var, beta=0.5, reduction="mean"):
+def beta_nll(
+    mean: Tensor,
+    target: Tensor,
+    var: Tensor,
+    beta: float = 0.5,
+    reduction: str = "mean",
+) -> Tensor:
     """Gaussian negative log-likelihood, weighted by a power of the variance.
 
     Args:
@@ -82,10 +89,10 @@ def beta_nll(mean, target, var, beta=0.5, reduction="mean"):
 
 
 # %%
-# A point that is called noisy still pulls
-# ----------------------------------------
-# At a standard deviation of 10 the likelihood pulls the mean with a hundredth.
-# With beta = 0.5 a tenth is left, with beta = 1 all of it.
+# A point that is called noisy is still learned from
+# --------------------------------------------------
+# At a standard deviation of 10 the likelihood leaves a hundredth of the mean's
+# gradient, beta = 0.5 a tenth, beta = 1 all of it.
 
 import matplotlib.pyplot as plt
 
@@ -93,7 +100,7 @@ std = torch.linspace(0.3, 10, 201)
 mean = torch.ones(201, requires_grad=True)
 
 
-def pull(beta):
+def gradient(beta):
     loss = beta_nll(mean, torch.zeros(201), std**2, beta, reduction="sum")
     return torch.autograd.grad(loss, mean)[0]
 
@@ -101,84 +108,70 @@ def pull(beta):
 fig, ax = plt.subplots()
 loss = beta_nll(mean, torch.zeros(201), std**2, reduction="none")
 ax.plot(std, loss.detach(), label="loss, beta = 0.5")
-ax.plot(std, pull(0.5), label="its pull on the mean")
-ax.plot(std, pull(0.0), "--", label="pull, beta = 0: likelihood")
-ax.plot(std, pull(1.0), ":", label="pull, beta = 1: squared error")
+ax.plot(std, gradient(0.5), label="its gradient in the mean")
+ax.plot(std, gradient(0.0), "--", label="beta = 0: likelihood")
+ax.plot(std, gradient(1.0), ":", label="beta = 1: squared error")
 ax.set(xlabel="predicted standard deviation", ylabel="loss and gradient", ylim=(0, 4))
-ax.set_title("A residual of 1 pulls on, however unsure the model is")
+ax.set_title("A residual of 1 keeps a gradient, however unsure the model is")
 ax.legend(loc="upper right")
 
 for beta in (0.0, 0.5, 1.0):
-    print(f"beta = {beta}: pull at a standard deviation of 10 is {pull(beta)[-1]:.2f}")
+    print(f"beta = {beta}: {gradient(beta)[-1]:.2f} at a standard deviation of 10")
 
 # %%
 # The mean is learned where the likelihood gives up
 # -------------------------------------------------
-# A sine, almost without noise.
-# The likelihood calls what it has not learned yet noise, and then has no pull left to
-# learn it.
+# A sine, almost without noise. The likelihood takes for noise what it has not learned
+# yet, and then has little gradient left to learn it.
 
 x = torch.linspace(-1, 1, 200)[:, None]
 sine = torch.sin(8 * x[:, 0])
 y = sine + 0.05 * torch.randn(200)
-
-
-def fit(beta):
-    torch.manual_seed(0)
-    model = torch.nn.Sequential(
-        *(torch.nn.Linear(1, 32), torch.nn.Tanh(), torch.nn.Linear(32, 32)),
-        *(torch.nn.Tanh(), torch.nn.Linear(32, 2)),
-    )
+for beta in (0.0, 0.5):
+    _ = torch.manual_seed(0)
+    hidden = (torch.nn.Linear(1, 32), torch.nn.Tanh(), torch.nn.Linear(32, 32))
+    model = torch.nn.Sequential(*hidden, torch.nn.Tanh(), torch.nn.Linear(32, 2))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.005)
     for _ in range(300):
         optimizer.zero_grad()
         mean, log_var = model(x).unbind(1)
         beta_nll(mean, y, log_var.exp(), beta).backward()
         optimizer.step()
-    return model(x).detach().unbind(1)
-
-
-fig, ax = plt.subplots()
-for beta, line in {0.5: "-", 0.0: "--"}.items():
-    mean, log_var = fit(beta)
     error, std = (mean - sine).square().mean().sqrt(), log_var.exp().mean().sqrt()
     print(f"beta = {beta}: mean off by {error:.2f}; noise said {std:.2f}, true 0.05")
-    ax.plot(x, mean, line, label=f"mean, beta = {beta}")
-ax.plot(x, y, ".", alpha=0.4, label="targets")
-ax.set(xlabel="x", ylabel="y", ylim=(-1.3, 1.9))
-ax.set_title("In as many steps the likelihood has missed a part of the sine")
-ax.legend(loc="upper center", ncols=3)
 
 # %%
-# The usual mistake: the weight takes part in the gradient
-# --------------------------------------------------------
-# Without ``detach`` the variance can lower the loss by lowering the weight, and it no
-# longer settles at the squared residual.
-# At beta = 1 it settles at 1 / e, whatever the residual.
+# Without detach the variance lowers the weight
+# ---------------------------------------------
+# The weight must be a constant to the gradient. Otherwise the variance no longer
+# settles at the squared residual; at beta = 1 it settles at 1 / e, whatever the
+# residual.
 
 
-def attached(mean, target, var, beta, reduction):
-    nll = (torch.log(var) + (mean - target) ** 2 / var) / 2
-    return (var**beta * nll).sum()
+def attached(mean, target, var, beta):
+    return (var**beta * (torch.log(var) + (mean - target) ** 2 / var) / 2).sum()
 
 
 var = torch.logspace(-6, 3, 9001, requires_grad=True)
 for residual in (0.1, 1.0, 10.0):
     mean, target = torch.full_like(var, residual), torch.zeros_like(var)
-    rest = []
-    for loss in (beta_nll, attached):
-        (gradient,) = torch.autograd.grad(loss(mean, target, var, 1.0, "sum"), var)
-        rest.append(f"{var[(gradient < 0).sum()].item():.2f}")
-    print(f"squared residual {residual**2:6.2f}: at rest at {rest[0]:>6}, ", end="")
-    print(f"attached at {rest[1]}")
+    detached = beta_nll(mean, target, var, 1.0, "sum")
+    for name, loss in {
+        f"squared residual {residual**2:6.2f}: at rest at": detached,
+        "attached": attached(mean, target, var, 1.0),
+    }.items():
+        (slope,) = torch.autograd.grad(loss, var)
+        print(f"{name} {var[(slope < 0).sum()].item():.2f}", end="  ")
+    print()
 
 # %%
-# Take it with a network that predicts mean and variance, above all where the likelihood
-# fits the mean badly; 0.5 is the paper's advice.
-# Do not compare models by its value, which shrinks with the variance: the likelihood
-# tells them apart.
+# Use it when a network predicts mean and variance and the likelihood fits the mean
+# badly; 0.5 is the paper's advice. Rather :doc:`/examples/probabilistic/gaussian_nll`
+# when the model is compared with others: the weight makes the value small where the
+# variance is, so a lower beta-NLL is no better fit. Like the likelihood, it may be
+# negative, and it takes the variance, not the standard deviation.
 
-sure, unsure = torch.tensor(0.01), torch.tensor(0.1353)
-for var in (sure, unsure):
-    scores = [beta_nll(var.sqrt(), torch.tensor(0.0), var, beta) for beta in (0.5, 0.0)]
-    print("beta-NLL {:.2f}, likelihood without its constant {:.2f}".format(*scores))
+good, bad = torch.tensor(0.01), torch.tensor(1.0)  # variances, equal to the square
+for name, var in {"sure": good, "unsure": bad}.items():
+    scores = (beta_nll(var.sqrt(), torch.tensor(0.0), var, beta) for beta in (0.5, 0.0))
+    print("{}: beta-NLL {:.2f}, likelihood {:.2f}".format(name, *scores))

@@ -2,8 +2,7 @@ r"""
 Gaussian negative log-likelihood
 ================================
 
-The pull on the mean is divided by the variance, and the variance is pulled to the
-squared residual.
+The gradient of the mean is divided by the variance: what is noisy counts less.
 
 A model that predicts a mean :math:`\mu` and a variance :math:`\sigma^2` for each target
 :math:`y` says how sure it is:
@@ -18,7 +17,7 @@ A model that predicts a mean :math:`\mu` and a variance :math:`\sigma^2` for eac
    \frac{\partial \ell}{\partial \sigma^2} =
    \frac{1}{2 \sigma^2} \left( 1 - \frac{(\mu - y)^2}{\sigma^2} \right)
 
-Autograd gives both gradients exactly.
+The variance is at rest at the squared residual.
 
 Source: D. A. Nix, A. S. Weigend, *Estimating the Mean and Variance of the Target
 Probability Distribution*, IEEE International Conference on Neural Networks, 1994.
@@ -27,9 +26,16 @@ Probability Distribution*, IEEE International Conference on Neural Networks, 199
 import math
 
 import torch
+from torch import Tensor
 
 
-def gaussian_nll(mean, target, var, full=True, reduction="mean"):
+def gaussian_nll(
+    mean: Tensor,
+    target: Tensor,
+    var: Tensor,
+    full: bool = True,
+    reduction: str = "mean",
+) -> Tensor:
     """Negative log-likelihood of the target under a Gaussian.
 
     Args:
@@ -81,9 +87,9 @@ def gaussian_nll(mean, target, var, full=True, reduction="mean"):
 # %%
 # The variance settles at the squared residual
 # --------------------------------------------
-# For a residual of 2 the gradient in the variance changes its sign at 4.
-# Meanwhile the pull on the mean, 2 under squared error whatever happens, fades as the
-# variance grows: a model that is unsure learns less from a miss.
+# For a residual of 2 the gradient of the variance changes its sign at 4. That of the
+# mean, 2 under squared error whatever happens, fades as the variance grows: a model
+# that is unsure learns less from a miss.
 
 import matplotlib.pyplot as plt
 
@@ -105,74 +111,48 @@ ax.legend()
 print(f"variance of the least loss: {var[loss.argmin()].item():.2f}")
 
 # %%
-# The constant is the only difference from torch's
-# ------------------------------------------------
-# :func:`torch.nn.functional.gaussian_nll_loss` leaves the constant out unless told, and
-# raises variances below 1e-6 to that.
+# Why is it negative?
+# -------------------
+# A density may be above 1, so its negative logarithm may be below 0. The value depends
+# on the unit of the target, too: compare models on the same targets, and not with zero.
+# Here a perfect mean in metres, and the same in millimetres.
 
-mean, target = torch.randn(2, 1000, dtype=torch.float64)
-var = torch.rand(1000, dtype=torch.float64) + 0.1
-theirs = torch.nn.functional.gaussian_nll_loss(mean, target, var)
-print(f"ours - theirs = {gaussian_nll(mean, target, var) - theirs:.6f}")
-assert torch.allclose(gaussian_nll(mean, target, var, full=False), theirs)
+for unit, size in {"metres": 1.0, "millimetres": 1000.0}.items():
+    x, var = torch.tensor(2.0) * size, torch.tensor(1e-4) * size**2
+    print(f"in {unit}: {gaussian_nll(x, x, var):.2f}")
 
 # %%
-# The model says where it is unsure
-# ---------------------------------
-# The noise grows ninefold; the model learns a line for the mean and one for the
-# logarithm of the variance.
+# It takes the variance, and nothing fails with the standard deviation
+# --------------------------------------------------------------------
+# The model learns a line for the mean and one for a logarithm, since a variance must be
+# positive: ``exp`` of the output, or softplus and a small constant. The noise grows
+# ninefold. Passed as the standard deviation, the output becomes the variance all the
+# same, and the band of two deviations promises what it does not keep.
 
-x = torch.linspace(-1, 1, 300)
-noise = 0.3 * 3**x
-y = x + noise * torch.randn(300)
-
-
-def fit(loss):
+x = torch.linspace(-1, 1, 300)[:, None]
+y = (x + 0.3 * 3**x * torch.randn(300, 1))[:, 0]
+for name in ("variance", "standard deviation"):
     model = torch.nn.Linear(1, 2)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
     for _ in range(200):
         optimizer.zero_grad()
-        mean, log_spread = model(x[:, None]).unbind(1)
-        loss(mean, y, log_spread.exp()).backward()
+        mean, log_spread = model(x).unbind(1)
+        gaussian_nll(mean, y, log_spread.exp()).backward()
         optimizer.step()
-    mean, log_spread = model(x[:, None]).detach().unbind(1)
-    return mean, log_spread.exp()
-
-
-def share_within_two(mean, std):
-    return f"{((y - mean).abs() < 2 * std).float().mean():.0%}"
-
-
-mean, var = fit(gaussian_nll)
-std = var.sqrt()
-print(f"noise at both ends: true {noise[0]:.2f} and {noise[-1]:.2f}, ", end="")
-print(f"learned {std[0]:.2f} and {std[-1]:.2f}")
-print("targets within two standard deviations:", share_within_two(mean, std))
-
-fig, ax = plt.subplots()
-ax.plot(x, mean, label="mean")
-ax.plot(x, y, ".", alpha=0.5, label="targets")
-ax.fill_between(x, mean - 2 * std, mean + 2 * std, alpha=0.3, label="two deviations")
-ax.set(xlabel="x", ylabel="y")
-ax.set_title("The band widens with the noise")
-_ = ax.legend(loc="upper left")
+    std = log_spread.exp().sqrt() if name == "variance" else log_spread.exp()
+    print(f"output is the {name}: {((y - mean).abs() < 2 * std).float().mean():.0%}")
 
 # %%
-# The usual mistake: the standard deviation in the place of the variance
-# ----------------------------------------------------------------------
-# Nothing fails: the loss falls, and gradcheck is content.
-# But what is called the standard deviation has become the variance, far too small where
-# the noise is below one, and the band promises what it does not keep.
+# Use it when the noise differs from point to point and the model is to know it; rather
+# :doc:`/examples/probabilistic/beta_nll` when the mean fits badly because points are
+# called noisy, :doc:`/examples/probabilistic/student_t_nll` or
+# :doc:`/examples/probabilistic/crps_normal` when there are outliers, squared error when
+# the noise is the same everywhere. :func:`torch.nn.functional.gaussian_nll_loss` leaves
+# the constant out unless told ``full=True``, raises variances below 1e-6 to that, and
+# objects to a negative one, "var has negative entry/entries", where this loss is NaN.
 
-mean, not_std = fit(gaussian_nll)
-print("targets within two standard deviations:", share_within_two(mean, not_std))
-
-# %%
-# Take it where the noise differs from point to point and the model is to know it.
-# Take squared error where the noise is the same everywhere, a heavier tail where there
-# are outliers, and beta-NLL where the mean fits badly: a model that starts badly can
-# call it noise, since a large variance weakens the pull on the mean.
-
-for var in (1.0, 100.0):
-    pull = torch.func.grad(gaussian_nll)(*torch.tensor([5.0, 0.0, var]), True)
-    print(f"a residual of 5 under a variance of {var:.0f} pulls with {pull:.2f}")
+mean, target = torch.randn(2, 1000)
+var = torch.rand(1000) + 0.1
+theirs = torch.nn.functional.gaussian_nll_loss(mean, target, var)
+torch.testing.assert_close(gaussian_nll(mean, target, var, full=False), theirs)
+print(f"a negative variance: {gaussian_nll(mean, target, -var)}")

@@ -2,7 +2,7 @@ r"""
 Mixture density network
 =======================
 
-A target pulls each component by the share that the component has in explaining it.
+Each component gets its share of a target's gradient: as much as it explains of it.
 
 A network predicts :math:`K` Gaussians with weights :math:`\pi` for each target
 :math:`y`, so it may say "here or there" where a single mean would say "between":
@@ -17,9 +17,8 @@ A network predicts :math:`K` Gaussians with weights :math:`\pi` for each target
    \qquad
    \frac{\partial \ell}{\partial \mu_k} = \gamma_k \frac{\mu_k - y}{\sigma_k^2}
 
-The :math:`\gamma_k` are the responsibilities, and the logits are pulled by
+The :math:`\gamma_k` are the responsibilities; the gradient of a logit is
 :math:`\pi_k - \gamma_k`.
-Autograd finds them as the gradient of ``logsumexp``.
 
 Source: C. M. Bishop, *Mixture Density Networks*, Aston University, 1994.
 """
@@ -27,9 +26,16 @@ Source: C. M. Bishop, *Mixture Density Networks*, Aston University, 1994.
 import math
 
 import torch
+from torch import Tensor
 
 
-def mdn(logits, mean, log_std, target, reduction="mean"):
+def mdn(
+    logits: Tensor,
+    mean: Tensor,
+    log_std: Tensor,
+    target: Tensor,
+    reduction: str = "mean",
+) -> Tensor:
     """Negative log-likelihood of the target under a mixture of Gaussians.
 
     Args:
@@ -89,37 +95,12 @@ def mdn(logits, mean, log_std, target, reduction="mean"):
 
 
 # %%
-# The component that explains a target gets its pull
-# --------------------------------------------------
-# Two components stand at -1 and 1.
-# A target on the right hardly moves the left one.
-# A single mean between the two is moved by both sides, and stays where no target is.
-
-import matplotlib.pyplot as plt
-
-target = torch.linspace(-3, 3, 201)
-mean = torch.tensor([-1.0, 1.0]).expand(201, 2).clone().requires_grad_()
-log_std = torch.full((201, 2), 0.6).log()
-
-loss = mdn(torch.zeros(201, 2), mean, log_std, target, reduction="none")
-left, right = torch.autograd.grad(loss.sum(), mean)[0].unbind(1)
-
-fig, ax = plt.subplots()
-ax.plot(target, loss.detach(), label="loss")
-ax.plot(target, right, label="gradient, right mean")
-ax.plot(target, left, ":", label="gradient, left mean")
-ax.plot(target, 0 - target, "--", label="squared error, mean at 0")
-ax.set(xlabel="target", ylabel="loss and gradient", ylim=(-5, 10))
-ax.set_title("A target beyond the middle pulls one component alone")
-ax.legend(ncols=2, loc="upper center")
-
-print(f"target at 1.5: left mean {left[150]:.3f}, right mean {right[150]:.3f}")
-
-# %%
 # One input, two answers
 # ----------------------
-# The target is x or -x.
-# Squared error learns the line between, where no target is; the mixture learns both.
+# The target is x or -x. Squared error learns the line between, where no target is; the
+# mixture learns both.
+
+import matplotlib.pyplot as plt
 
 x = 2 * torch.rand(300)
 y = x * torch.randint(0, 2, (300,)).mul(2).sub(1) + 0.1 * torch.randn(300)
@@ -135,12 +116,9 @@ def fit(outputs, loss):
     return model(torch.tensor([[0.0], [2.0]])).detach()
 
 
-def mixture(output):
-    return mdn(*output.view(-1, 3, 2).unbind(1), y)
-
-
 single = fit(1, lambda output: (output[:, 0] - y).square().mean())
-logits, mean, log_std = fit(6, mixture).view(-1, 3, 2).unbind(1)
+output = fit(6, lambda output: mdn(*output.view(-1, 3, 2).unbind(1), y))
+logits, mean, log_std = output.view(-1, 3, 2).unbind(1)
 print(f"at x = 2, squared error says {single[1].item():.2f}")
 for weight, m, std in zip(logits[1].softmax(0), mean[1], log_std[1].exp(), strict=True):
     print(f"at x = 2, with weight {weight:.2f}: {m:.2f} +- {std:.2f}")
@@ -154,30 +132,45 @@ ax.set_title("The mixture follows both branches, the mean neither")
 ax.legend(loc="upper left")
 
 # %%
-# The usual mistake: the logarithm of a sum that underflows
-# ---------------------------------------------------------
-# Fifteen standard deviations off, every density is zero in float32.
-# ``logsumexp`` never leaves the logarithm.
+# The logarithm of a sum, and not a sum of logarithms
+# ---------------------------------------------------
+# The mean over the components of :math:`\log \pi_k + \log \mathcal{N}_k` looks simpler,
+# and is another loss: it makes every component fit every target. And a density that is
+# computed before its logarithm underflows fifteen deviations off, where the loss
+# becomes infinite and the gradient NaN. ``logsumexp`` over the components never leaves
+# the logarithm. :class:`torch.distributions.MixtureSameFamily` gives the same value.
 
 
-def naive(logits, mean, log_std, target):
+def mixture(logits, mean, log_std, target):
+    weights = torch.distributions.Categorical(logits=logits)
+    parts = torch.distributions.Normal(mean, log_std.exp())
+    return -torch.distributions.MixtureSameFamily(weights, parts).log_prob(target)[0]
+
+
+def sum_of_logarithms(logits, mean, log_std, target):
+    density = torch.distributions.Normal(mean, log_std.exp()).log_prob(target)
+    return -(logits.log_softmax(1) + density).mean()
+
+
+def density_first(logits, mean, log_std, target):
     density = torch.distributions.Normal(mean, log_std.exp()).log_prob(target).exp()
-    return -(logits.softmax(1) * density).sum(1).log().mean()
+    return -(logits.softmax(1) * density).sum().log()
 
 
-mean = torch.tensor([[-1.0, 1.0]], requires_grad=True)
-for loss in (naive, mdn):
-    value = loss(torch.zeros(1, 2), mean, torch.zeros(1, 2), torch.tensor([16.0]))
-    (gradient,) = torch.autograd.grad(value, mean)
-    left, right = gradient[0].tolist()
-    print(f"{loss.__name__}: loss {value.item():.2f}, gradient {left:.2f}, {right:.2f}")
+mean, zero = torch.tensor([[-1.0, 1.0]]), torch.zeros(1, 2)
+for at in (1.0, 16.0):
+    for loss in (mdn, mixture, sum_of_logarithms, density_first):
+        inputs = zero, mean, zero, torch.tensor([at])
+        gradient, value = torch.func.grad_and_value(loss, argnums=1)(*inputs)
+        print(f"target {at:2.0f}, {loss.__name__:17}: {value:6.2f}, {gradient[0]}")
 
 # %%
-# Take it where one input has several answers: inverse problems, choices, turns left or
-# right.
-# Start the components apart, since equal ones get equal gradients and never part.
-# Bound the log_std from below: a component that sits on one target makes the loss as
-# small as it likes.
+# Use it when one input has several answers: inverse problems, choices, turns left or
+# right; rather :doc:`/examples/probabilistic/gaussian_nll` when there is one answer
+# with noise, :doc:`/examples/robust/pinball` when only quantiles are asked for. Start
+# the components apart: equal ones get equal gradients and never part. Bound ``log_std``
+# from below, because a component that sits on one target makes the loss as small as it
+# likes; it may be negative like that of any density.
 
 target, weights = torch.tensor([0.3]), torch.zeros(1, 2)
 equal = torch.func.grad(mdn, argnums=1)(weights, weights, weights, target)

@@ -2,7 +2,7 @@ r"""
 Soft rank
 =========
 
-Close values share their ranks in proportion, so a rank that is flat gets a slope.
+Close values share their ranks in proportion, so a rank, flat as it is, gets a gradient.
 
 Ranks are the corner of the permutahedron :math:`\mathcal{P}`, the hull of all orders
 of :math:`1, \dots, n`, that lies farthest along the values :math:`\theta`. Soft ranks
@@ -21,16 +21,17 @@ and Ranking*, ICML 2020, propositions 3 and 4; quadratic regularization.
 """
 
 import torch
+from torch import Tensor
 
 
-def block_mean(x, block):
+def block_mean(x: Tensor, block: Tensor) -> Tensor:
     """Replace each number of the last dimension by the mean of its block."""
     total = torch.zeros_like(x).scatter_add(-1, block, x)
     size = torch.zeros_like(x).scatter_add(-1, block, torch.ones_like(x))
     return total.gather(-1, block) / size.gather(-1, block)
 
 
-def pool_adjacent_violators(row):
+def pool_adjacent_violators(row: list[float]) -> list[int]:
     """Number the blocks of the closest non-increasing sequence, in linear time.
 
     >>> pool_adjacent_violators([5.0, 1.0, 2.0, 0.0])  # 1, 2 become 1.5, 1.5
@@ -84,12 +85,13 @@ class SoftRank(torch.autograd.Function):
         return SoftRank.apply(values.movedim(in_dims[0], 0), regularization), (0, 0, 0)
 
 
-def soft_rank(values, regularization=1.0):
+def soft_rank(values: Tensor, regularization: float = 1.0) -> Tensor:
     """Differentiable ranks, 1 for the smallest value.
 
     Args:
         values: Tensor of shape (..., n); each row is ranked.
-        regularization: Values closer than this share ranks; positive, in their unit.
+        regularization: Neighbours closer than this share ranks, and the blocks that
+            they form merge further; positive, in the unit of the values.
 
     Returns:
         A tensor of the shape of ``values``; each row adds up to n (n + 1) / 2.
@@ -144,16 +146,30 @@ ax.legend(loc="upper left")
 print(f"there is a gradient at {(gradient > 0).float().mean():.0%} of the places")
 
 # %%
-# Rank correlation becomes a loss
-# -------------------------------
-# A hundred points lie along the direction (1, 1), and five of them are 50 off, to the
-# wrong side. Squared error follows the five. The squared distance of the ranks, which
-# is Spearman's correlation but for a constant, gives them five ranks of a hundred.
+# Why is the gradient zero, or the rank a straight line?
+# ------------------------------------------------------
+# The regularization has the unit of the values. If all gaps are larger, the ranks are
+# exact and nothing is learned. If all are far smaller, there is one block, and the soft
+# ranks are a straight line of the values. Divide the values by their spread first, or
+# choose from their gaps.
+
+for unit in (1.0, 10.0, 0.01):
+    x = (torch.tensor([0.0, 0.6, 2.0, 3.5, 3.9]) * unit).requires_grad_()
+    ranks = soft_rank(x)
+    (gradient,) = torch.autograd.grad(ranks[1], x)
+    print(f"times {unit}: {ranks.detach()}, slope of the second {gradient[1]:.1f}")
+
+# %%
+# Use it for losses on ranks: the squared distance of ranks is Spearman's correlation
+# but for a constant, and an outlier is a few ranks off, however large it is. Rather
+# :doc:`/examples/ranking/listmle` or :doc:`/examples/ranking/ranknet` when the order is
+# all that counts. Pooling runs in Python, row by row: thousands of values, not
+# millions.
 
 _ = torch.manual_seed(0)
 points = torch.randn(100, 2)
 target = points.sum(1)
-target[:5] = -50 * target[:5].sign()
+target[:5] = -50 * target[:5].sign()  # five typing errors
 
 
 def rank_error(prediction, target):
@@ -170,21 +186,3 @@ for loss in (torch.nn.functional.mse_loss, rank_error):
         optimizer.step()
     angle = torch.atan2(weight[1], weight[0]).rad2deg()
     print(f"{loss.__name__}: {angle:.0f} degrees, should be 45")
-
-# %%
-# The usual mistake: the regularization has the wrong unit
-# --------------------------------------------------------
-# The same values in three units. If all gaps are larger than the regularization, the
-# ranks are exact and nothing is learned. If all are far smaller, there is one block:
-# the soft ranks are a straight line of the values.
-
-for unit in (1.0, 10.0, 0.01):
-    x = (torch.tensor([0.0, 0.6, 2.0, 3.5, 3.9]) * unit).requires_grad_()
-    ranks = soft_rank(x)
-    (gradient,) = torch.autograd.grad(ranks[1], x)
-    print(f"times {unit}: {ranks.detach()}, slope of the second {gradient[1]:.1f}")
-
-# %%
-# Take it for losses on ranks: Spearman's correlation, a quantile, the top k. Divide the
-# values by their spread first, or choose the regularization from their gaps. Take
-# ``listmle`` where the order is all that counts.

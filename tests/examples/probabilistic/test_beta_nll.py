@@ -43,7 +43,7 @@ def test_at_zero_it_is_torchs_likelihood(example):
     )
 
 
-def test_at_one_the_mean_is_pulled_by_squared_error(example):
+def test_at_one_the_means_gradient_is_that_of_squared_error(example):
     mean, target, var = sample()
     (pull,) = torch.autograd.grad(example.beta_nll(mean, target, var, 1.0, "sum"), mean)
     torch.testing.assert_close(pull, (mean - target).detach())

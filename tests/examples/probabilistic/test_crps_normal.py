@@ -47,7 +47,7 @@ def test_it_is_the_integral_of_the_definition(example, at):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_pulls_are_bounded_and_exact_far_off(example, dtype):
+def test_gradients_are_bounded_and_exact_far_off(example, dtype):
     mean = torch.tensor([-1e4, 1e4, 1e4], dtype=dtype, requires_grad=True)
     scale = torch.tensor([1.0, 1e-3, 1e-12], dtype=dtype, requires_grad=True)
     loss = example.crps_normal(mean, torch.zeros(3, dtype=dtype), scale, "sum")
