@@ -2,7 +2,7 @@ r"""
 Focal
 =====
 
-An example that is already right pulls less, so the few that are wrong are heard.
+For imbalanced classes: an example that is already right has hardly any gradient.
 
 With the probability :math:`p` that softmax gives to the true class, cross entropy is
 multiplied by a power of what is missing to certainty:
@@ -21,24 +21,34 @@ Object Detection*, ICCV 2017, equation 4.
 """
 
 import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 
-def focal(logits, target, gamma=2.0, reduction="mean"):
+def focal(
+    logits: Tensor,
+    target: Tensor,
+    gamma: float = 2.0,
+    reduction: str = "mean",
+    ignore_index: int = -100,
+) -> Tensor:
     """Focal loss over classes that exclude each other.
 
     Args:
         logits: Tensor of shape (N, C) or (N, C, ...), not normalised.
         target: The true classes, int64 in [0, C), of shape (N,) or (N, ...).
-        gamma: How fast the pull fades as an example gets right; 0 or more.
+        gamma: How fast the gradient fades as an example gets right; 0 or more.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+        ignore_index: A target that does not count.
 
     Returns:
-        A scalar, or a tensor of the shape of ``target`` with ``"none"``.
+        A scalar, 0 where no target counts; or a tensor of the shape of ``target`` with
+        ``"none"``.
 
     Raises:
         ValueError: A shape or a dtype does not fit, or ``gamma`` or ``reduction`` is
             not one of these.
-        RuntimeError: A class is out of range.
+        IndexError: A class is out of range.
 
     >>> logits = torch.zeros(1, 2, requires_grad=True)
     >>> loss = focal(logits, torch.tensor([0]))
@@ -65,24 +75,26 @@ def focal(logits, target, gamma=2.0, reduction="mean"):
         raise ValueError(
             f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
         )
-    log_p = logits.log_softmax(1).gather(1, target.unsqueeze(1)).squeeze(1)
-    missing = -torch.expm1(log_p)
+    entropy = cross_entropy(logits, target, reduction="none", ignore_index=ignore_index)
+    missing = -torch.expm1(-entropy)  # 1 - p, without the subtraction
     if gamma % 1:  # at p = 1 some derivative is infinite, and times log p = 0 it is NaN
-        missing = missing.clamp(min=torch.finfo(log_p.dtype).tiny)
-    loss = -(missing**gamma) * log_p
-    return loss if reduction == "none" else getattr(loss, reduction)()
+        missing = missing.clamp(min=torch.finfo(missing.dtype).tiny)
+    loss = missing**gamma * entropy  # 0 where the target is ignored
+    if reduction == "mean":
+        return (loss / (target != ignore_index).sum().clamp(min=1)).sum()
+    return loss if reduction == "none" else loss.sum()
 
 
 # %%
-# Below one third it pulls harder than cross entropy, above hardly at all
-# -----------------------------------------------------------------------
-# Two classes; the margin is the true logit minus the other.
-# The factor also has a slope, and that adds pull where the example is wrong.
+# Below p = 0.3 the gradient is larger than that of cross entropy
+# ---------------------------------------------------------------
+# Two classes; the margin is the true logit minus the other. The factor also has a
+# slope, and that adds to the gradient where the example is wrong.
 #
 # .. draggable-figure:: focal([along(-5, 5, -2, name="margin of the true class"), 0.0],
 #    0, gamma=slider(0, 5, 2)) beside cross_entropy
 #
-#    Raise gamma: the pull on the right side fades, and on the left it passes 1.
+#    Raise gamma: the gradient on the right fades, and on the left it passes 1.
 #    At 0 it is that of cross entropy.
 
 import matplotlib.pyplot as plt
@@ -93,22 +105,22 @@ first = torch.zeros(len(margin), dtype=torch.int64)
 
 loss = focal(logits, first, reduction="none")
 (gradient,) = torch.autograd.grad(loss.sum(), margin, retain_graph=True)
-cross_entropy = torch.nn.functional.cross_entropy(logits, first, reduction="sum")
-(rival,) = torch.autograd.grad(cross_entropy, margin)
+entropy = cross_entropy(logits, first, reduction="sum")
+(rival,) = torch.autograd.grad(entropy, margin)
 
 fig, ax = plt.subplots()
 ax.plot(margin.detach(), loss.detach(), label="focal, gamma = 2")
 ax.plot(margin.detach(), gradient, label="its gradient")
 ax.plot(margin.detach(), rival, "--", label="gradient of cross entropy")
 ax.set(xlabel="margin of the true class", ylabel="loss and gradient", ylim=(-1.5, 3))
-ax.set_title("An easy example lets go, a hard one pulls harder than 1")
+ax.set_title("An easy example lets go, a hard one has a gradient above 1")
 ax.legend()
 
 p = margin.detach().sigmoid()
-harder = p[gradient.abs() > rival.abs()]
-print(f"focal pulls harder for p up to {harder.max():.2f}")
+larger = p[gradient.abs() > rival.abs()]
+print(f"the larger gradient up to p = {larger.max():.2f}")
 at_90 = (p - 0.9).abs().argmin()
-print(f"at p = 0.9 its pull is {gradient[at_90] / rival[at_90]:.3f} of cross entropy's")
+print(f"at p = 0.9 it is {gradient[at_90] / rival[at_90]:.3f} of cross entropy's")
 
 # %%
 # A thousand easy examples no longer drown ten hard ones
@@ -135,41 +147,18 @@ def steps_until_right(loss):
         optimizer.step()
 
 
-print(f"cross entropy: {steps_until_right(torch.nn.functional.cross_entropy)} steps")
+print(f"cross entropy: {steps_until_right(cross_entropy)} steps")
 print(f"focal:         {steps_until_right(focal)} steps")
 
 # %%
-# The usual mistake: NaN once an example is certain
-# -------------------------------------------------
-# Written down as it stands in the paper, the loss is fine and its gradient is not:
-# for gamma below 1 one certain example is enough. The first of these two is certain.
-
-
-def as_written(logits, target, gamma):
-    p = logits.softmax(1).gather(1, target.unsqueeze(1))
-    return (-((1 - p) ** gamma) * p.log()).mean()
-
-
-certain = torch.tensor([[20.0, 0.0], [0.0, 1.0]], requires_grad=True)
-for name, loss in {"as written": as_written, "focal": focal}.items():
-    value = loss(certain, torch.tensor([0, 0]), gamma=0.5)
-    (gradient,) = torch.autograd.grad(value, certain)
-    print(f"{name}: loss {value.item():.4f}, gradient there {gradient[0, 0]:.4f}")
-
-assert gradient.isfinite().all()
-
-# %%
-# Take it where easy examples outnumber the hard ones, as background does in detection.
-# Take cross entropy where you read the probabilities: those of focal are drawn to the
-# middle, and only the classes' order can be trusted. One example in a hundred is of
-# the second class, and a model that knows nothing else should say 0.01.
-#
-# Autograd does the work here. Where labels do not exclude each other, take
-# ``sigmoid_focal``.
+# Its probabilities are drawn to the middle
+# -----------------------------------------
+# One example in a hundred is of the second class, and a model that knows nothing else
+# should say 0.01. Under focal it says more: trust the order of the classes, and
+# calibrate the probabilities on held-out data if you need them.
 
 rare = (torch.arange(100) == 0).long()
-losses = {"cross entropy": torch.nn.functional.cross_entropy, "focal": focal}
-for name, loss in losses.items():
+for name, loss in {"cross entropy": cross_entropy, "focal": focal}.items():
     constant = torch.zeros(2, requires_grad=True)
     optimizer = torch.optim.Adam([constant], lr=0.05)
     for _ in range(400):
@@ -177,3 +166,20 @@ for name, loss in losses.items():
         loss(constant.expand(100, 2), rare).backward()
         optimizer.step()
     print(f"{name} says {constant.softmax(0)[1].item():.2f}")
+
+# %%
+# Use it when easy examples outnumber the hard ones; rather
+# :doc:`/examples/classification/sigmoid_focal` when labels do not exclude each other or
+# the answer is yes or no, :doc:`/examples/classification/ldam` when classes are rare
+# and their counts are known, and cross entropy when you read the probabilities. Values
+# are not comparable with those of cross entropy: the factor is below 1. For class
+# weights, weigh the losses of ``reduction="none"``.
+#
+# For a gamma below 1 the formula as it stands has no gradient where an example is
+# certain:
+
+certain = torch.tensor([[20.0, 0.0]], requires_grad=True)
+p = certain.softmax(1)[0, 0]
+(as_written,) = torch.autograd.grad(-((1 - p) ** 0.5) * p.log(), certain)
+(here,) = torch.autograd.grad(focal(certain, torch.tensor([0]), gamma=0.5), certain)
+print(f"as written {as_written.tolist()}, here {here.tolist()}")

@@ -2,10 +2,10 @@ r"""
 Generalized cross entropy
 =========================
 
-A label that the model finds absurd pulls weakly, since it may well be wrong.
+For noisy labels: one that the model finds absurd has hardly any gradient.
 
-With the probability :math:`p` that softmax gives to the labelled class, the pull of
-cross entropy is multiplied by :math:`p^q`:
+With the probability :math:`p` that softmax gives to the labelled class, the
+gradient of cross entropy is multiplied by :math:`p^q`:
 
 .. math::
 
@@ -21,9 +21,17 @@ Neural Networks with Noisy Labels*, NeurIPS 2018, equation 6.
 """
 
 import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 
-def generalized_cross_entropy(logits, target, q=0.7, reduction="mean"):
+def generalized_cross_entropy(
+    logits: Tensor,
+    target: Tensor,
+    q: float = 0.7,
+    reduction: str = "mean",
+    ignore_index: int = -100,
+) -> Tensor:
     """A loss between cross entropy and absolute error.
 
     Args:
@@ -31,14 +39,16 @@ def generalized_cross_entropy(logits, target, q=0.7, reduction="mean"):
         target: The labels, int64 in [0, C), of shape (N,) or (N, ...).
         q: Above 0, for cross entropy is the limit there, and at most 1.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+        ignore_index: A target that does not count.
 
     Returns:
-        A scalar, or a tensor of the shape of ``target`` with ``"none"``.
+        A scalar, 0 where no target counts; or a tensor of the shape of ``target`` with
+        ``"none"``.
 
     Raises:
         ValueError: A shape or a dtype does not fit, or ``q`` or ``reduction`` is not
             one of these.
-        RuntimeError: A class is out of range.
+        IndexError: A class is out of range.
 
     >>> logits = torch.zeros(1, 4, requires_grad=True)
     >>> loss = generalized_cross_entropy(logits, torch.tensor([0]), q=0.5)
@@ -65,51 +75,20 @@ def generalized_cross_entropy(logits, target, q=0.7, reduction="mean"):
         raise ValueError(
             f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
         )
-    log_p = logits.log_softmax(1).gather(1, target.unsqueeze(1)).squeeze(1)
+    entropy = cross_entropy(logits, target, reduction="none", ignore_index=ignore_index)
     # p**q has an infinite slope where p underflows to 0; exp(q log p) has the slope 0.
-    loss = -torch.expm1(q * log_p) / q
-    return loss if reduction == "none" else getattr(loss, reduction)()
+    loss = -torch.expm1(-q * entropy) / q  # 0 where the target is ignored
+    if reduction == "mean":
+        return (loss / (target != ignore_index).sum().clamp(min=1)).sum()
+    return loss if reduction == "none" else loss.sum()
 
-
-# %%
-# The pull fades on both sides
-# ----------------------------
-# Two classes; the margin is the labelled logit minus the other. Far to the left the
-# model is sure that the label is wrong. There cross entropy pulls hardest.
-#
-# .. draggable-figure:: generalized_cross_entropy([along(-6, 4, -3, name="margin of the
-#    labelled class"), 0.0], 0, q=slider(0.05, 1, 0.7)) beside cross_entropy
-#
-#    Lower q towards 0: the absurd label on the left pulls again, as in cross entropy.
-
-import matplotlib.pyplot as plt
-from torch.nn.functional import cross_entropy
-
-margin = torch.linspace(-7, 5, 241, requires_grad=True)
-logits = torch.stack([margin, torch.zeros_like(margin)], dim=1)
-first = torch.zeros(len(margin), dtype=torch.int64)
-
-loss = generalized_cross_entropy(logits, first, reduction="none")
-(gradient,) = torch.autograd.grad(loss.sum(), margin, retain_graph=True)
-(rival,) = torch.autograd.grad(cross_entropy(logits, first, reduction="sum"), margin)
-
-fig, ax = plt.subplots()
-ax.plot(margin.detach(), loss.detach(), label="generalized, q = 0.7")
-ax.plot(margin.detach(), gradient, label="its gradient")
-ax.plot(margin.detach(), rival, "--", label="gradient of cross entropy")
-ax.set(xlabel="margin of the labelled class", ylabel="loss and gradient")
-ax.set_title("It pulls on the undecided, and gives up on the absurd")
-ax.set_ylim(-1.2, 2)
-ax.legend()
-
-hardest = gradient.abs().argmax()
-print(f"its hardest pull, {-gradient[hardest]:.2f}, is at {margin[hardest].item():.2f}")
-print(f"at -7 it is {-gradient[0]:.3f}, that of cross entropy {-rival[0]:.3f}")
 
 # %%
 # Thirty of a hundred labels are wrong, and the line hardly moves
 # ---------------------------------------------------------------
 # Two clouds of a hundred points. Thirty points of the second are labelled as the first.
+
+import matplotlib.pyplot as plt
 
 truth = torch.arange(200) // 100
 points = torch.randn(200, 2) + torch.stack([4.0 * truth - 2, 0 * truth], dim=1)
@@ -133,45 +112,72 @@ for name, loss in losses.items():
     print(f"{name}: {(fit(loss) == truth).sum()} of 200 as they truly are")
 
 # %%
-# The limits are cross entropy and one minus p
-# --------------------------------------------
-# The second is one minus a probability, so no label costs more than 1.
+# The gradient fades on both sides
+# --------------------------------
+# Two classes; the margin is the labelled logit minus the other. Far to the left the
+# model is sure that the label is wrong. There the gradient of cross entropy is largest.
+#
+# .. draggable-figure:: generalized_cross_entropy([along(-6, 4, -3, name="margin of the
+#    labelled class"), 0.0], 0, q=slider(0.05, 1, 0.7)) beside cross_entropy
+#
+#    Lower q towards 0: the absurd label on the left has a gradient of 1 again, as in
+#    cross entropy.
+
+margin = torch.linspace(-7, 5, 241, requires_grad=True)
+logits = torch.stack([margin, torch.zeros_like(margin)], dim=1)
+first = torch.zeros(len(margin), dtype=torch.int64)
+
+loss = generalized_cross_entropy(logits, first, reduction="none")
+(gradient,) = torch.autograd.grad(loss.sum(), margin, retain_graph=True)
+(rival,) = torch.autograd.grad(cross_entropy(logits, first, reduction="sum"), margin)
+
+fig, ax = plt.subplots()
+ax.plot(margin.detach(), loss.detach(), label="generalized, q = 0.7")
+ax.plot(margin.detach(), gradient, label="its gradient")
+ax.plot(margin.detach(), rival, "--", label="gradient of cross entropy")
+ax.set(xlabel="margin of the labelled class", ylabel="loss and gradient")
+ax.set_title("It listens to the undecided, and gives up on the absurd")
+ax.set_ylim(-1.2, 2)
+ax.legend()
+
+largest = gradient.abs().argmax()
+print(f"the largest gradient, {gradient[largest]:.2f}, is at {margin[largest]:.2f}")
+print(f"at -7 it is {gradient[0]:.3f}, that of cross entropy {rival[0]:.3f}")
+
+# %%
+# How to choose q, and where the value ends
+# -----------------------------------------
+# Near 0 it is cross entropy, at 1 it is one minus the probability of the label. No
+# label costs more than 1 / q. The larger q, the less wrong labels count, and the slower
+# right but unlikely ones are learnt: with many classes an untrained model finds every
+# label unlikely, so start with cross entropy, or with a small q.
 
 scores = torch.tensor([[2.0, 0.0, -1.0], [0.0, 3.0, 1.0]], dtype=torch.float64)
 answers = torch.tensor([0, 2])
 near_zero = generalized_cross_entropy(scores, answers, q=1e-9)
 print(f"q near 0: {near_zero:.6f}, cross entropy {cross_entropy(scores, answers):.6f}")
-
-p = scores.softmax(1).gather(1, answers.unsqueeze(1))
+missing = 1 - scores.softmax(1).gather(1, answers.unsqueeze(1))
 at_one = generalized_cross_entropy(scores, answers, q=1.0)
-print(f"q = 1:    {at_one:.6f}, mean of 1 - p {(1 - p).mean():.6f}")
-assert torch.allclose(near_zero, cross_entropy(scores, answers))
-assert torch.allclose(at_one, (1 - p).mean())
-
-# %%
-# The usual mistake: a power of a probability that underflows
-# -----------------------------------------------------------
-# In float32 softmax gives 0 to a logit 104 below the largest. The slope of p**q is
-# infinite there, and infinity times 0 is NaN: one wrong label ends the training.
-
-
-def as_written(logits, target, q=0.7):
-    p = logits.softmax(1).gather(1, target.unsqueeze(1))
-    return ((1 - p**q) / q).mean()
-
-
-absurd = torch.tensor([[-120.0, 0.0]], requires_grad=True)
-for name, loss in {"as written": as_written, "ours": generalized_cross_entropy}.items():
-    value = loss(absurd, torch.tensor([0]))
-    (gradient,) = torch.autograd.grad(value, absurd)
-    print(f"{name}: loss {value.item():.3f}, gradient {gradient.tolist()}")
-
-# %%
-# Take it where labels are wrong and nobody knows which. Take cross entropy for clean
-# labels, and for the first epochs with many classes: an untrained model finds every
-# label unlikely, and nothing pulls. Autograd does the work here.
+print(f"q = 1:    {at_one:.6f}, mean of 1 - p {missing.mean():.6f}")
 
 start = torch.zeros(1, 1000, requires_grad=True)
-for name, loss in losses.items():
-    (gradient,) = torch.autograd.grad(loss(start, torch.tensor([0])), start)
-    print(f"{name}: first pull among a thousand classes {-gradient[0, 0]:.3f}")
+for q in (0.1, 0.7):
+    loss = generalized_cross_entropy(start, torch.tensor([0]), q)
+    (gradient,) = torch.autograd.grad(loss, start)
+    print(f"q = {q}: first gradient among a thousand classes {gradient[0, 0]:.3f}")
+
+# %%
+# Use it when labels are wrong and nobody knows which; rather
+# :doc:`/examples/classification/bi_tempered` when the loss shall end and probabilities
+# have heavier tails than those of softmax,
+# :doc:`/examples/classification/label_smoothing` against overconfidence alone, and
+# cross entropy for clean labels. The power has to be taken of the log-probability: in
+# float32 softmax gives 0 to a logit 104 below the largest, and the slope of a power
+# below 1 is infinite there.
+
+absurd = torch.tensor([[-120.0, 0.0]], requires_grad=True)
+p = absurd.softmax(1)[0, 0]
+(as_written,) = torch.autograd.grad((1 - p**0.7) / 0.7, absurd)
+loss = generalized_cross_entropy(absurd, torch.tensor([0]))
+(here,) = torch.autograd.grad(loss, absurd)
+print(f"as written {as_written.tolist()}, here {here.tolist()}")

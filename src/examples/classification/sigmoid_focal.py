@@ -4,13 +4,16 @@ Sigmoid focal
 
 For imbalanced yes-or-no: background that is already low has hardly any gradient.
 
-Each logit answers one yes-or-no question. With the probability :math:`p_t` that the
-right answer gets, and a weight :math:`\alpha_t` that is :math:`\alpha` for yes and
-:math:`1 - \alpha` for no:
+Each logit answers one yes-or-no question. With the target :math:`t`, the probability
+:math:`p_t = t p + (1 - t) (1 - p)` that the right answer gets, the weight
+:math:`\alpha_t = t \alpha + (1 - t) (1 - \alpha)`, and binary cross entropy
+:math:`\text{BCE}`, which is :math:`-\log p_t` for a target of 0 or 1:
 
 .. math::
 
-   \ell = -\alpha_t (1 - p_t)^\gamma \log p_t
+   \ell = \alpha_t (1 - p_t)^\gamma \, \text{BCE}(p, t)
+
+A soft target between 0 and 1 is taken as in torchvision.
 
 Source: T.-Y. Lin, P. Goyal, R. Girshick, K. He and P. Dollár, *Focal Loss for Dense
 Object Detection*, ICCV 2017, equation 5; the loss of RetinaNet.
@@ -31,7 +34,7 @@ def sigmoid_focal(
 
     Args:
         logits: Tensor of any shape, one question each, not normalised.
-        target: Tensor of the same shape, 1 for yes and 0 for no, nothing between.
+        target: Tensor of the same shape, from 0 for no to 1 for yes.
         alpha: Weight of a yes, from 0 to 1; a no weighs ``1 - alpha``.
         gamma: How fast the gradient fades as an answer gets right; 0 or more.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``. RetinaNet takes the sum and
@@ -73,8 +76,8 @@ def sigmoid_focal(
     cross_entropy = torch.nn.functional.binary_cross_entropy_with_logits(
         logits, target, reduction="none"
     )
-    # No subtraction: 1 - sigmoid(20) is 0 in float32, and sigmoid(-20) is not.
-    missing = (logits * (1 - 2 * target)).sigmoid()
+    # 1 - p, but 1 - sigmoid(20) is 0 in float32, and sigmoid(-20) is not.
+    missing = target * (-logits).sigmoid() + (1 - target) * logits.sigmoid()
     if gamma % 1:  # at 0 some derivative of missing**gamma is infinite
         missing = missing.clamp(min=torch.finfo(missing.dtype).tiny)
     weight = (1 - alpha) + (2 * alpha - 1) * target

@@ -77,11 +77,33 @@ def test_vmap_of_grad_gives_one_gradient_a_sample(example, logits):
     torch.testing.assert_close(per_sample, logits.grad)
 
 
-def test_an_empty_batch_gives_what_cross_entropy_gives(example):
-    empty, no_labels = torch.zeros(0, 3), torch.zeros(0, dtype=torch.int64)
-    assert cross_entropy(empty, no_labels, label_smoothing=0.1).isnan()
-    assert example.label_smoothing(empty, no_labels).isnan()
-    assert example.label_smoothing(empty, no_labels, reduction="sum") == 0
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_where_nothing_counts_it_is_0_and_so_is_the_gradient(example, reduction):
+    for target in (torch.zeros(0, dtype=torch.int64), torch.tensor([-100, -100])):
+        logits = torch.ones(len(target), 3, requires_grad=True)
+        loss = example.label_smoothing(logits, target, reduction=reduction)
+        assert loss == 0
+        loss.backward()
+        assert not logits.grad.any()
+
+
+@pytest.mark.parametrize("ignored", [-100, 2])
+def test_what_is_ignored_counts_nowhere(example, ignored):
+    logits = torch.linspace(-3, 30, 24, dtype=torch.float64).sin().reshape(4, 3, 2)
+    logits = (4 * logits).requires_grad_()
+    target = torch.tensor([[0, ignored], [1, 1], [ignored, ignored], [0, 1]])
+    counted = target != ignored
+    each = example.label_smoothing(
+        logits, target, reduction="none", ignore_index=ignored
+    )
+    kept = logits.movedim(1, 2)[counted]
+    expected = example.label_smoothing(kept, target[counted], reduction="none")
+    torch.testing.assert_close(each[counted], expected)
+    assert not each[~counted].any()
+    mean = example.label_smoothing(logits, target, ignore_index=ignored)
+    torch.testing.assert_close(mean, expected.mean())
+    ours, theirs = (torch.autograd.grad(x, logits)[0] for x in (mean, expected.mean()))
+    torch.testing.assert_close(ours, theirs)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +117,7 @@ def test_shapes_that_do_not_fit_are_refused(example, shape, labels):
     assert f"{shape} and {labels}" in str(error.value)
 
 
-@pytest.mark.parametrize("label", [-100, -1, 3])
+@pytest.mark.parametrize("label", [-1, 3])
 def test_a_class_out_of_range_is_refused(example, label):
     with pytest.raises(RuntimeError, match=f"index {label} is out of bounds"):
         example.label_smoothing(torch.zeros(1, 3), torch.tensor([label]))
@@ -118,3 +140,21 @@ def test_options_that_make_no_sense_are_refused(example, options, message):
 def test_a_target_that_is_no_int64_is_refused(example, dtype):
     with pytest.raises(ValueError, match=f"target must be int64, got {dtype}"):
         example.label_smoothing(torch.zeros(2, 3), torch.zeros(2, dtype=dtype))
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
+def test_a_class_masked_with_minus_infinity_has_no_share(example, smoothing):
+    logits = torch.tensor([[2.0, 1.0, 0.5, -1.0]] * 2, dtype=torch.float64)
+    masked = torch.tensor([[0, 0, 1, 0], [0, 0, 0, 0]], dtype=torch.bool)
+    masked = logits.masked_fill(masked, -torch.inf).requires_grad_()
+    target = torch.tensor([1, 3])
+    loss = example.label_smoothing(masked, target, smoothing, "none")
+    for row, kept in enumerate(([0, 1, 3], [0, 1, 2, 3])):
+        own = torch.tensor([kept.index(target[row])])
+        expected = cross_entropy(
+            logits[row : row + 1, kept], own, label_smoothing=smoothing
+        )
+        assert loss[row].item() == pytest.approx(expected.item(), rel=1e-12)
+    (gradient,) = torch.autograd.grad(loss.sum(), masked)
+    assert gradient.isfinite().all()
+    assert gradient[0, 2] == 0

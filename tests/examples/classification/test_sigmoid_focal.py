@@ -123,3 +123,20 @@ def test_options_that_make_no_sense_are_refused(example, options, message):
 def test_an_infinite_gamma_is_refused(example):
     with pytest.raises(ValueError, match=r"gamma must be .*finite.* got inf"):
         example.sigmoid_focal(torch.zeros(2), torch.zeros(2), gamma=math.inf)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_a_soft_target_is_taken_as_in_torchvision(example, gamma):
+    target = np.linspace(0, 1, 12).reshape(3, 4)
+    p = expit(LOGITS)
+    entropy = -target * log_expit(LOGITS) - (1 - target) * log_expit(-LOGITS)
+    right = p * target + (1 - p) * (1 - target)
+    weight = 0.3 * target + 0.7 * (1 - target)
+    expected = torch.from_numpy(weight * (1 - right) ** gamma * entropy)
+    logits = torch.tensor(LOGITS, requires_grad=True)
+    target = torch.from_numpy(target)
+    loss = example.sigmoid_focal(logits, target, 0.3, gamma, "none")
+    torch.testing.assert_close(loss, expected)
+    assert torch.autograd.gradcheck(
+        lambda z: example.sigmoid_focal(z, target, 0.3, gamma), (logits,)
+    )
