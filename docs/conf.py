@@ -135,8 +135,16 @@ ogp_custom_meta_tags = [
     '<meta property="og:image:height" content="630" />',
     '<meta name="twitter:card" content="summary_large_image" />',
 ]
+notfound_template = "404.html"
+notfound_context = {"title": "Page not found"}
 notfound_urls_prefix = urlsplit(html_baseurl).path
 epub_basename = "ownloss"
 epub_title = "Write your own loss"
+epub_description = "A guide whose every line was run, and losses to copy."
+epub_identifier = "ownloss" if "127.0.0.1" in html_baseurl else html_baseurl
+epub_uid = "ownloss"
+epub_contributor = author
+epub_tocscope = "includehidden"
+epub_tocdepth = 4
 epub_show_urls = "no"
 epub_exclude_files = [".buildinfo.bak"]  # left behind when a setting changes

@@ -109,3 +109,17 @@ def test_what_only_a_browser_can_do_is_left_out(book, pages):
 def test_a_list_of_files_without_a_page_is_refused():
     with pytest.raises(ValueError, match=r'no line with href="a\.xhtml"'):
         offline.declare_formulas("<manifest/>", {"a.xhtml"})
+
+
+def test_the_contents_of_the_book_lead_to_every_page_of_the_guide_and_every_loss(
+    book, pages
+):
+    contents = ElementTree.fromstring(book["nav.xhtml"])
+    listed = {urldefrag(tag.get("href"))[0] for tag in contents.iter(f"{XHTML}a")}
+    wanted = {name for name in pages if name.startswith(("guide/", "examples/"))}
+    assert wanted - listed - {"examples/sg_execution_times.xhtml"} == set()
+
+
+def test_the_book_says_what_it_is(book):
+    package = book["content.opf"].decode()
+    assert "unknown" not in package.partition("<manifest")[0]

@@ -26,7 +26,7 @@ MESSAGES = {
     for path in sorted((ROOT / "docs/reference/messages").glob("*/*.md"))
 }
 GERMAN = re.findall(
-    r"^(\S.*)\n  \*(.+)\*$",
+    r"^(\S.*)\n  \[\*(.+)\*\]\{\.language-de\}$",
     (ROOT / "docs/reference/glossary.md").read_text("utf-8"),
     re.MULTILINE,
 )

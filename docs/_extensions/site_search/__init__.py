@@ -318,8 +318,8 @@ def search_page(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
 def load_search(
     app: Sphinx, page: str, _template: str, context: dict[str, Any], _doctree: Any
 ) -> None:
-    """Let the search page load its script, and tell it where the index is."""
-    if app.builder.name == "html" and page == "search":
+    """Let the pages with a field load the script, and tell them where the index is."""
+    if app.builder.name == "html" and page in ("search", "404"):
         app.add_js_file(SCRIPT, loading_method="defer")
         app.add_css_file("search.css")
         # With its checksum, as Sphinx names files: a new index has a new address.

@@ -6,6 +6,10 @@ const field = document.getElementById("search-words");
 const status = document.getElementById("search-status");
 const list = document.getElementById("search-results");
 const SHOWN = 12;
+// Addresses in the index begin at the root of the site. So does the search page; a lost
+// address may lie anywhere.
+const lost = document.getElementById("not-found");
+const root = new URL("../../", new URL(list.dataset.index, window.location.href));
 
 // Cut text into what is looked for; `terms` in the extension does the same.
 function terms(text) {
@@ -185,7 +189,7 @@ function marked(text, found) {
 function shown({ address, page, title, excerpt, first, found }) {
   const item = document.createElement("li");
   const link = document.createElement("a");
-  link.href = address;
+  link.href = lost ? new URL(address, root) : address;
   link.append(marked(title, found));
   const place = document.createElement("span");
   place.className = "search-page";
@@ -232,7 +236,15 @@ async function search() {
   }
 }
 
-field.value = new URLSearchParams(window.location.search).get("q") ?? "";
+// The words of an address that has no page, without the numbers of a version.
+function wordsOfAddress() {
+  const path = window.location.pathname.slice(root.pathname.length - 1);
+  const parts = path.replace(/%[0-9a-f]{2}/gi, " ").replace(/\.html?$/, "").split(/[^\p{L}\p{N}]+/u);
+  return parts.filter((part) => /\D/.test(part) && part !== "index").join(" ");
+}
+
+const asked = new URLSearchParams(window.location.search).get("q");
+field.value = asked ?? (lost ? wordsOfAddress() : "");
 field.addEventListener("input", search);
 field.form.addEventListener("submit", (event) => {
   event.preventDefault();
