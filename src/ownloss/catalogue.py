@@ -8,7 +8,7 @@ which imports torch alone and is the reader's; below stands the evidence.
     >>> huber.topic, huber.title
     ('robust', 'Huber')
     >>> huber.summary
-    'An outlier pulls as hard as any other point, and no harder.'
+    'Against outliers: a gradient is at most delta, however far off.'
     >>> "import torch" in huber.loss and "matplotlib" not in huber.loss
     True
 """

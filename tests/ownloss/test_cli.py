@@ -67,7 +67,7 @@ def test_list_filters_and_speaks_json(ownloss):
         "name": "huber",
         "topic": "robust",
         "title": "Huber",
-        "summary": "An outlier pulls as hard as any other point, and no harder.",
+        "summary": "Against outliers: a gradient is at most delta, however far off.",
     }
 
 

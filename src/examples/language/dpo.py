@@ -2,7 +2,7 @@ r"""
 DPO
 ===
 
-A pair pulls its two answers apart, and fades once the preferred is far enough ahead.
+For preferences: the gradient parts two answers, and fades once the chosen leads.
 
 A model rates an answer by how much more likely it makes it than the reference model
 does. With the log-probabilities :math:`\pi` of whole answers under the model and
@@ -27,10 +27,18 @@ Secretly a Reward Model*, NeurIPS 2023, equation 7.
 """
 
 import torch
+from torch import Tensor
 
 
-def dpo(chosen, rejected, ref_chosen, ref_rejected, beta=0.1):
-    """Direct preference optimization, the mean over the pairs.
+def dpo(
+    chosen: Tensor,
+    rejected: Tensor,
+    ref_chosen: Tensor,
+    ref_rejected: Tensor,
+    beta: float = 0.1,
+    reduction: str = "mean",
+) -> Tensor:
+    """Direct preference optimization.
 
     Args:
         chosen: Log-probabilities of the preferred answers under the model, each summed
@@ -39,12 +47,15 @@ def dpo(chosen, rejected, ref_chosen, ref_rejected, beta=0.1):
         ref_chosen: Log-probabilities of the preferred answers under the reference.
         ref_rejected: Those of the other answers under the reference.
         beta: How strongly the reference holds the model; positive, per nat.
+        reduction: ``"mean"`` over the pairs, ``"sum"`` or ``"none"``.
 
     Returns:
-        A scalar; NaN where there are no pairs.
+        A scalar, 0 where there are no pairs; or a tensor of the shape of ``chosen``
+        with ``"none"``.
 
     Raises:
-        ValueError: The shapes differ, or ``beta`` is not positive.
+        ValueError: The shapes differ, ``beta`` is not positive, or ``reduction`` is not
+            one of these.
 
     >>> chosen = torch.tensor([-3.0, -5.0], requires_grad=True)
     >>> rejected = torch.tensor([-4.0, -2.0], requires_grad=True)
@@ -68,22 +79,48 @@ def dpo(chosen, rejected, ref_chosen, ref_rejected, beta=0.1):
         )
     if not 0 < beta < torch.inf:
         raise ValueError(f"beta must be positive and finite, got {beta}")
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(
+            f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
+        )
     margin = (chosen - ref_chosen) - (rejected - ref_rejected)
-    return -torch.nn.functional.logsigmoid(beta * margin).mean()
+    loss = -torch.nn.functional.logsigmoid(beta * margin)
+    if reduction == "mean":
+        return loss.sum() / max(loss.numel(), 1)
+    return loss if reduction == "none" else loss.sum()
 
 
 # %%
-# A pair that is settled no longer pulls
-# --------------------------------------
-# The margin is what the model adds to the reference's preference.
-# The likelihood of the chosen answer alone always pulls with a gradient of -1. Divided
-# by beta, the pull of this loss is 1 for a pair that is wrong, and fades beyond zero.
+# It prints 0.6931: is anything learnt?
+# -------------------------------------
+# ln 2 = 0.6931 is the right first value: the model is still equal to its reference, so
+# every margin is 0. The gradient is not zero. If it stays there, look at the
+# log-probabilities: where they are exactly 0, no token is counted, because all labels
+# are masked with -100. The prompt is longer than the limit, or the template is wrong.
+
+token_log_p = torch.tensor([[-1.5, -1.0, -2.0], [-0.5, -1.0, -3.0]]).requires_grad_()
+for labels in ([[5, 7, 2], [5, 3, 2]], [[-100] * 3] * 2):
+    counted = torch.tensor(labels) != -100
+    chosen, rejected = (token_log_p * counted).sum(1)
+    loss = dpo(chosen, rejected, chosen.detach(), rejected.detach())
+    (gradient,) = torch.autograd.grad(loss, token_log_p)
+    print(
+        f"log-probabilities {chosen:.1f} and {rejected:.1f}: loss {loss:.4f}, ", end=""
+    )
+    print(f"gradients {[round(value, 3) for value in gradient[:, 0].tolist()]}")
+
+# %%
+# A pair that is settled has hardly a gradient
+# --------------------------------------------
+# The margin is what the model adds to the reference's preference, in nats. Divided by
+# beta, the gradient nears -1 for a pair that is far wrong, and fades beyond zero. The
+# likelihood of the chosen answer alone has a gradient of -1 everywhere.
 
 import matplotlib.pyplot as plt
 
 margin = torch.linspace(-60, 60, 241, requires_grad=True)
 zero = torch.zeros(241)
-loss = torch.vmap(dpo)(margin, zero, zero, zero)
+loss = dpo(margin, zero, zero, zero, reduction="none")
 (gradient,) = torch.autograd.grad(loss.sum(), margin)
 
 fig, ax = plt.subplots()
@@ -91,32 +128,26 @@ ax.plot(margin.detach(), loss.detach(), label="DPO, beta = 0.1")
 ax.plot(margin.detach(), gradient / 0.1, label="its gradient, divided by beta")
 ax.plot(margin.detach(), zero - 1, "C2--", label="gradient of the likelihood alone")
 ax.set(xlabel="margin in nats", ylabel="loss and gradient", ylim=(-1.5, 4))
-ax.set_title("The pull on a pair fades as its margin grows")
+ax.set_title("The gradient of a pair fades as its margin grows")
 ax.legend()
-
-assert torch.allclose(gradient, -0.1 * torch.sigmoid(-0.1 * margin), atol=1e-6)
+for at in (-60, -5, 0, 60):
+    print(f"at {at:3} nats: {gradient[margin == at].item() / 0.1:.2f}")
 
 # %%
-# Preferences become odds, and beta says how far to go
-# ----------------------------------------------------
-# Of ten comparisons the first answer wins eight. The fit stops where sigmoid(beta m) is
-# 0.8: at a margin of log(4) / beta. A smaller beta leaves the reference farther behind.
+# Sum over the tokens, not the mean
+# ---------------------------------
+# The derivation has log p(answer), which is the sum over its tokens. It does not favour
+# long answers at the start: the sum of the reference is subtracted. The mean is another
+# loss, and needs a beta that is larger by about the length. If you average, divide by
+# the number of unmasked tokens of the answer: ``.mean(1)`` over a padded batch divides
+# by the longest answer in it.
 
-reference = torch.tensor([0.3, 0.5, 0.2]).log()
-winner = torch.tensor([0] * 8 + [1] * 2)
-
-for beta in (1.0, 0.5, 0.25):
-    logits = reference.clone().requires_grad_()
-    optimizer = torch.optim.Adam([logits], lr=0.1)
-    for _ in range(150):
-        log_p = logits.log_softmax(0)
-        pairs = [p[index] for p in (log_p, reference) for index in (winner, 1 - winner)]
-        optimizer.zero_grad()
-        dpo(*pairs, beta=beta).backward()
-        optimizer.step()
-    p = ", ".join(f"{p:.3f}" for p in log_p.exp().tolist())
-    margin = (log_p - reference)[0] - (log_p - reference)[1]
-    print(f"beta {beta}: margin {margin.item():.2f}, probabilities {p}")
+log_p = torch.tensor([[-1.0, -1.0, 0.0, 0.0, 0.0, 0.0], [-1.0] * 6])  # 2 and 6 tokens
+length = torch.tensor([2, 6])
+print(
+    f"sums {log_p.sum(1).tolist()}, means {(log_p.sum(1) / length).tolist()}, ", end=""
+)
+print(f"over the padding {[round(value, 2) for value in log_p.mean(1).tolist()]}")
 
 # %%
 # The preferred answer may become less likely
@@ -125,47 +156,27 @@ for beta in (1.0, 0.5, 0.25):
 # of it: a step that lowers the rejected one also lowers the chosen one, in favour of a
 # third that nobody was asked about. The loss is content. Watch both log-probabilities.
 
-features = torch.tensor([[1.0], [2.0], [0.0]])
-weight = torch.zeros(1, requires_grad=True)
-before = (features @ weight).log_softmax(0).detach()
-optimizer = torch.optim.SGD([weight], lr=2.0)
+features, weight = torch.tensor([[1.0], [2.0], [0.0]]), torch.zeros(1)
+before = (features @ weight).log_softmax(0)
 for step in range(21):
+    weight.requires_grad_()
     after = (features @ weight).log_softmax(0)
-    value = dpo(after[0], after[1], before[0], before[1])
+    loss = dpo(after[0], after[1], before[0], before[1])
     if step % 10 == 0:
         p = ", ".join(f"{p:.3f}" for p in after.exp().tolist())
-        print(f"loss {value.item():.3f}; chosen, rejected, third: {p}")
-    optimizer.zero_grad()
-    value.backward()
-    optimizer.step()
+        print(f"loss {loss:.3f}; chosen, rejected, third: {p}")
+    weight = (weight - 2 * torch.autograd.grad(loss, weight)[0]).detach()
 
 # %%
-# The usual mistake: the logarithm of the sigmoid
-# -----------------------------------------------
-# Answers are long, so margins are large: 2000 nats the wrong way at a beta of 0.1.
-# In float32 that sigmoid is zero, its logarithm infinite, and the gradient NaN.
+# Use it when there are pairs of answers and no reward; rather
+# :doc:`/examples/language/ipo` when the pairs do not contradict each other and margins
+# would grow without end, :doc:`/examples/language/simpo` or
+# :doc:`/examples/language/orpo` when there is no room for a reference,
+# :doc:`/examples/language/grpo` when answers can be scored. Compute the reference under
+# ``torch.no_grad``, from a frozen copy. Where the first answer wins eight comparisons
+# of ten, the fit stops at a margin of log(8 / 2) / beta:
 
-
-def naive(chosen, rejected, ref_chosen, ref_rejected, beta=0.1):
-    margin = (chosen - ref_chosen) - (rejected - ref_rejected)
-    return -torch.log(torch.sigmoid(beta * margin)).mean()
-
-
-for loss in (naive, dpo):
-    chosen = torch.tensor([-2500.0], requires_grad=True)
-    value = loss(chosen, *(torch.tensor([p]) for p in (-500.0, -500.0, -500.0)))
-    value.backward()
-    print(
-        f"{loss.__name__}: loss {value.item():.0f}, gradient {chosen.grad.item():.1f}"
-    )
-
-# %%
-# Take it where there are pairs of answers and no reward. Compute the reference under
-# ``torch.no_grad``, and sum the log-probabilities over the tokens of an answer: means
-# would compare answers of different lengths by another measure. Take another where one
-# answer is simply right: likelihood raises it, this loss need not.
-# Autograd does the work here.
-
-answer, other = torch.tensor([-3.0]), torch.tensor([-4.0])
-untouched = dpo(answer, other, answer, other)
-print(f"at the reference every pair has the same loss: {untouched.item():.3f} = log 2")
+wins = torch.tensor([1.0] * 8 + [-1.0] * 2)
+m = torch.tensor(4.0).log().div(0.1).requires_grad_()
+(slope,) = torch.autograd.grad(dpo(wins * m, *torch.zeros(3, 10)), m)
+print(f"at a margin of {m:.1f} the gradient is {slope.abs():.4f}")

@@ -2,7 +2,7 @@ r"""
 Distillation
 ============
 
-The student is pulled to all probabilities of the teacher, not to its best class alone.
+The gradient asks the student for all probabilities of the teacher, not its best class.
 
 A temperature :math:`T` softens both, so that small probabilities are heard, too:
 
@@ -18,21 +18,28 @@ A temperature :math:`T` softens both, so that small probabilities are heard, too
 
    \frac{\partial \ell}{\partial \text{student}_c} = T \, (q_c - p_c)
 
-The factor :math:`T^2` keeps the pull from fading as :math:`T` grows: for a large one it
-becomes the difference of the centred logits, divided by the number of classes.
+The factor :math:`T^2` keeps the gradient from fading as :math:`T` grows: for a large
+one it becomes the difference of the centred logits, divided by the number of classes.
 
 Source: G. Hinton, O. Vinyals and J. Dean, *Distilling the Knowledge in a Neural
 Network*, arXiv:1503.02531 (2015), section 2.
 """
 
 import torch
+from torch import Tensor
 
 
-def kd(student, teacher, temperature=3.0, reduction="mean"):
+def kd(
+    student: Tensor,
+    teacher: Tensor,
+    temperature: float = 3.0,
+    reduction: str = "mean",
+) -> Tensor:
     """Divergence of the student's probabilities from the teacher's, both softened.
 
     Args:
-        student: Logits of shape (N, C).
+        student: Logits of shape (N, C). A class with -inf here and in the teacher is
+            left out; one that the teacher alone holds possible costs inf.
         teacher: Logits of the same shape. They get a gradient, too, if they need one.
         temperature: What both are divided by; positive.
         reduction: ``"mean"`` over the rows, ``"sum"`` or ``"none"``.
@@ -70,22 +77,23 @@ def kd(student, teacher, temperature=3.0, reduction="mean"):
         )
     log_q = (student / temperature).log_softmax(1)
     log_p = (teacher / temperature).log_softmax(1)
-    loss = temperature**2 * (log_p.exp() * (log_p - log_q)).sum(1)
+    gap = torch.where(log_p > -torch.inf, log_p - log_q, 0)  # p log p is 0 at p = 0
+    loss = temperature**2 * (log_p.exp() * gap).sum(1)
     return loss if reduction == "none" else getattr(loss, reduction)()
 
 
 # %%
-# The pull ends where the teacher is
-# ----------------------------------
+# The gradient ends where the teacher is
+# --------------------------------------
 # Two classes; the teacher's logits differ by 4, the student's by what the axis says.
-# Cross entropy with the teacher's best class never stops pulling to the right.
-# Distillation stops where the student says what the teacher says.
+# Cross entropy with the teacher's best class has a gradient to the right everywhere.
+# That of distillation is 0 where the student says what the teacher says.
 #
 # .. draggable-figure:: kd([along(-4, 12, 0, name="margin of the student"), 0.0],
 #    [4.0, 0.0], temperature=slider(1, 10, 3))
 #
-#    Lower the temperature to 1: a student that is too sure, on the right, is hardly
-#    pulled back. At the teacher's margin of 4 the pull is zero at any temperature.
+#    Lower the temperature to 1: a student that is too sure, on the right, has hardly a
+#    gradient. At the teacher's margin of 4 it is zero at any temperature.
 
 import matplotlib.pyplot as plt
 from torch.nn.functional import cross_entropy, kl_div
@@ -105,7 +113,7 @@ ax.plot(margin.detach(), gradient, label="its gradient")
 ax.plot(margin.detach(), hard_gradient, "C2--", label="gradient of cross entropy")
 ax.set(xlabel="margin of the student's first class", ylabel="loss and gradient")
 ax.set(ylim=(-2.5, 4))
-ax.set_title("At the teacher's margin of 4 the pull is gone, and beyond it returns")
+ax.set_title("At the teacher's margin of 4 the gradient changes its sign")
 ax.legend(loc="lower right")
 
 agrees = kd(teacher, teacher, reduction="none")
@@ -138,37 +146,34 @@ print(f"from three labels:  {agreement(cross_entropy, answers.argmax(1)):.0%} ag
 print(f"from three answers: {agreement(kd, answers):.0%} agree")
 
 # %%
-# The usual mistakes: no square of T, and the mean over everything
-# ----------------------------------------------------------------
-# Without the factor the pull fades with the square of T, and the weight that balanced
-# it against another loss is wrong at the next T. A mean over everything also divides
-# by the number of classes: for ``kl_div`` that is ``"mean"``, ours is ``"batchmean"``.
+# Why T squared?
+# --------------
+# Dividing both logits by T shrinks the gradient by about 1 / T\ :sup:`2`: once by the
+# chain rule, once because softened probabilities differ less. The factor keeps the
+# balance with the loss of hard labels when T changes. In torch's own words: the student
+# as ``log_softmax``, the teacher as ``softmax`` without a gradient, and the reduction
+# ``"batchmean"``; ``"mean"`` divides by the number of classes, too.
 
 student = torch.linspace(-1, 1, 20).reshape(2, 10).requires_grad_()
 teacher = student.detach().sin().flip(1) * 4
-
-
-def without_square(student, teacher, temperature):
-    q, p = (student / temperature).log_softmax(1), (teacher / temperature).softmax(1)
-    return kl_div(q, p, reduction="batchmean")
-
-
-def mean_over_everything(student, teacher, temperature):
-    q, p = (student / temperature).log_softmax(1), (teacher / temperature).softmax(1)
-    return temperature**2 * kl_div(q, p, reduction="none").mean()
-
-
-print("pull at T =               1       3      10")
-for loss in (kd, without_square, mean_over_everything):
-    values = [loss(student, teacher, temperature) for temperature in (1, 3, 10)]
-    pulls = [torch.autograd.grad(value, student)[0].norm() for value in values]
-    print(f"{loss.__name__:20}", *(f"{pull:7.4f}" for pull in pulls))
+for T in (1.0, 4.0, 16.0):
+    q, p = (student / T).log_softmax(1), (teacher / T).softmax(1)
+    theirs = kl_div(q, p, reduction="batchmean")
+    torch.testing.assert_close(kd(student, teacher, T), T**2 * theirs)
+    norm = torch.autograd.grad(theirs, student)[0].norm()
+    ours = torch.autograd.grad(kd(student, teacher, T), student)[0].norm()
+    print(f"T = {T:4}: norm of the gradient {norm:.4f}, times T squared {ours:.4f}")
 
 # %%
-# Take it to train a small model on the answers of a large one, or of several.
-# Take cross entropy where there are labels and no teacher, or add the two; T is chosen
-# on data that were held back. Run the teacher under ``torch.no_grad``: it would get a
-# gradient, too. Autograd does the work here.
+# Use it when a small model learns from the answers of a large one, with or without
+# labels beside; rather :doc:`/examples/language/jsd` when the student generates its own
+# text, cross entropy when there is no teacher. Run the teacher under ``torch.no_grad``:
+# it gets a gradient, too. The value is 0 where the two agree. Tokens that are
+# suppressed with -inf in both are NaN in ``kl_div``, where 0 meets (-inf) - (-inf):
 
-torchs = 3.0**2 * without_square(student, teacher, 3.0)
-torch.testing.assert_close(kd(student, teacher), torchs)
+student = torch.tensor([[1.0, 0.0, -torch.inf]], requires_grad=True)
+teacher = torch.tensor([[2.0, 0.0, -torch.inf]])
+theirs = kl_div(student.log_softmax(1), teacher.softmax(1), reduction="batchmean")
+ours = kd(student, teacher, 1.0)
+(gradient,) = torch.autograd.grad(ours, student)
+print(f"torch's {theirs}, ours {ours:.4f}, gradient {gradient.tolist()}")

@@ -2,7 +2,7 @@ r"""
 Z-loss
 ======
 
-It pulls all logits of a row alike, in the one direction that cross entropy cannot feel.
+Against drifting logits: each has a gradient by its probability, to hold log Z at zero.
 
 Cross entropy does not change when a number is added to all logits of a row, so nothing
 keeps them from drifting. The z-loss holds the logarithm of the sum of the exponentials,
@@ -21,19 +21,22 @@ arXiv:2204.02311 (2022), section 5, where it is added with a weight of 0.0001.
 """
 
 import torch
+from torch import Tensor
 
 
-def z_loss(logits):
-    """Squared log-partition function, the mean over the rows.
+def z_loss(logits: Tensor, reduction: str = "mean") -> Tensor:
+    """Squared log-partition function of each row.
 
     Args:
         logits: Tensor of shape (..., C): any rows, each of C classes.
+        reduction: ``"mean"`` over the rows, ``"sum"`` or ``"none"``.
 
     Returns:
-        A scalar; NaN where there are no rows.
+        A scalar, 0 where there are no rows; or a tensor of shape (...) with ``"none"``.
+        It is computed in float32 at least.
 
     Raises:
-        ValueError: There is no class.
+        ValueError: There is no class, or ``reduction`` is not one of these.
 
     >>> logits = torch.tensor([[2.0, 4.0], [1.0, 1.0]]).log().requires_grad_()
     >>> loss = z_loss(logits)
@@ -53,15 +56,25 @@ def z_loss(logits):
             f"logits must have shape (..., C) with C of 1 or more, got "
             f"{tuple(logits.shape)}"
         )
-    return logits.logsumexp(-1).square().mean()
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(
+            f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
+        )
+    wide = torch.promote_types(logits.dtype, torch.float32)  # 256 squared: 65,536
+    loss = logits.to(wide).logsumexp(-1).square()
+    if reduction == "mean":
+        loss = loss.sum() / max(loss.numel(), 1)
+    elif reduction == "sum":
+        loss = loss.sum()
+    return loss.to(logits.dtype)
 
 
 # %%
-# A shift is felt by the z-loss alone
-# -----------------------------------
-# The same number is added to both logits of a row. Cross entropy is flat: its gradient
-# along that direction is zero. The z-loss is a parabola around the shift that makes
-# the exponentials add up to one.
+# What cross entropy does not hold, the z-loss holds
+# --------------------------------------------------
+# The same number is added to both logits of a row. Cross entropy does not change, so
+# nothing else holds the normaliser near 0. The z-loss is a parabola around the shift
+# that makes the exponentials add up to one.
 
 import matplotlib.pyplot as plt
 from torch.nn.functional import cross_entropy
@@ -70,7 +83,7 @@ shift = torch.linspace(-4, 4, 201, requires_grad=True)
 rows = torch.tensor([1.0, -1.0]) + shift.unsqueeze(1)
 first = torch.zeros(201, dtype=torch.int64)
 
-loss = torch.vmap(z_loss)(rows)
+loss = z_loss(rows, reduction="none")
 (gradient,) = torch.autograd.grad(loss.sum(), shift, retain_graph=True)
 rival = cross_entropy(rows, first, reduction="none")
 (rival_gradient,) = torch.autograd.grad(rival.sum(), shift)
@@ -120,33 +133,30 @@ fit(weight=0.0)
 fit(weight=0.03)
 
 # %%
-# The usual mistakes: squared too late, and a sum that overflows
-# --------------------------------------------------------------
-# The square of the mean lets two rows hide each other: one drifts up, one down.
-# The sum of the exponentials, written as it is read, is infinite from 89 on.
+# Add it with the mask and the denominator of cross entropy
+# ---------------------------------------------------------
+# c times log Z squared per token, with c around 1e-4, is added to the cross entropy of
+# the same tokens: labels of -100 count in neither, and both are divided by the same
+# count. Report the two separately, or perplexities are not comparable. The gradient is
+# in proportion to the probability of each class, not the same for all of them.
 
-
-def squared_too_late(logits):
-    return logits.logsumexp(-1).mean().square()
-
-
-def overflows(logits):
-    return logits.exp().sum(-1).log().square().mean()
-
-
-for drift in (5.0, 100.0):
-    rows = torch.tensor([[drift], [-drift]], requires_grad=True)
-    for loss in (z_loss, squared_too_late, overflows):
-        value = loss(rows)
-        (gradient,) = torch.autograd.grad(value, rows)
-        slope = gradient[0].item()
-        print(f"drift {drift:3.0f}, {loss.__name__}: {value:.0f}, gradient {slope:.0f}")
+logits = torch.tensor([[2.0, 0.0, -2.0], [30.0, 0.0, 0.0]], requires_grad=True)
+target = torch.tensor([0, -100])
+counted = target != -100
+z = (z_loss(logits, reduction="none") * counted).sum() / counted.sum()
+entropy = cross_entropy(logits, target)
+print(f"cross entropy {entropy:.3f}, z-loss {z:.3f}, together {entropy + 1e-4 * z:.4f}")
+(gradient,) = torch.autograd.grad(z, logits)
+print(f"gradient of the z-loss {[round(value, 2) for value in gradient[0].tolist()]}")
 
 # %%
-# Take it beside cross entropy, with a small weight, where logits are kept in few digits
-# or a log Z of zero saves the normalisation later. Leave it out where logits are used
-# for ratios alone and float32 is at hand. It is no loss to learn from: it is content
-# with any probabilities, as long as they add up to one. Autograd does the work here.
+# Use it when logits are kept in few digits, or when log p is to be read off the logits
+# without normalising; rather leave it out when float32 is at hand. It is no loss to
+# learn from by itself: it is content with any probabilities. Log Z is squared for each
+# row and then averaged: the square of the mean would let two rows hide each other. See
+# :doc:`/examples/language/chunked_cross_entropy` for logits that are too many to keep.
 
-p = torch.tensor([[0.2, 0.3, 0.5], [0.1, 0.1, 0.8]])
-assert z_loss(p.log()) < 1e-12
+assert z_loss(torch.tensor([[0.2, 0.3, 0.5], [0.1, 0.1, 0.8]]).log()) < 1e-12
+rows = torch.tensor([[5.0], [-5.0]])
+print(f"a row up, a row down: {z_loss(rows):.0f}, ", end="")
+print(f"square of the mean {rows.logsumexp(1).mean().square():.0f}")

@@ -2,7 +2,7 @@ r"""
 Student-t negative log-likelihood
 =================================
 
-The pull of a residual rises, turns and fades, so an outlier is left where it is.
+For outliers: the gradient grows with the residual, turns, and fades.
 
 With the residual in units of the scale, :math:`z = (\mu - y) / \sigma`, and :math:`\nu`
 degrees of freedom:
@@ -15,8 +15,7 @@ degrees of freedom:
    \qquad
    \frac{\partial \ell}{\partial \mu} = \frac{1}{\sigma} \frac{(\nu + 1) z}{\nu + z^2}
 
-The pull is largest at :math:`z = \sqrt \nu`.
-Autograd does the work, in the degrees of freedom as well.
+The gradient is largest at :math:`z = \sqrt \nu`. The degrees of freedom have one, too.
 
 Source: K. L. Lange, R. J. A. Little, J. M. G. Taylor, *Robust Statistical Modeling
 Using the t Distribution*, Journal of the American Statistical Association 84 (1989),
@@ -26,19 +25,27 @@ Using the t Distribution*, Journal of the American Statistical Association 84 (1
 import math
 
 import torch
+from torch import Tensor
 
 
-def student_t_nll(mean, target, scale, df, reduction="mean"):
+def student_t_nll(
+    mean: Tensor,
+    target: Tensor,
+    scale: Tensor,
+    df: float | Tensor,
+    reduction: str = "mean",
+) -> Tensor:
     """Negative log-likelihood of the target under Student's t distribution.
 
     Args:
         mean: Tensor of any shape: the centre.
         target: Tensor of the same shape, in the same unit.
         scale: Tensor of the same shape and unit, positive. It is not the standard
-            deviation, which is larger by ``sqrt(df / (df - 2))``.
-        df: Degrees of freedom, positive: a number, or a tensor of one number or of that
-            shape, which may be learned. The smaller, the heavier the tails; from about
-            a thousand on it is a Gaussian and a float32 ``df`` feels only rounding.
+            deviation, which for ``df`` above 2 is larger by ``sqrt(df / (df - 2))``.
+        df: Degrees of freedom, positive: a number, or a tensor of that shape or of one
+            number, of shape () or (1,), which may be learned. The smaller, the heavier
+            the tails; from about a thousand on it is a Gaussian and a float32 ``df``
+            feels only rounding.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
     Returns:
@@ -65,7 +72,9 @@ def student_t_nll(mean, target, scale, df, reduction="mean"):
             f"mean, target and scale must have the same shape, got "
             f"{tuple(mean.shape)}, {tuple(target.shape)} and {tuple(scale.shape)}"
         )
-    library = torch if isinstance(df, torch.Tensor) else math
+    library = torch if isinstance(df, Tensor) else math
+    if library is torch and df.shape == (1,):
+        df = df.reshape(())
     if library is torch and df.shape not in ((), mean.shape):
         raise ValueError(
             f"df must be one number or have the shape of mean, got "
@@ -87,14 +96,15 @@ def student_t_nll(mean, target, scale, df, reduction="mean"):
 
 
 # %%
-# Beyond its turning point an outlier pulls less the farther it is
-# ----------------------------------------------------------------
-# The Gaussian likelihood pulls with the residual itself.
-# With three degrees of freedom the pull turns at the square root of three and fades.
+# Beyond its turning point the gradient is smaller the farther a point is
+# -----------------------------------------------------------------------
+# The gradient of the Gaussian likelihood is the residual itself. With three degrees of
+# freedom it turns at the square root of three and fades.
 #
 # .. draggable-figure:: student_t_nll(along(-5, 5, 3), 0.0, 1.0, df=slider(1, 9, 3))
 #
-#    Raise the degrees of freedom: the pull turns farther out, at their square root.
+#    Raise the degrees of freedom: the gradient turns farther out, at their
+#    square root.
 
 import matplotlib.pyplot as plt
 
@@ -111,17 +121,10 @@ ax.plot(residual.detach(), loss.detach(), label="Student t, df = 3")
 ax.plot(residual.detach(), gradient, label="its gradient")
 ax.plot(residual.detach(), gaussian_gradient, "--", label="gradient of the Gaussian")
 ax.set(xlabel="residual in scales", ylabel="loss and gradient", ylim=(-3, 7))
-ax.set_title("The pull turns at 1.7 scales and fades")
+ax.set_title("The gradient turns at 1.7 scales and fades")
 ax.legend(loc="upper center")
 
-print(f"largest pull at {residual[gradient.argmax()].item():.2f} scales")
-
-# %%
-# The density is torch's
-# ----------------------
-# :class:`torch.distributions.studentT.StudentT` checks its arguments and knows no
-# reduction; the logarithm of its density is the same number.
-
+print(f"largest gradient at {residual[gradient.argmax()].item():.2f} scales")
 theirs = -torch.distributions.StudentT(3.0, zero, one).log_prob(residual)
 assert torch.allclose(loss, theirs)
 
@@ -153,21 +156,15 @@ def gaussian_nll(mean, target, scale, df):
     return torch.nn.functional.gaussian_nll_loss(mean, target, scale**2)
 
 
-fig, ax = plt.subplots()
-ax.plot(x, y, ".", alpha=0.5, label="targets")
 for name, loss in {"Student t": student_t_nll, "Gaussian": gaussian_nll}.items():
     offset, slope, scale, _ = fit(loss)
     print(f"{name}: slope {slope:.2f} (true 1), scale {scale:.2f}")
-    ax.plot(x, offset + slope * x, label=name)
-ax.set(xlabel="x", ylabel="y")
-ax.set_title("Student's t leaves the outliers where they are")
-ax.legend()
 
 # %%
-# The usual mistake: dropping the terms without a residual
-# --------------------------------------------------------
-# They are constants only while the degrees of freedom are fixed.
-# Learned without them, the tails come out far too heavy.
+# Learning the degrees of freedom needs all the terms
+# ---------------------------------------------------
+# The terms without a residual are constants only while df is fixed. Learned without
+# them, the tails come out far too heavy.
 
 
 def unnormalized(mean, target, scale, df):
@@ -180,10 +177,16 @@ for name, loss in {"complete": student_t_nll, "dropped": unnormalized}.items():
     print(f"{name}: df {fit(loss)[3]:.1f}, where 4 is true")
 
 # %%
-# Take it for data with outliers when the spread is wanted, too; fix df at 3 or 4 where
-# there are too few data to learn it.
-# Do not read the scale as a standard deviation, which is larger, and infinite up to 2.
-# The loss is not convex: a start far off feels hardly any pull.
+# Use it when data have outliers and the spread is wanted, too; rather
+# :doc:`/examples/probabilistic/gaussian_nll` when there are none,
+# :doc:`/examples/robust/general_robust` when only the fit counts,
+# :doc:`/examples/robust/huber` when a start may be far off: this loss is not convex,
+# and the gradient out there is small. Fix df at 3 or 4 when data are few. The value may
+# be negative: a density can be above 1. The scale is no standard deviation: that is
+# larger for df above 2, and infinite from 2 down to 1.
 
-spread = torch.distributions.StudentT(3.0, 0.0, 1.0).stddev.item()
-print(f"standard deviation at df = 3 and scale 1: {spread:.2f}")
+for df in (10.0, 3.0, 2.0):
+    spread = torch.distributions.StudentT(df, 0.0, 1.0).stddev.item()
+    print(f"standard deviation at df = {df} and scale 1: {spread:.2f}")
+close = student_t_nll(zero, zero, one / 100, 3.0)
+print(f"a perfect mean with a scale of 0.01: {close:.2f}")

@@ -62,8 +62,24 @@ def test_vmap_of_grad_gives_one_gradient_a_pair(example, four):
     torch.testing.assert_close(pairs / 6, torch.func.grad(example.dpo)(*four))
 
 
-def test_no_pairs_are_nan(example):
-    assert example.dpo(*[torch.zeros(0)] * 4).isnan()
+def test_no_pairs_are_0(example):
+    empty = [torch.zeros(0, requires_grad=True)] * 4
+    loss = example.dpo(*empty)
+    loss.backward()
+    assert loss == 0
+
+
+def test_reductions_are_over_the_pairs(example, four):
+    each = example.dpo(*four, 0.3, reduction="none")
+    policy = four[0] - four[1]
+    reference = four[2] - four[3]
+    expected = torch.log1p(torch.exp(-0.3 * (policy - reference)))
+    torch.testing.assert_close(each, expected)
+    for reduction in ("mean", "sum"):
+        ours = example.dpo(*four, 0.3, reduction)
+        torch.testing.assert_close(ours, getattr(expected, reduction)())
+    with pytest.raises(ValueError, match=r"reduction .* 'avg'"):
+        example.dpo(*four, reduction="avg")
 
 
 @pytest.mark.parametrize("odd", range(4))

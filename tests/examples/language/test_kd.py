@@ -114,3 +114,22 @@ def test_options_that_make_no_sense_are_refused(example, options, message):
 def test_an_infinite_temperature_is_refused(example):
     with pytest.raises(ValueError, match=r"temperature must be .*finite.* got inf"):
         example.kd(*2 * [torch.zeros(2, 2)], temperature=math.inf)
+
+
+def test_a_class_masked_in_both_is_left_out(example, logits):
+    student, teacher = (x.detach().clone() for x in logits)
+    kept = [0, *range(2, student.shape[1])]
+    expected = example.kd(student[:, kept], teacher[:, kept])
+    student[:, 1] = teacher[:, 1] = -torch.inf
+    student.requires_grad_(), teacher.requires_grad_()
+    loss = example.kd(student, teacher)
+    torch.testing.assert_close(loss, expected)
+    for gradient in torch.autograd.grad(loss, (student, teacher)):
+        assert gradient.isfinite().all()
+        assert not gradient[:, 1].any()
+
+
+def test_a_class_that_the_student_alone_rules_out_costs_inf(example):
+    student = torch.tensor([[1.0, -torch.inf]])
+    assert example.kd(student, torch.zeros(1, 2)).item() == torch.inf
+    assert example.kd(torch.zeros(1, 2), student).isfinite()

@@ -62,8 +62,28 @@ def test_dtype_is_that_of_the_logits(example, logits):
     assert example.z_loss(logits.float()).dtype == torch.float32
 
 
-def test_no_rows_are_nan(example):
-    assert example.z_loss(torch.zeros(0, 3)).isnan()
+def test_no_rows_are_0(example):
+    logits = torch.zeros(0, 3, requires_grad=True)
+    loss = example.z_loss(logits)
+    loss.backward()
+    assert loss == 0
+
+
+def test_reductions_are_over_the_rows(example):
+    logits = torch.linspace(-3, 9, 24, dtype=torch.float64).reshape(2, 4, 3)
+    expected = torch.log(torch.exp(logits).sum(-1)) ** 2
+    torch.testing.assert_close(example.z_loss(logits, "none"), expected)
+    for reduction in ("mean", "sum"):
+        ours = example.z_loss(logits, reduction)
+        torch.testing.assert_close(ours, getattr(expected, reduction)())
+    with pytest.raises(ValueError, match=r"reduction .* 'avg'"):
+        example.z_loss(logits, reduction="avg")
+
+
+def test_a_square_beyond_float16_counts_in_the_mean(example):
+    logits = torch.zeros(100, 1, dtype=torch.float16)
+    logits[0] = 300  # squared 90,000; the mean is 900
+    assert example.z_loss(logits).item() == 900
 
 
 @pytest.mark.parametrize("shape", [(), (3, 0)])

@@ -112,3 +112,18 @@ def test_degrees_of_freedom_that_would_broadcast_are_refused(example):
 def test_options_that_make_no_sense_are_refused(example, options, message):
     with pytest.raises(ValueError, match=message):
         example.student_t_nll(*torch.ones(3, 2), **({"df": 3.0} | options))
+
+
+def test_one_learned_df_may_have_shape_1(example):
+    mean = torch.linspace(-3, 3, 6, dtype=torch.float64).reshape(2, 3)
+    zero, one = torch.zeros_like(mean), torch.ones_like(mean)
+    df = torch.tensor([3.0], dtype=torch.float64, requires_grad=True)
+    loss = example.student_t_nll(mean, zero, one, df, "none")
+    torch.testing.assert_close(
+        loss, example.student_t_nll(mean, zero, one, 3.0, "none")
+    )
+    assert torch.autograd.gradcheck(
+        lambda d: example.student_t_nll(mean, zero, one, d), (df,)
+    )
+    alone = example.student_t_nll(mean[0, 0], zero[0, 0], one[0, 0], df, "none")
+    assert alone.shape == ()

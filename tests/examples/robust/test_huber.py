@@ -53,3 +53,21 @@ def test_shapes_that_would_broadcast_are_refused(example):
 def test_options_that_make_no_sense_are_refused(example, options, message):
     with pytest.raises(ValueError, match=message):
         example.huber(torch.zeros(2), torch.zeros(2), **options)
+
+
+@pytest.mark.parametrize("shape", [(), (1,)])
+def test_delta_may_be_a_tensor_and_has_a_gradient(example, shape):
+    residual = torch.tensor([0.5, 3.0, -4.0], dtype=torch.float64)
+    delta = torch.full(shape, 1.5, dtype=torch.float64, requires_grad=True)
+    loss = example.huber(residual, torch.zeros_like(residual), delta, "none")
+    expected = huber_loss(residual, torch.zeros_like(residual), "none", 1.5)
+    torch.testing.assert_close(loss.detach(), expected)
+    (gradient,) = torch.autograd.grad(loss.sum(), delta)
+    assert gradient.item() == (3.0 - 1.5) + (4.0 - 1.5)  # |r| - delta of both outside
+    one = example.huber(residual[0], torch.zeros_like(residual[0]), delta, "none")
+    assert one.shape == ()
+
+
+def test_a_delta_of_several_numbers_is_refused(example):
+    with pytest.raises(ValueError, match=r"delta must be one number, got \(2,\)"):
+        example.huber(torch.zeros(2), torch.zeros(2), torch.ones(2))
