@@ -42,11 +42,9 @@ def run(script: Path, out: Path) -> None:
 def check() -> None:
     """Make the checks of the pages of kinds and of the support matrix."""
     sys.path.insert(0, str(ROOT / "docs" / "_extensions"))
-    import kinds
-    import support_matrix
-
     from ownloss.catalogue import examples
     from ownloss.checker import kinds as all_kinds
+    from ownloss_site import kinds, support_matrix
 
     for kind in all_kinds().values():
         for source in (kind.wrong, kind.right):

@@ -35,33 +35,15 @@ repository_url = os.environ.get("REPOSITORY_URL", "")
 on_pypi = False
 
 extensions = [
-    "about",
-    "benchmarks_table",
-    "bundle",
-    "feed",
-    "gallery",
-    "install",
-    "kinds",
-    "markdown_pages",
-    "mathml",
+    "ownloss_site",  # all that is our own: docs/_extensions/ownloss_site says when
     "myst_parser",
-    "navigation",
     "notfound.extension",
-    "offline",
-    "policy",
-    "registry",
-    "repository",
-    "share_picture",
-    "site_search",
-    "sitemap",
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
     "sphinxext.opengraph",
-    "support_matrix",
-    "torch_version",
 ]
 exclude_patterns = ["examples/**/*.ipynb", "examples/**/*.py", "examples/**/*.md5"]
 nitpicky = True

@@ -1,17 +1,14 @@
 """How an example is shown: the settings of Sphinx-Gallery, in the only place for them.
 
-Also a Sphinx extension. It sees what Sphinx and Sphinx-Gallery do not, that a page
-depends on the style, the extensions and the installed versions
-(:mod:`gallery.freshness`), and runs the examples on all cores (:mod:`gallery.running`).
+What the modules here add to Sphinx-Gallery is connected to Sphinx by the engine of the
+site, ``docs/_extensions/ownloss_site``.
 """
 
 from typing import Any
 
-from sphinx.application import Sphinx
+from gallery import page
 
-from gallery import downloads, draggable, freshness, page, running, workers
-
-__all__ = ["setup", "sphinx_gallery_conf"]
+__all__ = ["sphinx_gallery_conf"]
 
 sphinx_gallery_conf: dict[str, Any] = {
     # Relative to docs/: where the repository lies must not change the site.
@@ -43,14 +40,3 @@ sphinx_gallery_conf: dict[str, Any] = {
     # Running times on the pages would differ in every build.
     "min_reported_time": 10**9,
 }
-
-
-def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the extension with Sphinx."""
-    workers.collect_seldom()
-    downloads.setup(app)
-    freshness.setup(app)
-    page.setup(app)
-    draggable.setup(app)
-    running.setup(app)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

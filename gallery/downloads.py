@@ -83,12 +83,3 @@ def write_if_new(path: Path, content: bytes) -> None:
     """
     if path.read_bytes() != content:
         path.write_bytes(content)
-
-
-def setup(app: Sphinx) -> None:
-    """Connect after all that write these files, at the same event.
-
-    Args:
-        app: The Sphinx application.
-    """
-    app.connect("builder-inited", finish_downloads, priority=950)

@@ -38,12 +38,6 @@ ROOT = Path(__file__).resolve().parents[1]
 RUN_WITH = ("matplotlib", "numpy", "scipy", "sphinx-gallery", "torch")
 EXAMPLES_DEPEND_ON = ("gallery/*.py", "gallery/*.mplstyle")
 GALLERY_DEPENDS_ON = (*EXAMPLES_DEPEND_ON, "src/examples/**/*")
-PAGES_DEPEND_ON = (
-    "docs/_extensions/**/*.py",
-    "gallery/**/*.py",
-    "src/ownloss/**/*.py",
-)
-HTML_DEPENDS_ON = ("docs/_static/**/*", "docs/_templates/**/*")
 FINGERPRINT, WHOLE = ".depended-on", ".whole"
 RUNNING = ".running"
 UNFINISHED = ".unfinished"
@@ -241,21 +235,3 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
     if now := getattr(app, "gallery_when_whole", None):
         gallery = app.config.sphinx_gallery_conf["gallery_dirs"]
         Path(app.srcdir, gallery, WHOLE).write_text(now)
-
-
-def setup(app: Sphinx) -> None:
-    """Connect before Sphinx-Gallery, which writes the pages at the same event.
-
-    Args:
-        app: The Sphinx application.
-    """
-    # Sphinx reads, or writes, every page again when such a setting changes.
-    pages = fingerprint(PAGES_DEPEND_ON, installed())
-    app.add_config_value("pages_depend_on", pages, "env", types=[str])
-    html = fingerprint(HTML_DEPENDS_ON)
-    app.add_config_value("html_depends_on", html, "html", types=[str])
-    app.connect("config-inited", leave_gallery_alone, priority=900)
-    app.connect("builder-inited", begin, priority=50)
-    app.connect("builder-inited", forget_stale_pages, priority=100)
-    app.connect("env-get-outdated", read_all_again)
-    app.connect("build-finished", finish, priority=900)

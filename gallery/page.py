@@ -162,14 +162,3 @@ def table_row(cells: list[str | nodes.Node]) -> nodes.row:
         content = nodes.Text(cell) if isinstance(cell, str) else cell
         row += nodes.entry("", nodes.paragraph("", "", content))
     return row
-
-
-def setup(app: Sphinx) -> None:
-    """Register what this module adds to Sphinx.
-
-    Args:
-        app: The Sphinx application.
-    """
-    app.add_directive("example-figure", ExampleFigure)
-    app.connect("doctree-read", complete_page)
-    app.connect("doctree-read", show_thumbnails_late)

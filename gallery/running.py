@@ -62,12 +62,3 @@ def _run(example: tuple[Path, Path]) -> str:
     with contextlib.suppress(Exception):
         generate_file_rst(script.name, target, script.parent, _gallery_conf)
     return script.stem
-
-
-def setup(app: Sphinx) -> None:
-    """Connect between what forgets stale pages and Sphinx-Gallery itself.
-
-    Args:
-        app: The Sphinx application.
-    """
-    app.connect("builder-inited", run_ahead, priority=400)

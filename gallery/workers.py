@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -61,7 +61,7 @@ def freeze() -> None:
     gc.freeze()
 
 
-def collect_seldom() -> None:
+def collect_seldom(*_settings: Any) -> None:
     """Look for garbage after many objects: the trees of the pages are hardly any.
 
     With Python's own numbers a third of the time of reading and writing pages goes

@@ -24,6 +24,12 @@ reach, so each number on the page is torch's own. The script that lets them move
 ``docs/_static/draggable-figure.js``, looks them up.
 """
 
-from gallery.draggable.directive import setup
+from gallery.draggable.directive import (
+    VISITORS,
+    DraggableFigure,
+    DraggableMatrix,
+    add_script,
+    draggable,
+)
 
-__all__ = ["setup"]
+__all__ = ["VISITORS", "DraggableFigure", "DraggableMatrix", "add_script", "draggable"]

@@ -166,6 +166,14 @@ def pass_over(_self: Any, _node: nodes.Element) -> None:
     """Write nothing around what stays."""
 
 
+VISITORS = {
+    "html": (visit, depart),
+    **dict.fromkeys(
+        ("latex", "man", "markdown", "texinfo", "text"), (pass_over, pass_over)
+    ),
+}
+
+
 def add_script(
     app: Sphinx,
     _page: str,
@@ -176,17 +184,3 @@ def add_script(
     """Load the script on the pages that have such a figure, and on no other."""
     if doctree is not None and next(doctree.findall(draggable), None):
         app.add_js_file(SCRIPT, loading_method="defer")
-
-
-def setup(app: Sphinx) -> None:
-    """Register the directives with Sphinx.
-
-    Args:
-        app: The Sphinx application.
-    """
-    others = ("latex", "man", "markdown", "texinfo", "text")
-    around = dict.fromkeys(others, (pass_over, pass_over))
-    app.add_node(draggable, html=(visit, depart), **around)
-    app.add_directive("draggable-figure", DraggableFigure)
-    app.add_directive("draggable-matrix", DraggableMatrix)
-    app.connect("html-page-context", add_script)

@@ -14,8 +14,8 @@ import yaml
 from bs4 import BeautifulSoup
 from packaging.specifiers import SpecifierSet
 
-from docs._extensions import about, feed, install, torch_version
 from ownloss import catalogue
+from ownloss_site import about, feed, install, torch_version
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "build" / "html"

@@ -13,7 +13,7 @@ from bs4 import BeautifulSoup
 from docutils.core import publish_doctree
 from markdown_it import MarkdownIt
 
-from docs._extensions import markdown_pages
+from ownloss_site import markdown_pages
 
 SITE = Path(__file__).parents[2] / "build" / "html"
 WITHOUT_WORDS = {"404.html", "genindex.html", "search.html"}

@@ -11,13 +11,16 @@ from sphinx.application import Sphinx
 ROOT = Path(__file__).parents[2]
 CONF = f"""
 import sys
-sys.path.insert(0, {str(ROOT / "docs" / "_extensions")!r})
-extensions = ["navigation"]
+sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "docs" / "_extensions")!r}]
+from ownloss_site import navigation
+
 html_theme = "furo"
 notfound_pagename = "404"
 
 def setup(app):
     app.add_config_value("notfound_pagename", "404", "html")
+    app.connect("html-page-context", navigation.withhold, priority=450)
+    app.connect("html-page-context", navigation.supply, priority=550)
     app.connect("html-page-context", keep, priority=600)
 
 def keep(app, page, template, context, doctree):
@@ -82,8 +85,7 @@ def test_every_page_has_the_tree_that_the_theme_would_have_made(trees):
 
 
 def test_a_long_list_stands_beside_its_own_pages_only(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "docs" / "_extensions"))
-    monkeypatch.setattr("navigation.LONG", 1)
+    monkeypatch.setattr("ownloss_site.navigation.LONG", 1)
     shown = {
         page: {href for _, href, *_ in said(ours)}
         for page, (ours, _) in built(tmp_path, CONF).items()

@@ -11,7 +11,7 @@ from zipfile import ZIP_STORED, ZipFile
 
 import pytest
 
-from docs._extensions import offline
+from ownloss_site import offline
 
 BOOK = Path(__file__).parents[2] / "build" / "epub" / "ownloss.epub"
 XHTML = "{http://www.w3.org/1999/xhtml}"

@@ -2,17 +2,13 @@
 
 import hashlib
 import json
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
 
 from ownloss import catalogue
-
-sys.path.append(str(Path(__file__).parents[2] / "docs" / "_extensions"))
-import registry
+from ownloss_site import registry
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 from bs4 import BeautifulSoup
 
-from docs._extensions import repository
+from ownloss_site import repository
 from tests.gallery.test_build import Site
 
 ROOT = Path(__file__).parents[2]

@@ -145,7 +145,7 @@ def test_a_change_of_the_style_runs_every_example_again(site):
 
 def test_a_change_of_an_extension_reads_every_page_again_and_runs_nothing(site):
     site.build()
-    extension = site.root / "docs" / "_extensions" / "mathml.py"
+    extension = site.root / "docs" / "_extensions" / "ownloss_site" / "mathml.py"
     extension.write_text(extension.read_text() + "\n# Another line.\n")
     output = site.build()
     assert "exit 0" in output

@@ -7,10 +7,8 @@ follow each other leave no release out.
 """
 
 import re
-from typing import Any
 
 from docutils import nodes
-from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 CONDITION = re.compile(
@@ -58,9 +56,3 @@ class TorchVersion(SphinxDirective):
         block += nodes.title("", words)
         block += self.parse_content_to_nodes()
         return [block]
-
-
-def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the directive with Sphinx."""
-    app.add_directive("torch-version", TorchVersion)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

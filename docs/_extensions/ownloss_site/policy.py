@@ -44,9 +44,3 @@ def add_policy(
     policy = "; ".join(" ".join([name, *sources]) for name, sources in allowed.items())
     tag = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
     context["metatags"] = tag + context.get("metatags", "")
-
-
-def setup(app: Sphinx) -> dict[str, Any]:
-    """Come after all that add meta tags to a page."""
-    app.connect("html-page-context", add_policy, priority=900)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

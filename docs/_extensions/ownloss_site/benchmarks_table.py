@@ -15,7 +15,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from gallery.page import table_row
 
-FIGURES = Path(__file__).parents[2] / "build" / "benchmarks.json"
+FIGURES = Path(__file__).parents[3] / "build" / "benchmarks.json"
 
 
 class Benchmarks(SphinxDirective):
@@ -60,10 +60,3 @@ def see_new_figures(_app: Sphinx, env: BuildEnvironment, *_changes: Any) -> list
     """Say that the page is out of date if the figures came, went or changed."""
     page, known = getattr(env, "benchmarks_page", (None, None))
     return [page] if page in env.found_docs and known != _time_of_figures() else []
-
-
-def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the directive with Sphinx."""
-    app.add_directive("benchmarks", Benchmarks)
-    app.connect("env-get-outdated", see_new_figures)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -4,10 +4,7 @@ Two settings decide: ``on_pypi``, and ``repository_url`` where it is not there. 
 either, whoever reads the pages has a checkout.
 """
 
-from typing import Any
-
 from docutils import nodes
-from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 
@@ -40,10 +37,3 @@ class Install(SphinxDirective):
             nodes.paragraph("", f"Install it from {place}:"),
             nodes.literal_block(command, command, language="console"),
         ]
-
-
-def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the directive and its setting with Sphinx."""
-    app.add_config_value("on_pypi", False, rebuild="env", types=frozenset({bool}))
-    app.add_directive("install", Install)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

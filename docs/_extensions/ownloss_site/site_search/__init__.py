@@ -334,21 +334,3 @@ def remove_sphinx_search(app: Sphinx, _error: Exception | None) -> None:
     """Take what belongs to Sphinx's own search from the site, an old index too."""
     for name in SPHINX_SEARCH:
         Path(app.outdir, name).unlink(missing_ok=True)
-
-
-def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the extension with Sphinx."""
-    app.connect("builder-inited", replace_search)
-    app.connect("doctree-read", note_page, priority=900)
-    app.connect("env-purge-doc", forget_page)
-    app.connect("env-merge-info", merge_pages)
-    app.connect("env-updated", write_search)
-    app.connect("html-collect-pages", search_page)
-    app.connect("html-page-context", load_search)
-    app.connect("build-finished", remove_sphinx_search)
-    return {
-        "version": "1",
-        "env_version": 1,
-        "parallel_read_safe": True,
-        "parallel_write_safe": True,
-    }

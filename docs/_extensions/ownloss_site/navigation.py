@@ -121,10 +121,3 @@ def supply(
 @functools.cache
 def _navigation_of(builder: StandaloneHTMLBuilder) -> Navigation:
     return Navigation(builder)
-
-
-def setup(app: Sphinx) -> dict[str, Any]:
-    """Come right before and right after the theme, which comes at 500."""
-    app.connect("html-page-context", withhold, priority=450)
-    app.connect("html-page-context", supply, priority=550)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

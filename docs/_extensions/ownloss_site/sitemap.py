@@ -5,7 +5,6 @@ first build only.
 """
 
 from pathlib import Path
-from typing import Any
 from urllib.parse import urljoin
 from xml.etree import ElementTree
 
@@ -27,9 +26,3 @@ def write_sitemap(app: Sphinx, exception: Exception | None) -> None:
     ElementTree.ElementTree(urlset).write(
         Path(app.outdir, "sitemap.xml"), encoding="utf-8", xml_declaration=True
     )
-
-
-def setup(app: Sphinx) -> dict[str, Any]:
-    """Come when all pages are known."""
-    app.connect("build-finished", write_sitemap)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

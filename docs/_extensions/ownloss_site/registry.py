@@ -7,7 +7,6 @@ example offers it beside the script, and the copy button on its first cell gives
 import html
 import json
 from pathlib import Path
-from typing import Any
 from urllib.parse import urljoin
 
 from docutils import nodes
@@ -74,10 +73,3 @@ def write_registry(app: Sphinx, exception: Exception | None) -> None:
         path.parent.mkdir(exist_ok=True)
         loss = catalogue.published(example)
         path.write_text(loss, encoding="utf-8", newline="\n")
-
-
-def setup(app: Sphinx) -> dict[str, Any]:
-    """Come to each page of a loss, and when all pages are written."""
-    app.connect("doctree-resolved", offer_loss)
-    app.connect("build-finished", write_registry)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -169,10 +169,3 @@ def see_new_rows(_app: Sphinx, env: BuildEnvironment, *_changes: Any) -> list[st
     }:
         return []
     return [page]
-
-
-def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the directive with Sphinx."""
-    app.add_directive("support-matrix", SupportMatrix)
-    app.connect("env-get-outdated", see_new_rows)
-    return {"parallel_read_safe": False, "parallel_write_safe": True}

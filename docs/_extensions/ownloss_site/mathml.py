@@ -3,11 +3,8 @@
 A formula that cannot be converted is a warning, and so an error of the build.
 """
 
-from typing import Any
-
 from docutils import nodes
 from math_core import LatexError, LatexToMathML
-from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
 
@@ -45,7 +42,4 @@ def visit_block(self: HTML5Translator, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
-def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the renderer with Sphinx."""
-    app.add_html_math_renderer("mathml", (visit_inline, None), (visit_block, None))
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+VISITORS = (visit_inline, None), (visit_block, None)

@@ -51,11 +51,3 @@ def name_bundles(
         add(bundle.removeprefix("_static/"), priority=0)
         dropped = {*bundled, *app.config.bundle_without}
         context[key][:] = [f for f in context[key] if f.filename not in dropped]
-
-
-def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the settings, and come after all that add files to a page."""
-    for name in ("bundle_styles", "bundle_scripts", "bundle_without"):
-        app.add_config_value(name, (), "html", types=[tuple, list])
-    app.connect("html-page-context", name_bundles, priority=900)
-    return {"parallel_read_safe": True, "parallel_write_safe": False}

@@ -187,11 +187,3 @@ class KindsTable(SphinxDirective):
 def lower(sentence: str) -> str:
     """Let a sentence go on after a colon, in a row of a table."""
     return (sentence[0].lower() + sentence[1:]).replace("|", r"\|")
-
-
-def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the directives, and write the pages before Sphinx lists its files."""
-    app.add_directive("loss-of-kind", LossOfKind)
-    app.add_directive("kinds-table", KindsTable)
-    app.connect("builder-inited", write_pages)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

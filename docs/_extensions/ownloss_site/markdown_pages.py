@@ -317,12 +317,3 @@ def write_lists(app: Sphinx, exception: Exception | None) -> None:
             for page in [home, *(page for pages in menu.values() for page in pages)]
         ]
         (out / "llms-full.txt").write_text("\n".join(texts), encoding="utf-8")
-
-
-def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the writer with Sphinx."""
-    # After the gallery has described its pages.
-    app.connect("doctree-read", note_description, priority=900)
-    app.connect("html-page-context", write_page)
-    app.connect("build-finished", write_lists)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

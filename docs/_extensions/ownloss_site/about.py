@@ -12,10 +12,9 @@ from typing import Any
 
 import yaml
 from docutils import nodes
-from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def bibtex(citation: dict[str, Any], year: str, address: str = "") -> str:
@@ -91,11 +90,3 @@ class Report(SphinxDirective):
         address = f"{self.config.repository_url.rstrip('/')}/issues/new/choose"
         link = nodes.reference("", "Open an issue", refuri=address, internal=False)
         return [nodes.paragraph("", "", link, nodes.Text(" of the repository."))]
-
-
-def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the directives with Sphinx."""
-    app.add_directive("bibtex", Bibtex)
-    app.add_directive("built-with", BuiltWith)
-    app.add_directive("report", Report)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -104,6 +104,11 @@ def atom(site: str, entries: list[tuple[Example, Change]]) -> ElementTree.Elemen
     return feed
 
 
+def ask_git(app: Sphinx) -> None:
+    """Ask once, before the pages that name the feed are written."""
+    app.builder.changes = list(newest())
+
+
 def announce(
     app: Sphinx,
     _page: str,
@@ -112,7 +117,7 @@ def announce(
     doctree: nodes.document | None,
 ) -> None:
     """Name the feed in the head of each page."""
-    if doctree is not None and app.builder.name == "html":
+    if doctree is not None and app.builder.name == "html" and app.builder.changes:
         context["metatags"] += (
             '<link rel="alternate" type="application/atom+xml" '
             f'title="New and changed losses" href="{context["pathto"](NAME, 1)}" />\n'
@@ -123,15 +128,7 @@ def write_feed(app: Sphinx, exception: Exception | None) -> None:
     """Write the feed, where there is something in it."""
     if exception or app.builder.name != "html":
         return
-    if entries := list(newest()):
+    if entries := app.builder.changes:
         tree = ElementTree.ElementTree(atom(app.config.html_baseurl, entries))
         path = Path(app.outdir, NAME)
         tree.write(path, encoding="utf-8", xml_declaration=True)
-
-
-def setup(app: Sphinx) -> dict[str, Any]:
-    """Come to each page, and when all are written."""
-    if list(newest()):
-        app.connect("html-page-context", announce)
-    app.connect("build-finished", write_feed)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

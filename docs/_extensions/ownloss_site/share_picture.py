@@ -51,9 +51,3 @@ def draw_when_stale(app: Sphinx, exception: Exception | None) -> None:
     newest = max(source.stat().st_mtime for source in sources)
     if not path.exists() or path.stat().st_mtime < newest:
         draw(path, metadata("ownloss")["Summary"].removesuffix("."))
-
-
-def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the drawing with Sphinx."""
-    app.connect("build-finished", draw_when_stale)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -92,12 +92,3 @@ def link_to_notebook(app: Sphinx, doctree: nodes.document, docname: str) -> None
                 footer += nodes.container(
                     "", nodes.paragraph("", "", link), classes=["sphx-glr-download"]
                 )
-
-
-def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the links with Sphinx."""
-    app.add_config_value("repository_url", "", rebuild="html", types=frozenset({str}))
-    app.connect("config-inited", check_address)
-    app.connect("html-page-context", link_to_source)
-    app.connect("doctree-resolved", link_to_notebook)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

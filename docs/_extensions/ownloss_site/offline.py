@@ -125,13 +125,3 @@ def finish_book(app: Sphinx, exception: Exception | None) -> None:
     package = contents["content.opf"].decode()
     contents["content.opf"] = declare_formulas(package, with_formulas).encode()
     book.write_bytes(packed(contents, stored=frozenset({"mimetype"})))
-
-
-def setup(app: Sphinx) -> dict[str, Any]:
-    """Come after all that add to a page."""
-    app.connect("builder-inited", leave_static_files, priority=990)
-    app.connect("doctree-resolved", offer_copies)
-    app.connect("doctree-resolved", simplify)
-    app.connect("html-page-context", simplify_head, priority=990)
-    app.connect("build-finished", finish_book)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,159 @@
+"""The engine of the site: what happens when.
+
+Sphinx tells a build in events, and asks at each who has something to add. ``STORY`` is
+all that we add, in the order of the telling; the modules that it names export
+functions and know nothing of each other's turns. No two listeners of an event have the
+same priority, and none has that of another extension: nothing depends on the order in
+which extensions are listed.
+
+What a page may say beyond Markdown is in ``DIRECTIVES``, what ``conf.py`` may set for
+us in ``SETTINGS``.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from sphinx.application import Sphinx
+
+from gallery import downloads, draggable, freshness, page, running, workers
+from ownloss_site import (
+    about,
+    benchmarks_table,
+    bundle,
+    feed,
+    install,
+    kinds,
+    markdown_pages,
+    mathml,
+    navigation,
+    offline,
+    policy,
+    registry,
+    repository,
+    share_picture,
+    site_search,
+    sitemap,
+    support_matrix,
+    torch_version,
+)
+
+STORY: dict[str, list[tuple[int, Callable[..., Any]]]] = {
+    # The settings have been read.
+    "config-inited": [
+        (50, workers.collect_seldom),
+        (600, repository.check_address),
+        # Sphinx-Gallery completes its own settings from 10 to 900.
+        (950, freshness.leave_gallery_alone),
+    ],
+    # The gallery's and the kinds' pages are written, before Sphinx lists its files.
+    "builder-inited": [
+        (50, freshness.begin),
+        (100, freshness.forget_stale_pages),
+        (150, kinds.write_pages),
+        (200, feed.ask_git),
+        (250, site_search.replace_search),
+        (400, running.run_ahead),
+        # 500: Sphinx-Gallery runs what is left, and writes a page for each example.
+        (950, downloads.finish_downloads),
+        (990, offline.leave_static_files),
+    ],
+    # Which pages have to be read again?
+    "env-get-outdated": [
+        (600, freshness.read_all_again),
+        (610, support_matrix.see_new_rows),
+        (620, benchmarks_table.see_new_figures),
+    ],
+    "env-purge-doc": [(600, site_search.forget_page)],
+    # A page has been read, and becomes what the environment knows of it.
+    "doctree-read": [
+        (600, page.complete_page),
+        (610, page.show_thumbnails_late),
+        (900, markdown_pages.note_description),
+        (910, site_search.note_page),
+    ],
+    "env-merge-info": [(600, site_search.merge_pages)],
+    # All pages have been read.
+    "env-updated": [(600, site_search.write_search)],
+    # A page is about to be written, and its references lead somewhere.
+    "doctree-resolved": [
+        (600, offline.offer_copies),
+        (610, offline.simplify),
+        (620, registry.offer_loss),
+        (630, repository.link_to_notebook),
+    ],
+    "html-collect-pages": [(600, site_search.search_page)],
+    # The page is HTML but for its frame: the head, the menu, the foot.
+    "html-page-context": [
+        (450, navigation.withhold),
+        (460, feed.announce),
+        (470, draggable.add_script),
+        (480, markdown_pages.write_page),
+        (490, repository.link_to_source),
+        (495, site_search.load_search),
+        # 500: furo, and the tags of OpenGraph.
+        (550, navigation.supply),
+        (900, bundle.name_bundles),
+        (910, policy.add_policy),
+        (990, offline.simplify_head),
+    ],
+    # All pages are written: what lies beside them, and what goes.
+    "build-finished": [
+        (600, feed.write_feed),
+        (610, markdown_pages.write_lists),
+        (620, offline.finish_book),
+        (630, registry.write_registry),
+        (640, share_picture.draw_when_stale),
+        (650, sitemap.write_sitemap),
+        (660, site_search.remove_sphinx_search),
+        (900, freshness.finish),
+    ],
+}
+
+DIRECTIVES = {
+    "benchmarks": benchmarks_table.Benchmarks,
+    "bibtex": about.Bibtex,
+    "built-with": about.BuiltWith,
+    "draggable-figure": draggable.DraggableFigure,
+    "draggable-matrix": draggable.DraggableMatrix,
+    "example-figure": page.ExampleFigure,
+    "install": install.Install,
+    "kinds-table": kinds.KindsTable,
+    "loss-of-kind": kinds.LossOfKind,
+    "report": about.Report,
+    "support-matrix": support_matrix.SupportMatrix,
+    "torch-version": torch_version.TorchVersion,
+}
+
+# Which pages Sphinx makes again when a setting changes: it reads all ("env"), or
+# writes all ("html").
+SETTINGS: dict[str, tuple[Any, str]] = {
+    "bundle_scripts": ([], "html"),
+    "bundle_styles": ([], "html"),
+    "bundle_without": ([], "html"),
+    "on_pypi": (False, "env"),
+    "repository_url": ("", "html"),
+}
+# Nor does Sphinx see what pages depend on beside their own files: these are settings,
+# too, whose values nobody writes.
+CODE = ("docs/_extensions/**/*.py", "gallery/**/*.py", "src/ownloss/**/*.py")
+FRAME = ("docs/_static/**/*", "docs/_templates/**/*")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register all of it with Sphinx."""
+    code = freshness.fingerprint(CODE, freshness.installed())
+    depended = {
+        "pages_depend_on": (code, "env"),
+        "html_depends_on": (freshness.fingerprint(FRAME), "html"),
+    }
+    for name, (default, rebuild) in {**SETTINGS, **depended}.items():
+        app.add_config_value(name, default, rebuild, [type(default)])
+    for name, directive in DIRECTIVES.items():
+        app.add_directive(name, directive)
+    app.add_node(draggable.draggable, **draggable.VISITORS)
+    app.add_html_math_renderer("mathml", *mathml.VISITORS)
+    for event, listeners in STORY.items():
+        for priority, listener in listeners:
+            app.connect(event, listener, priority)
+    # Pages are read in one process: the support matrix spreads its work itself.
+    return {"env_version": 1, "parallel_read_safe": False, "parallel_write_safe": False}

@@ -1,0 +1,95 @@
+"""A small site of all that the engine touches: a release that breaks it breaks this.
+
+`nox -s canary` builds it with the newest furo, Sphinx, Sphinx-Gallery and MyST.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+
+import ownloss_site
+from tests.gallery.test_build import Site
+
+CANARY = Path(__file__).with_name("canary")
+TELL = """
+def setup(app):
+    app.connect("build-finished", tell, 10_000)
+
+def tell(app, _error):
+    import json, pathlib
+    told = {
+        event: [
+            [each.priority, f"{each.handler.__module__}.{each.handler.__qualname__}"]
+            for each in listeners
+        ]
+        for event, listeners in app.events.listeners.items()
+    }
+    pathlib.Path(app.outdir, "listeners.json").write_text(json.dumps(told))
+"""
+
+
+@pytest.fixture(scope="module")
+def canary(tmp_path_factory):
+    """The small site, built."""
+    site = Site(tmp_path_factory.mktemp("canary"))
+    shutil.copytree(CANARY, site.root, dirs_exist_ok=True)
+    settings = site.root / "docs" / "conf.py"
+    settings.write_text(settings.read_text(encoding="utf-8") + TELL)
+    said = site.build()
+    assert "exit 0" in said, said
+    return site.root / "html"
+
+
+def page(canary, name):
+    text = (canary / name).read_text(encoding="utf-8")
+    return BeautifulSoup(text, "html.parser")
+
+
+def test_no_listener_of_ours_leaves_its_turn_to_the_order_of_a_list(canary):
+    told = json.loads((canary / "listeners.json").read_text())
+    ours = 0
+    for event, listeners in ownloss_site.STORY.items():
+        turns = [priority for priority, _ in told[event]]
+        for priority, function in listeners:
+            name = f"{function.__module__}.{function.__qualname__}"
+            assert [priority, name] in told[event]
+            assert turns.count(priority) == 1, f"{event} at {priority}: {told[event]}"
+            ours += 1
+        assert listeners == sorted(listeners, key=lambda turn: turn[0]), event
+    assert ours > 30
+    everywhere = [name for listeners in told.values() for _, name in listeners]
+    assert sum(n.startswith(("gallery.", "ownloss_site.")) for n in everywhere) == ours
+
+
+def test_the_examples_ran_and_their_pages_are_dressed(canary):
+    for name in ("robust/square", "robust/cube", "on_purpose/shifted"):
+        example = page(canary, f"examples/{name}.html")
+        short = name.rpartition("/")[2]
+        assert f"ownloss copy {short}" in example.get_text()
+        assert example.select_one("article img")["src"].endswith(f"_{short}_001.svg")
+        assert example.select_one(".sphx-glr-script-out pre"), "what it printed"
+        assert example.select_one(".sphx-glr-footer a[href$='.ipynb']")
+    cards = page(canary, "examples/index.html").select(".sphx-glr-thumbcontainer img")
+    assert [card["loading"] for card in cards] == ["lazy"] * 3
+
+
+def test_a_page_has_its_menu_its_policy_and_its_markdown(canary):
+    guide = page(canary, "guide/page.html")
+    here = guide.select_one(".sidebar-tree .current-page > a")
+    assert here.get_text() == "A page"
+    captions = guide.select(".sidebar-tree .caption")
+    assert [(c.get_text(), c["aria-level"]) for c in captions] == [
+        ("Learn", "2"),
+        ("Copy", "2"),
+    ]
+    policy = guide.find("meta", attrs={"http-equiv": "Content-Security-Policy"})
+    assert "'sha256-" in policy["content"]
+    assert guide.select("math") and guide.select(".sphx-glr-thumbcontainer")
+    styles = [tag["href"] for tag in guide.select("link[rel=stylesheet]")]
+    assert [style.partition("?")[0] for style in styles] == ["../_static/site.css"]
+    written = (canary / "guide" / "page.html.md").read_text(encoding="utf-8")
+    assert written.startswith("# A page")
+    assert "| `-1` | 1 |" in written
