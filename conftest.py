@@ -43,7 +43,8 @@ def included_examples(document: Document) -> Iterable[Region]:
 def run_above_the_line(example: Example) -> None:
     """Run what stands above the line of an included example."""
     name = example.parsed.rpartition("/")[2].removesuffix(".py")
-    exec(compile(catalogue.find(name).loss, name, "exec"), example.namespace)
+    defined = vars(catalogue.load(name)).items()
+    example.namespace.update((n, it) for n, it in defined if not n.startswith("__"))
 
 
 def for_this_torch(parser: Parser) -> Parser:

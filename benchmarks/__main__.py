@@ -12,15 +12,16 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.losses import CASES, Case, load
+from benchmarks.losses import CASES, Case
 from benchmarks.measuring import machine, peak_mebibytes, times_longer
+from ownloss import catalogue
 
 FIGURES = Path(__file__).parents[1] / "build" / "benchmarks.json"
 
 
 def measure(case: Case, seconds: float) -> dict[str, object]:
     """Measure one case at both sizes."""
-    example = load(case.name)
+    example = catalogue.load(case.name)
     row: dict[str, object] = {"name": case.name, "rival": case.rival}
     for label, size in (("small", case.small), ("large", case.large)):
         torch.manual_seed(0)

@@ -17,7 +17,6 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from benchmarks.measuring import Work
-from ownloss import catalogue
 
 
 @dataclass(frozen=True)
@@ -60,15 +59,6 @@ def case(
         return pair
 
     return declare
-
-
-def load(name: str) -> ModuleType:
-    """Run what stands above the line of an example."""
-    example = catalogue.find(name)
-    module = ModuleType(name)
-    # The project's own example, as its reader would run it.
-    exec(compile(example.loss, str(example.path), "exec"), module.__dict__)  # noqa: S102
-    return module
 
 
 def both_ways(loss: Callable[..., Tensor], *inputs: Tensor) -> Work:

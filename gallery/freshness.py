@@ -28,9 +28,9 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
-from sphinx_gallery.gen_gallery import generate_gallery_rst
 
-from gallery.page import EVERY_SCRIPT
+from gallery import insides
+from gallery.page import EVERY_SCRIPT, EXAMPLES
 
 logger = logging.getLogger(__name__)
 
@@ -101,9 +101,7 @@ def leave_gallery_alone(app: Sphinx, config: Config) -> None:
     every = gallery_conf["filename_pattern"] == EVERY_SCRIPT
     now = fingerprint(GALLERY_DEPENDS_ON, versions_of(RUN_WITH))
     if every and mark.exists() and mark.read_text() == now:
-        for listener in app.events.listeners["builder-inited"]:
-            if listener.handler is generate_gallery_rst:
-                app.disconnect(listener.id)
+        insides.stop(app)
         return
     mark.unlink(missing_ok=True)
     app.gallery_when_whole = now if every else None
@@ -122,7 +120,7 @@ def forget_stale_pages(app: Sphinx) -> None:
         if gone and page.stem not in WRITTEN_BESIDE:
             page.unlink()
     for running in written.glob(f"*/*{RUNNING}"):
-        running.with_suffix(".md5").unlink(missing_ok=True)
+        insides.note_that_it_ran(running.with_suffix("")).unlink(missing_ok=True)
         running.unlink()
     mark = written / FINGERPRINT
     now = fingerprint(EXAMPLES_DEPEND_ON, versions_of(RUN_WITH))
@@ -150,18 +148,22 @@ def follow_run(gallery_conf: dict[str, Any], example: str | None, when: str) -> 
     written = next(pages.glob(f"*/{example}"), None)
     if example is None or written is None:
         return
-    done, running = (Path(f"{written}{suffix}") for suffix in (".md5", RUNNING))
-    images = written.parent / "images"
-    figures = [*images.glob(f"sphx_glr_{written.stem}_[0-9]*.svg")]
-    # The card of an example that was shown but did not run, as in a build of another
-    # one alone. Sphinx-Gallery would prefer it to the figure for good.
-    blank = images / "thumb" / f"sphx_glr_{written.stem}_thumb.png"
+    done = insides.note_that_it_ran(written)
+    running = written.with_name(f"{written.name}{RUNNING}")
+    figures = insides.figures(written)
     if when == "before":
         running.touch()
-        for path in (done, blank, *figures):
+        for path in (done, insides.blank_card(written), *figures):
             path.unlink(missing_ok=True)
     elif done.exists() and figures:
         running.unlink()
+    elif not figures:
+        script = next(EXAMPLES.glob(f"*/{example}"), example)
+        logger.warning(
+            "the example draws nothing: a gradient wants a picture",
+            location=f"{script}:1",
+            type="gallery",
+        )
 
 
 def begin(app: Sphinx) -> None:

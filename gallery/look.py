@@ -21,15 +21,11 @@ from cycler import Cycler
 from matplotlib import colors
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from sphinx.util import logging
 
 from gallery import workers
 
-logger = logging.getLogger(__name__)
-
 LIGHT = Path(__file__).with_name("ownloss.mplstyle")
 DARK = Path(__file__).with_name("ownloss-dark.mplstyle")
-EXAMPLES = Path(__file__).parents[1] / "src" / "examples"
 CSS_PIXELS_PER_INCH = 96
 PATH = re.compile(r'\bd="[^"]*"')
 # What a contour without area draws: an empty path, which SVG does not allow.
@@ -37,30 +33,23 @@ EMPTY_PATH = re.compile(r"<path(?![^>]*\bd=)[^>]*/>\s*")
 LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
 FONTS = "system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif"
 
-_figures_of: dict[str, int] = {}
-# A warning is an error within an example; Sphinx's own code may warn.
-_warnings_of_sphinx = contextlib.ExitStack()
+# A warning is an error within an example; Sphinx's own code may warn. What it had said
+# of warnings before waits here, among the settings of the gallery.
+WARNINGS_BEFORE = "warnings before the example"
 
 
-def reset(_gallery_conf: dict[str, Any], example: str | None, when: str) -> None:
-    """Start an example from a known state; after it, see that it drew something.
+def reset(gallery_conf: dict[str, Any], example: str | None, when: str) -> None:
+    """Start an example from a known state, and end it in the one before.
 
     Args:
-        _gallery_conf: The settings of Sphinx-Gallery, not used.
+        gallery_conf: The settings of Sphinx-Gallery.
         example: The example's file name; ``None`` where a folder of them begins.
         when: ``"before"`` or ``"after"`` the example.
     """
     if example is None:
         return
     if when == "after":
-        _warnings_of_sphinx.close()
-        if not _figures_of.pop(example, 0):
-            script = next(EXAMPLES.glob(f"*/{example}"), Path(example))
-            logger.warning(
-                "the example draws nothing: a gradient wants a picture",
-                location=f"{script}:1",
-                type="gallery",
-            )
+        gallery_conf.pop(WARNINGS_BEFORE).close()
         return
     import matplotlib.pyplot as plt
     import torch  # only now: a build in which no example runs does without
@@ -75,7 +64,8 @@ def reset(_gallery_conf: dict[str, Any], example: str | None, when: str) -> None
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float32)
     torch.set_printoptions(profile="default")
-    _warnings_of_sphinx.enter_context(warnings.catch_warnings())
+    gallery_conf[WARNINGS_BEFORE] = contextlib.ExitStack()
+    gallery_conf[WARNINGS_BEFORE].enter_context(warnings.catch_warnings())
     warnings.resetwarnings()
     warnings.simplefilter("error")
 
@@ -115,8 +105,6 @@ def save_figures(
             f"   :loading: lazy\n"
         )
     plt.close("all")
-    example = Path(block_vars["src_file"]).name
-    _figures_of[example] = _figures_of.get(example, 0) + len(directives)
     return "\n".join(directives)
 
 

@@ -17,9 +17,11 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from gallery import insides
 from gallery.look import CSS_PIXELS_PER_INCH
 from ownloss import catalogue
 
+EXAMPLES = Path(__file__).parents[1] / "src" / "examples"
 EVERY_SCRIPT = r"\.py$"
 PLACE = re.compile(r"^\.\. place: (\d+)$", re.MULTILINE)
 POINTS_PER_INCH = 72
@@ -32,7 +34,7 @@ def place_of_topic(folder: str) -> tuple[int, str]:
     A topic says its own place (``.. place: 20``), so no list of topics exists.
 
     Args:
-        folder: The topic's folder as Sphinx-Gallery names it, relative to ``docs/``.
+        folder: The topic's folder, of which the last part counts.
 
     Returns:
         The place and, among equals, the folder's name.
@@ -40,7 +42,7 @@ def place_of_topic(folder: str) -> tuple[int, str]:
     Raises:
         ValueError: The header names no place.
     """
-    header = Path(__file__).parents[1] / "docs" / folder / "GALLERY_HEADER.rst"
+    header = EXAMPLES / Path(folder).name / "GALLERY_HEADER.rst"
     match = PLACE.search(header.read_text(encoding="utf-8"))
     if match is None:
         raise ValueError(f"{header} wants a line such as '.. place: 20'")
@@ -80,7 +82,7 @@ def show_thumbnails_late(_app: Sphinx, doctree: nodes.document) -> None:
         doctree: The page that has just been read.
     """
     for image in doctree.findall(nodes.image):
-        if image["uri"].endswith("_thumb.svg"):
+        if insides.is_card(image):
             image["loading"] = "lazy"
 
 
@@ -103,10 +105,8 @@ class ExampleFigure(SphinxDirective):
         except LookupError as error:
             raise self.error(str(error)) from error
         page = f"/examples/{example.topic}/{example.name}"
-        uri = (
-            f"/examples/{example.topic}/images/"
-            f"sphx_glr_{example.name}_{self.options.get('number', 1):03}.svg"
-        )
+        number = self.options.get("number", 1)
+        uri = f"/examples/{example.topic}/{insides.figure(example.name, number)}"
         _, path = self.env.relfn2path(uri)
         self.env.note_dependency(path)
         if not Path(path).exists():
@@ -142,7 +142,7 @@ class ExampleFigure(SphinxDirective):
         caption = nodes.caption("", "", *words, nodes.Text(" From the example "), link)
         caption += nodes.Text(".")
         # An address of its own: by default it would be the figure's number on the page.
-        name = f"{example.name}-{self.options.get('number', 1)}"
+        name = f"{example.name}-{number}"
         figure = nodes.figure("", image, caption, names=[name])
         self.state.document.note_explicit_target(figure)
         return [figure]

@@ -6,16 +6,15 @@ nobody lists them a second time.
 
 import doctest
 import io
-import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 from unittest import mock
 
 import torch
 
+from ownloss import catalogue
 from ownloss.catalogue import Example
 
 
@@ -33,22 +32,6 @@ class Proof:
     loss: Callable[..., Any]
     inputs: tuple[Any, ...]
     passed: bool
-
-
-def load(example: Example) -> ModuleType:
-    """Run what stands above the line of an example, and only that.
-
-    Args:
-        example: An example of the catalogue.
-
-    Returns:
-        A module with the loss.
-    """
-    module = ModuleType(f"{__name__}.{example.name}")
-    sys.modules[module.__name__] = module  # torch.compile looks a function's module up
-    # The project's own example, as its reader would run it.
-    exec(compile(example.loss, str(example.path), "exec"), module.__dict__)  # noqa: S102
-    return module
 
 
 def proofs(example: Example) -> list[Proof]:
@@ -73,7 +56,7 @@ def proofs(example: Example) -> list[Proof]:
             noted.append(Proof(loss, arguments, passed))
         return passed
 
-    module = load(example)
+    module = catalogue.load(example)
     with (
         mock.patch.object(torch.autograd, "gradcheck", noting),
         redirect_stdout(io.StringIO()),

@@ -10,16 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from ownloss import catalogue
-
-
-def load(name: str) -> ModuleType:
-    """Run what stands above the line of an example, and only that."""
-    found = catalogue.find(name)
-    module = ModuleType(name)
-    module.__file__ = str(found.path)
-    exec(compile(found.loss, found.path, "exec"), module.__dict__)
-    return module
+from ownloss.catalogue import load
 
 
 @pytest.fixture

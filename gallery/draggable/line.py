@@ -11,7 +11,6 @@ from pathlib import Path
 
 import torch
 
-from gallery.proof import load
 from ownloss import catalogue
 
 POINTS = 100
@@ -164,7 +163,7 @@ def find_loss(name: str) -> tuple[Callable[..., torch.Tensor], list[Path]]:
                 f"{error}; torch.nn.functional has none, either"
             ) from None
         return found, []
-    return getattr(load(example), name), [example.path]
+    return getattr(catalogue.load(example), name), [example.path]
 
 
 def parse(text: str) -> Call:

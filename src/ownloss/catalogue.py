@@ -19,17 +19,19 @@ import functools
 import hashlib
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 
 from ownloss.address import page
 
 __all__ = [
     *("LINE", "Example", "above_the_line", "copy", "digest", "examples", "find"),
-    *("folder", "published", "search", "version"),
+    *("folder", "load", "published", "search", "version"),
 ]
 
 LINE = re.compile(r"^# %%", re.MULTILINE)
@@ -201,6 +203,33 @@ def find(name: str) -> Example:
     raise LookupError(
         f"no example is named {name!r}; the nearest: {', '.join(nearest)}"
     )
+
+
+def load(example: Example | str) -> ModuleType:
+    """Run what stands above the line of an example, and nothing below it.
+
+    Args:
+        example: An example, or its name.
+
+    Returns:
+        A new module with the loss in it. ``sys.modules`` has it, too, as
+        ``ownloss.examples.huber`` for ``huber``: ``torch.compile`` looks there.
+
+    Raises:
+        LookupError: There is none of this name; the nearest names are given.
+
+    >>> import torch
+    >>> huber = load("huber").huber
+    >>> huber(torch.tensor([0.0, 3.0]), torch.zeros(2), reduction="sum")  # 3 - 0.5
+    tensor(2.5000)
+    """
+    found = find(example) if isinstance(example, str) else example
+    module = ModuleType(f"{__package__}.examples.{found.name}")
+    module.__file__ = str(found.path)
+    sys.modules[module.__name__] = module
+    # The project's own example, as its reader would run it.
+    exec(compile(found.loss, module.__file__, "exec"), module.__dict__)  # noqa: S102
+    return module
 
 
 def search(word: str = "") -> tuple[Example, ...]:

@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from gallery.draggable import matrix
 from gallery.draggable.line import parse
 from gallery.draggable.values import evaluate, payload, rounded
-from tests.conftest import load
+from ownloss.catalogue import load
 from tests.gallery.test_draggable import declared
 
 ROOT = Path(__file__).parents[2]

@@ -12,22 +12,27 @@ ROOT = Path(__file__).parents[2]
 CONF = f"""
 import sys
 sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "docs" / "_extensions")!r}]
-from ownloss_site import navigation
+from ownloss_site import theme
 
 html_theme = "furo"
 notfound_pagename = "404"
 
 def setup(app):
     app.add_config_value("notfound_pagename", "404", "html")
-    app.connect("html-page-context", navigation.withhold, priority=450)
-    app.connect("html-page-context", navigation.supply, priority=550)
-    app.connect("html-page-context", keep, priority=600)
+    app.add_config_value("repository_url", "", "html")
+    app.connect("html-page-context", keep, priority=440)
+    app.connect("html-page-context", theme.dress, priority=450)
+    app.connect("html-page-context", keep_ours, priority=600)
 
 def keep(app, page, template, context, doctree):
     tree = context["toctree"](
         collapse=False, titles_only=True, maxdepth=-1, includehidden=True
     )
-    app.trees[page] = context["furo_navigation_tree"], tree
+    app.trees[page] = tree
+
+def keep_ours(app, page, template, context, doctree):
+    assert context["furo_navigation_tree"] == ""
+    app.trees[page] = context["site_tree"], app.trees[page]
 """
 PAGES = {
     "index": ["guide/index", "examples/index", "alone"],
@@ -85,7 +90,7 @@ def test_every_page_has_the_tree_that_the_theme_would_have_made(trees):
 
 
 def test_a_long_list_stands_beside_its_own_pages_only(tmp_path, monkeypatch):
-    monkeypatch.setattr("ownloss_site.navigation.LONG", 1)
+    monkeypatch.setattr("ownloss_site.theme.LONG", 1)
     shown = {
         page: {href for _, href, *_ in said(ours)}
         for page, (ours, _) in built(tmp_path, CONF).items()

@@ -8,7 +8,6 @@ import runpy
 import sys
 import warnings
 from pathlib import Path
-from types import ModuleType
 
 import matplotlib.pyplot as plt
 import pytest
@@ -144,11 +143,8 @@ def test_below_the_line_stand_torch_and_matplotlib(example):
 
 
 @every_example
-def test_the_loss_carries_its_own_proof(example, tmp_path, monkeypatch):
-    copied = tmp_path / example.path.name
-    copied.write_text(example.loss)
-    module = ModuleType(example.name)
-    exec(compile(example.loss, copied, "exec"), module.__dict__)
+def test_the_loss_carries_its_own_proof(example):
+    module = catalogue.load(example)
     torch.manual_seed(0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

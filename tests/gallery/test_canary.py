@@ -11,6 +11,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 import ownloss_site
+from gallery import insides
 from tests.gallery.test_build import Site
 
 CANARY = Path(__file__).with_name("canary")
@@ -74,6 +75,15 @@ def test_the_examples_ran_and_their_pages_are_dressed(canary):
         assert example.select_one(".sphx-glr-footer a[href$='.ipynb']")
     cards = page(canary, "examples/index.html").select(".sphx-glr-thumbcontainer img")
     assert [card["loading"] for card in cards] == ["lazy"] * 3
+
+
+@pytest.mark.parametrize("name", insides.PAGES_HAVE)
+def test_a_class_of_the_gallery_is_still_on_its_pages(canary, name):
+    pages = canary.glob("examples/**/*.html")
+    soups = [BeautifulSoup(each.read_text("utf-8"), "html.parser") for each in pages]
+    assert any(soup.select(f".{name}") for soup in soups), (
+        f"without {name}: {insides.PAGES_HAVE[name]}"
+    )
 
 
 def test_a_page_has_its_menu_its_policy_and_its_markdown(canary):

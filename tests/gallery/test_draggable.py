@@ -21,7 +21,7 @@ from gallery.draggable.line import POINTS, parse, quantity
 from gallery.draggable.picture import still
 from gallery.draggable.values import evaluate, payload, sentence
 from ownloss import catalogue
-from tests.conftest import load
+from ownloss.catalogue import load
 from tests.gallery.test_build import Site
 
 ROOT = Path(__file__).parents[2]

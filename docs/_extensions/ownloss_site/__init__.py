@@ -25,7 +25,6 @@ from ownloss_site import (
     kinds,
     markdown_pages,
     mathml,
-    navigation,
     offline,
     policy,
     registry,
@@ -34,6 +33,7 @@ from ownloss_site import (
     site_search,
     sitemap,
     support_matrix,
+    theme,
     torch_version,
 )
 
@@ -84,14 +84,12 @@ STORY: dict[str, list[tuple[int, Callable[..., Any]]]] = {
     "html-collect-pages": [(600, site_search.search_page)],
     # The page is HTML but for its frame: the head, the menu, the foot.
     "html-page-context": [
-        (450, navigation.withhold),
+        (450, theme.dress),
         (460, feed.announce),
         (470, draggable.add_script),
         (480, markdown_pages.write_page),
-        (490, repository.link_to_source),
         (495, site_search.load_search),
         # 500: furo, and the tags of OpenGraph.
-        (550, navigation.supply),
         (900, bundle.name_bundles),
         (910, policy.add_policy),
         (990, offline.simplify_head),
@@ -106,6 +104,7 @@ STORY: dict[str, list[tuple[int, Callable[..., Any]]]] = {
         (650, sitemap.write_sitemap),
         (660, site_search.remove_sphinx_search),
         (900, freshness.finish),
+        (910, workers.collect_again),
     ],
 }
 

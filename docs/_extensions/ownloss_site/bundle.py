@@ -8,11 +8,12 @@ keeps. The originals stay where they are: only the pages name another file.
 from pathlib import Path
 from typing import Any
 
-import furo
 import rcssmin
 import rjsmin
 from sphinx.application import Sphinx
 from sphinx.errors import ConfigError
+
+from ownloss_site import theme
 
 STYLE, SCRIPT = "_static/site.css", "_static/site.js"
 
@@ -20,7 +21,7 @@ STYLE, SCRIPT = "_static/site.css", "_static/site.js"
 def read(app: Sphinx, name: str) -> str:
     """Return the text of a static file as it is in the site."""
     if name == "_static/pygments.css":
-        return furo.get_pygments_stylesheet()  # furo writes it when all pages are
+        return theme.pygments_styles()
     path = Path(app.outdir, name)
     if not path.is_file():
         raise ConfigError(f"the site has no {name}, which bundle_* in conf.py lists")

@@ -19,6 +19,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 import ownloss
+from gallery.insides import PRINTED
 
 if TYPE_CHECKING:  # torch is imported only where a page is read
     from ownloss.checker import Kind, Report
@@ -155,7 +156,7 @@ class LossOfKind(SphinxDirective):
         self.state.nested_parse(
             StringList([words], self.get_source_info()[0]), 0, paragraph
         )
-        classes = ["sphx-glr-script-out", "verdict"]
+        classes = [PRINTED, "verdict"]
         block = nodes.literal_block(text, text, language="none", classes=classes)
         return [*paragraph.children, block]
 

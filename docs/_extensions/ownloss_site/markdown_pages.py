@@ -18,9 +18,11 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.display import progress_message
 
+from gallery import insides
+
 SUFFIX = ".md"
 # What a page says only to those who see it in a browser.
-LEFT_OUT = {"sphx-glr-download-link-note", "sphx-glr-footer", "sphx-glr-tag-list"}
+LEFT_OUT = {insides.NOTE, insides.FOOTER}
 SILENT = (nodes.comment, nodes.Invisible, nodes.raw, nodes.title, addnodes.index)
 MARKS = re.compile(r"[\\`*\[\]<$]|(?<![^\W_])_|_(?![^\W_])")
 MARKS_OF_A_LINE = re.compile(
@@ -63,7 +65,7 @@ class Writer:
                 yield from self.blocks(node, level + 1)
             case nodes.literal_block() | nodes.doctest_block():
                 yield fence(node.astext(), node.get("language", "python"))
-            case _ if node.tagname == "code_links_block":  # of Sphinx-Gallery
+            case _ if node.tagname == insides.CODE:
                 yield fence(node.astext(), node["lang"])
             case nodes.math_block():
                 yield f"$$\n{node.astext().strip()}\n$$"

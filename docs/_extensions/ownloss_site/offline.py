@@ -15,13 +15,14 @@ from zipfile import ZipFile
 from docutils import nodes
 from sphinx.application import Sphinx
 
+from gallery import insides
 from gallery.downloads import packed
 
 EPUB_STYLES = {"pygments.css", "epub.css"}
 MATHML = "http://www.w3.org/1998/Math/MathML"
 # What MathML Core writes as an attribute, and MathML 3, which EPUB knows, does not.
 CORE_ONLY = re.compile(r' scriptlevel="\d+"|(?<=<mfrac) displaystyle="\w+"')
-ONLY_IN_A_BROWSER = {"sphx-glr-download-link-note", "sphx-glr-footer"}
+ONLY_IN_A_BROWSER = {insides.NOTE, insides.FOOTER}
 
 
 def offer_copies(app: Sphinx, doctree: nodes.document, docname: str) -> None:

@@ -7,22 +7,18 @@ drawn, so it cannot come from a file; the policy names it by its hash.
 import base64
 import functools
 import hashlib
-import re
-from pathlib import Path
 from typing import Any
 
-import furo
 from sphinx.application import Sphinx
 
-INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
-TEMPLATE = Path(furo.THEME_PATH, "base.html")
+from ownloss_site import theme
 
 
 @functools.cache
 def hashes() -> list[str]:
     """Name the scripts within the theme's pages as a policy does."""
-    scripts = INLINE_SCRIPT.findall(TEMPLATE.read_text(encoding="utf-8"))
-    digests = [hashlib.sha256(script.encode()).digest() for script in scripts]
+    scripts = map(str.encode, theme.inline_scripts())
+    digests = [hashlib.sha256(script).digest() for script in scripts]
     return [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
 
 

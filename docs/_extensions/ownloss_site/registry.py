@@ -14,6 +14,7 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.osutil import relative_uri
 
+from gallery import insides
 from ownloss import catalogue
 
 
@@ -48,12 +49,8 @@ def offer_loss(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         nodes.literal("", f"The loss alone: {example.name}.py", classes=["download"]),
         refuri=relative_uri(here, address_of(example)),
     )
-    for footer in doctree.findall(nodes.container):
-        if "sphx-glr-footer" in footer["classes"]:
-            offered = nodes.paragraph("", "", link)
-            footer.insert(
-                0, nodes.container("", offered, classes=["sphx-glr-download"])
-            )
+    for footer in insides.footers(doctree):
+        footer.insert(0, insides.offer(link))
     # An HTML parser drops the line break after <pre>, the copy button the last one.
     text = html.escape(catalogue.published(example), quote=False)
     file = f'<pre id="loss-alone" hidden>\n{text}\n</pre>'

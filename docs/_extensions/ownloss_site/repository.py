@@ -4,13 +4,14 @@ The one setting is ``repository_url``. Without it nothing is shown.
 """
 
 import re
-from typing import Any
 from urllib.parse import quote
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ConfigError
+
+from gallery import insides
 
 GITHUB = re.compile(r"https://github\.com/([\w.-]+/[\w.-]+?)/?")
 BRANCH = "main"
@@ -54,19 +55,11 @@ def source_of(app: Sphinx, pagename: str) -> str:
     return f"src/examples/{example}.py"
 
 
-def link_to_source(
-    app: Sphinx,
-    pagename: str,
-    _templatename: str,
-    context: dict[str, Any],
-    doctree: nodes.document | None,
-) -> None:
-    """Tell furo where the page at hand is edited."""
-    if doctree is not None and repository(app):
-        context["theme_source_edit_link"] = (
-            f"https://github.com/{repository(app)}/edit/{BRANCH}/"
-            f"{source_of(app, pagename)}"
-        )
+def address_of_source(app: Sphinx, pagename: str) -> str:
+    """Say where somebody edits a page; empty where the repository is not known."""
+    if not (where := repository(app)):
+        return ""
+    return f"https://github.com/{where}/edit/{BRANCH}/{source_of(app, pagename)}"
 
 
 def link_to_notebook(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -85,10 +78,7 @@ def link_to_notebook(app: Sphinx, doctree: nodes.document, docname: str) -> None
             f"?labpath={quote(notebook, safe='')}"
         ),
     }
-    for footer in doctree.findall(nodes.container):
-        if "sphx-glr-footer" in footer["classes"]:
-            for label, address in places.items():
-                link = nodes.reference("", label, refuri=address, internal=False)
-                footer += nodes.container(
-                    "", nodes.paragraph("", "", link), classes=["sphx-glr-download"]
-                )
+    for footer in insides.footers(doctree):
+        for label, address in places.items():
+            link = nodes.reference("", label, refuri=address, internal=False)
+            footer += insides.offer(link)

@@ -96,7 +96,7 @@ def places() -> dict[Example, tuple[int, str]]:
     """Every example with the place of its topic."""
     examples = catalogue.examples()
     topics = {example.topic for example in examples}
-    of_topic = {topic: place_of_topic(f"../src/examples/{topic}") for topic in topics}
+    of_topic = {topic: place_of_topic(topic) for topic in topics}
     return {example: of_topic[example.topic] for example in examples}
 
 

@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 import ownloss
-from tests.conftest import load
+from ownloss.catalogue import load
 
 OPTIONS = [{}, {"gamma_neg": 2.5, "gamma_pos": 0.5}, {"clip": 0.0}, {"clip": 0.3}]
 

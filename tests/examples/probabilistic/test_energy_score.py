@@ -7,7 +7,7 @@ import torch
 from scipy.spatial.distance import pdist
 
 import ownloss
-from tests.conftest import load
+from ownloss.catalogue import load
 
 
 def case():

@@ -33,6 +33,8 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.search.en import ENGLISH_STOPWORDS
 
+from gallery import insides
+
 HERE = Path(__file__).parent
 STEMMERS = Path(sphinx.search.__file__).parent / "minified-js"
 SCRIPT, INDEX = "search.js", "search-index"
@@ -48,8 +50,6 @@ SPHINX_SEARCH = (
 )
 EXCERPT = 100
 PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-# What an example printed, and links that every example has.
-PASSED_OVER = re.compile(r"sphx-glr-(?!example-title)|verdict")
 
 stem = functools.cache(snowballstemmer.stemmer("english").stemWord)
 
@@ -159,7 +159,9 @@ def is_passed_over(node: nodes.Node) -> bool:
     if isinstance(node, nodes.comment | nodes.raw | nodes.math | nodes.math_block):
         return True
     classes = node.get("classes", ()) if isinstance(node, nodes.Element) else ()
-    return any(PASSED_OVER.match(name) for name in classes)
+    # What an example printed, and links that every example has.
+    ours = {*classes} - {insides.EXAMPLE}
+    return any(name.startswith((insides.OF_GALLERY, "verdict")) for name in ours)
 
 
 def shortened(text: str) -> str:

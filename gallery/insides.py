@@ -1,0 +1,126 @@
+"""All that touches Sphinx-Gallery's private parts, and nothing else does.
+
+Its settings, its scrapers and its reset functions are documented and used elsewhere.
+What is not documented stands here: functions that it calls, files that it keeps beside
+its pages, classes and nodes that its pages have. ``LEANS_ON`` and ``PAGES_HAVE`` say
+what breaks without each. `nox -s tests` tries each, today and with the next
+Sphinx-Gallery.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx_gallery.gen_gallery import generate_gallery_rst
+from sphinx_gallery.gen_rst import executable_script, generate_file_rst
+from sphinx_gallery.utils import get_md5sum
+
+LEANS_ON = {
+    "sphinx_gallery.gen_gallery.generate_gallery_rst(app)": "a build in which nothing "
+    "has changed parses every script again: stop() must find another listener",
+    "sphinx.application.Sphinx.disconnect(self, listener_id)": "a build in which "
+    "nothing has changed parses every script again: stop() must do otherwise",
+    "sphinx_gallery.gen_rst.generate_file_rst(fname, target_dir, src_dir, "
+    "gallery_conf)": "the examples run one after the other: run() must call another",
+    "sphinx_gallery.gen_rst.executable_script(src_file, gallery_conf)": "an example "
+    "that nobody asked for runs: has_changed() must read the settings itself",
+    "sphinx_gallery.utils.get_md5sum(src_file, mode)": "every example runs in every "
+    "build, or a changed one does not: has_changed() must sum up otherwise",
+}
+OF_GALLERY = "sphx-glr-"
+FOOTER, NOTE = "sphx-glr-footer", "sphx-glr-download-link-note"
+DOWNLOAD, PRINTED = "sphx-glr-download", "sphx-glr-script-out"
+CARD, EXAMPLE = "sphx-glr-thumbcontainer", "sphx-glr-example-title"
+PAGES_HAVE = {
+    FOOTER: "an example's page offers neither the loss alone nor a notebook elsewhere, "
+    "and the downloads get into books and Markdown",
+    NOTE: "a book and a page's Markdown begin with a link that leads nowhere",
+    DOWNLOAD: "what we offer beside the downloads looks unlike them",
+    PRINTED: "what an example prints looks like its code, and the search finds it",
+    CARD: "cards are not laid out, and stand in books",
+    EXAMPLE: "the search finds nothing of an example's page",
+}
+CODE = "code_links_block"
+"""The node of a cell, which is no ``literal_block``."""
+
+
+def stop(app: Sphinx) -> None:
+    """Keep Sphinx-Gallery from parsing every script.
+
+    Args:
+        app: The Sphinx application, before Sphinx-Gallery has run.
+    """
+    for listener in app.events.listeners["builder-inited"]:
+        if listener.handler is generate_gallery_rst:
+            app.disconnect(listener.id)
+
+
+def has_changed(script: Path, page: Path, gallery_conf: dict[str, Any]) -> bool:
+    """Whether a script has to run.
+
+    Args:
+        script: The example.
+        page: Its copy beside its page.
+        gallery_conf: The settings of Sphinx-Gallery.
+    """
+    known = note_that_it_ran(page)
+    return executable_script(script, gallery_conf) and (
+        not known.exists() or known.read_text() != get_md5sum(script, mode="t")
+    )
+
+
+def run(script: Path, page: Path, gallery_conf: dict[str, Any]) -> None:
+    """Run an example as Sphinx-Gallery would, which runs it again if it fails.
+
+    Args:
+        script: The example.
+        page: Its copy beside its page.
+        gallery_conf: The settings of Sphinx-Gallery.
+    """
+    page.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(Exception):
+        generate_file_rst(script.name, page.parent, script.parent, gallery_conf)
+
+
+def note_that_it_ran(page: Path) -> Path:
+    """The file that holds the sum of a script that has run."""
+    return page.with_name(f"{page.name}.md5")
+
+
+def figures(page: Path) -> list[Path]:
+    """The figures that an example has drawn."""
+    return sorted(page.parent.glob(f"images/sphx_glr_{page.stem}_[0-9]*.svg"))
+
+
+def figure(name: str, number: int) -> str:
+    """The file of one of them, beside the pages of its topic."""
+    return f"images/sphx_glr_{name}_{number:03}.svg"
+
+
+def blank_card(page: Path) -> Path:
+    """The card of an example that was shown but did not run.
+
+    It comes of a build of another example alone, and Sphinx-Gallery would prefer it to
+    the figure for good.
+    """
+    return page.parent / "images" / "thumb" / f"sphx_glr_{page.stem}_thumb.png"
+
+
+def is_card(image: nodes.image) -> bool:
+    """Whether an image is a card's."""
+    return image["uri"].endswith("_thumb.svg")
+
+
+def footers(doctree: nodes.document) -> Iterator[nodes.container]:
+    """The downloads of an example's page."""
+    for container in doctree.findall(nodes.container):
+        if FOOTER in container["classes"]:
+            yield container
+
+
+def offer(link: nodes.Element) -> nodes.container:
+    """Dress a link as one of the downloads."""
+    return nodes.container("", nodes.paragraph("", "", link), classes=[DOWNLOAD])

@@ -1,0 +1,70 @@
+"""What the engine leans on is there: each name, and what breaks when it goes."""
+
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import furo
+import pytest
+
+from gallery import insides
+from ownloss_site import theme
+
+NAMES = {**theme.LEANS_ON, **insides.LEANS_ON}
+
+
+def found(name):
+    """Whether a name can be imported, and takes the parameters that follow it."""
+    path, _, parameters = name.partition("(")
+    module, attributes = path, []
+    while True:
+        try:
+            thing = importlib.import_module(module)
+            break
+        except ModuleNotFoundError:
+            module, _, last = module.rpartition(".")
+            if not module:
+                return False
+            attributes.insert(0, last)
+    for attribute in attributes:
+        if not hasattr(thing, attribute):
+            return False
+        thing = getattr(thing, attribute)
+    has = list(inspect.signature(thing).parameters) if parameters else []
+    wanted = parameters.removesuffix(")").split(", ") if parameters else []
+    return [one for one in wanted if one and one not in has] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_is_not_ours_is_still_there(name):
+    assert found(name), f"without {name}: {NAMES[name]}"
+
+
+# The canary has the caption of a menu, which Sphinx writes.
+@pytest.mark.parametrize("written", sorted({*theme.REPLACED} - {theme.CAPTION}))
+def test_what_is_replaced_on_a_page_still_stands_in_the_theme(written):
+    templates = Path(furo.THEME_PATH).rglob("*.html")
+    text = "".join(template.read_text(encoding="utf-8") for template in templates)
+    assert written in text, f"no page says {theme.REPLACED[written]}"
+
+
+def test_one_module_imports_the_theme_and_one_the_insides_of_the_gallery():
+    root = Path(__file__).parents[2]
+    folders = (root / "docs" / "_extensions", root / "gallery")
+    modules = [path for folder in folders for path in folder.rglob("*.py")]
+    for library, only in (("furo", "theme.py"), ("sphinx_gallery", "insides.py")):
+        importing = re.compile(rf"^\s*(?:from|import) {library}\b", re.MULTILINE)
+        found = [path.name for path in modules if importing.search(path.read_text())]
+        assert found == [only]
+
+
+def test_the_gallery_knows_no_path_of_the_docs():
+    for path in (Path(__file__).parents[2] / "gallery").rglob("*.py"):
+        named = re.findall(r'"docs\b[^"]*"', path.read_text(encoding="utf-8"))
+        assert named == [], path.name
+
+
+@pytest.mark.parametrize("name", ["furo.nothing", "nowhere.at.all", "json.dumps(objs)"])
+def test_a_name_that_is_gone_would_be_seen(name):
+    assert not found(name)
