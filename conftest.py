@@ -4,7 +4,8 @@ There are two forms of snippet, both in a fence marked ``python``: code to defin
 something, and a session with ``>>>``. The snippets of a page share their names, from
 top to bottom. An example that a page includes with ``literalinclude`` is there for
 the snippets below it: what stands above its line is run. What stands in a
-``torch-version`` block is there on the releases that the block names only.
+``torch-version`` block is there on the releases that the block names only. The lines
+of a ``gradient-flow`` figure are code like any other.
 """
 
 import os
@@ -45,6 +46,17 @@ def run_above_the_line(example: Example) -> None:
     name = example.parsed.rpartition("/")[2].removesuffix(".py")
     defined = vars(catalogue.load(name)).items()
     example.namespace.update((n, it) for n, it in defined if not n.startswith("__"))
+
+
+def drawn_lines(document: Document) -> Iterable[Region]:
+    """Find the lines of each ``gradient-flow`` figure of a page."""
+    for lexed in DirectiveLexer("gradient-flow")(document):
+        yield Region(lexed.start, lexed.end, lexed.lexemes["source"], run_lines)
+
+
+def run_lines(example: Example) -> None:
+    """Run the lines of a figure."""
+    exec(compile(example.parsed, "gradient-flow", "exec"), example.namespace)
 
 
 def for_this_torch(parser: Parser) -> Parser:
@@ -95,6 +107,7 @@ pages = Sybil(
     parsers=[
         for_this_torch(PythonCodeBlockParser()),
         for_this_torch(included_examples),
+        for_this_torch(drawn_lines),
         no_source,
     ],
     patterns=["*.md"],

@@ -1,6 +1,6 @@
 // What is wider than its place scrolls, and whoever has no mouse must be able to.
 function letTheKeyboardScroll() {
-  for (const box of document.querySelectorAll("pre, div.math, .table-wrapper")) {
+  for (const box of document.querySelectorAll("pre, div.math, .table-wrapper, .gradient-flow")) {
     if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight + 1) {
       box.tabIndex = 0;
     } else {

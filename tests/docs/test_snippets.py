@@ -44,6 +44,7 @@ DIRECTIVES = {
     "example-figure",
     "eval-rst",
     "figure",
+    "gradient-flow",
     "kinds-table",
     "loss-of-kind",
     "glossary",
@@ -109,7 +110,8 @@ def number_of_tests(info, content):
     """How many tests a fence makes."""
     if info == "python" and content.startswith(">>>"):
         return len(doctest.DocTestParser().get_examples(content))
-    return int(info == "python" or bool(re.match(r"\{literalinclude\} \S+\.py$", info)))
+    code = r"python|\{gradient-flow\}|\{literalinclude\} \S+\.py"
+    return int(bool(re.fullmatch(code, info)))
 
 
 def refused(info, content):
@@ -205,6 +207,7 @@ def test_blocks_that_follow_each_other_are_taken_together():
         block(f"<{INSTALLED}", "1") + "\n" + block(f">={INSTALLED}", "1 / 0"),
         "```python\n>>> 1 + 1\n3\n```",
         "```{literalinclude} ../../src/examples/robust/nosuch.py\n```",
+        "```{gradient-flow}\n:caption: Words.\n\nloss = 1 / 0\n```",
     ],
 )
 def test_a_wrong_snippet_fails(text, tmp_path):
