@@ -44,7 +44,6 @@ NOT_TYPED_YET = {
     "gradient_penalty",
     "huber_by_hand",
     "infonce",
-    "log1mexp",
     "lovasz_softmax",
     "pinn_residual",
     "soft_dtw",

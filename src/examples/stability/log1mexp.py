@@ -2,7 +2,7 @@ r"""
 Log1mexp
 ========
 
-Near zero the gradient is one over the distance, far away it vanishes.
+Stable logarithm of 1 - exp(-x): the gradient is 1 / x near zero, and fades far away.
 
 The logarithm of what an exponential leaves of one. Readers write it for a positive
 :math:`x`, as :math:`\log(1 - e^{-x})`, or for a negative one, as
@@ -18,8 +18,8 @@ The logarithm of what an exponential leaves of one. Readers write it for a posit
    \qquad
    f'(x) = \pm \frac{e^{-|x|}}{1 - e^{-|x|}}
 
-The sign of the gradient is that of :math:`x`. Its backward is written by hand: autograd
-also differentiates the line that was not taken, and gives NaN near zero.
+The sign of the gradient is that of :math:`x`. Each line is given only numbers that it
+can bear: autograd also differentiates the one that ``where`` does not take.
 
 Source: M. Mächler, *Accurately Computing log(1 - exp(-|a|))*, vignette of the R package
 Rmpfr (2012), equation 7.
@@ -28,41 +28,10 @@ Rmpfr (2012), equation 7.
 import math
 
 import torch
+from torch import Tensor
 
 
-class Log1mExp(torch.autograd.Function):
-    """log(1 - exp(-abs(x))) in two pieces, and one formula for its slope."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(x):
-        fall = -x.abs()
-        near, far = torch.log(-torch.expm1(fall)), torch.log1p(-torch.exp(fall))
-        return torch.where(fall > -math.log(2), near, far)
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        ctx.save_for_backward(*inputs)
-        ctx.save_for_forward(*inputs)
-
-    @staticmethod
-    def slope(x):
-        # abs would have slope 0 at 0, and sign the value 0.
-        minus = torch.copysign(torch.ones_like(x), -x)
-        fall = minus * x
-        return minus * torch.exp(fall) / torch.expm1(fall)
-
-    @staticmethod
-    def backward(ctx, grad_output):
-        return grad_output * Log1mExp.slope(*ctx.saved_tensors)
-
-    @staticmethod
-    def jvp(ctx, tangent):
-        return tangent * Log1mExp.slope(*ctx.saved_tensors)
-
-
-def log1mexp(x):
+def log1mexp(x: Tensor) -> Tensor:
     """Logarithm of 1 - exp(-abs(x)), exact near zero and far from it.
 
     Args:
@@ -87,14 +56,19 @@ def log1mexp(x):
     >>> torch.autograd.gradgradcheck(log1mexp, x)
     True
     """
-    return Log1mExp.apply(x)
+    # Minus abs(x). The slope of abs is 0 at 0, and infinity times 0 would be NaN.
+    fall = x * torch.copysign(torch.ones_like(x), -x.detach())
+    is_near = fall > -math.log(2)
+    near = torch.log(-torch.expm1(fall.masked_fill(~is_near, -math.log(2))))
+    far = torch.log1p(-torch.exp(fall.masked_fill(is_near, -math.log(2))))
+    return torch.where(is_near, near, far)
 
 
 # %%
 # The gradient is odd, and one over x near zero
 # ---------------------------------------------
-# That is the pull that keeps a probability away from zero.
-# Far away it dies like an exponential, where 1 / x would not.
+# Near zero it is that of a logarithm, which keeps a probability away from zero. Far
+# away it fades like an exponential, and 1 / x does not.
 
 import matplotlib.pyplot as plt
 
@@ -110,80 +84,55 @@ ax.plot(x.detach(), value.detach(), label="log1mexp")
 ax.plot(x.detach(), gradient.where(~pole.isnan(), torch.nan), label="its gradient")
 ax.plot(x.detach(), pole, "--", label="1 / x, the gradient of log x")
 ax.set(xlabel="x", ylabel="value and gradient", ylim=(-5, 5))
-ax.set_title("Near zero it pushes away like a logarithm, far away not at all")
+ax.set_title("Near zero a logarithm's gradient, far away none")
 ax.legend(loc="lower right")
 
 # %%
-# The usual mistake, its usual cure, and what the backward by hand pays
-# ---------------------------------------------------------------------
-# In float32 the exponential of 1e-8 is one, and what is left of one is nothing; that of
-# -20 is too small to be seen beside one. Two pieces cure the value. But ``where``
-# sends a gradient of zero to the piece not taken, and there zero meets infinity. The
-# two pieces also keep four tensors and a mask for backward, the slope needs one.
+# Two pieces cure the value, and not the gradient
+# -----------------------------------------------
+# In float32 the exponential of -1e-8 is 1, and nothing is left of 1; that of -20 is too
+# small to be seen beside 1. ``where`` between two pieces cures both values. But it
+# sends a gradient of 0 to the piece that was not taken, and there 0 meets infinity. So
+# the choice has to be made before the functions, as well as after.
 
 
 def naive(x):
     return torch.log(1 - torch.exp(-x))
 
 
-def pieces(x):
+def where_after(x):
     near, far = torch.log(-torch.expm1(-x)), torch.log1p(-torch.exp(-x))
     return torch.where(x < math.log(2), near, far)
 
 
-def kept(function):
-    sizes = []
-    with torch.autograd.graph.saved_tensors_hooks(
-        lambda saved: sizes.append(saved.nbytes) or saved, lambda saved: saved
-    ):
-        function(torch.ones(1000, requires_grad=True))
-    return sum(sizes) / 4000
-
-
-print("          at 1e-8: value, gradient | value at 20 | tensors kept")
 near, far = torch.tensor(1e-8), torch.tensor(20.0)
-for name, f in {"naive": naive, "pieces": pieces, "by hand": log1mexp}.items():
-    print(f"{name:9} {f(near):14.4f} {torch.func.grad(f)(near):9.0f} |", end="")
-    print(f"{f(far):12.2e} | {kept(f):6.2f}")
+for f in (naive, where_after, log1mexp):
+    print(f"{f.__name__:11}: at 1e-8 {f(near):8.4f}", end=", ")
+    print(f"gradient {torch.func.grad(f)(near):.0f}, at 20 {f(far):.2e}")
 
 # %%
-# One likelihood for a coarse clock and for a fine one
-# ----------------------------------------------------
-# A thousand waiting times of rate 1, and a clock that tells only the tick before each.
-# The chance of a tick is ``exp(-rate * start) * (1 - exp(-rate * tick))``.
-# Taking the middle of the tick for the time goes wrong if the clock is coarse.
-# Writing the logarithm naively fails if it is fine.
+# Use it when a logarithm of one minus a probability is needed and the probability comes
+# as a logarithm: intervals, truncated data, "not all of them"; rather
+# :func:`torch.nn.functional.logsigmoid` when a single probability comes as a logit,
+# since one minus a sigmoid is the sigmoid of minus the logit;
+# :doc:`/examples/stability/probit_nll` when the error is normal. Here a clock tells
+# only the tick before each waiting time: the chance of a tick is ``exp(-rate * start) *
+# (1 - exp(-rate * tick))``, and the naive logarithm fails once the tick is short.
 
 quantile = (torch.arange(1000) + 0.5) / 1000
-waiting = -torch.log1p(-quantile)
-
-
-def fit(negative_log_likelihood, tick):
-    start = (waiting / tick).floor() * tick
-    log_rate = torch.tensor(1.0, requires_grad=True)
-    optimizer = torch.optim.SGD([log_rate], lr=0.5)
-    for _ in range(100):
-        optimizer.zero_grad()
-        negative_log_likelihood(log_rate.exp(), start, tick).mean().backward()
-        optimizer.step()
-    return log_rate.exp().item()
-
-
-models = {
-    "middle": lambda rate, start, tick: rate * (start + tick / 2) - rate.log(),
-    "naive": lambda rate, start, tick: rate * start - naive(rate * tick),
-    "log1mexp": lambda rate, start, tick: rate * start - log1mexp(rate * tick),
-}
-for name, model in models.items():
-    coarse, fine = fit(model, 2.0), fit(model, 1e-8)
-    print(f"{name:9} rate {coarse:.3f} by ticks of 2, {fine:.3f} by ticks of 1e-8")
-
-# %%
-# Take it wherever a logarithm of one minus a probability stands and the probability
-# comes as a logarithm: intervals, truncated data, "not all of them".
-# A single probability that comes as a logit does not need it: one minus a sigmoid is
-# the sigmoid of minus the logit, and :func:`torch.nn.functional.logsigmoid` is stable.
+waiting = -torch.log1p(-quantile)  # of rate 1
+for function in (naive, log1mexp):
+    for tick in (2.0, 1e-8):
+        start = (waiting / tick).floor() * tick
+        log_rate = torch.tensor(1.0, requires_grad=True)
+        optimizer = torch.optim.SGD([log_rate], lr=0.5)
+        for _ in range(100):
+            optimizer.zero_grad()
+            rate = log_rate.exp()
+            (rate * start - function(rate * tick)).mean().backward()
+            optimizer.step()
+        rate = log_rate.exp().item()
+        print(f"{function.__name__:9} ticks of {tick:g}: rate {rate:.3f}, true 1")
 
 log_hits = torch.nn.functional.logsigmoid(torch.full((50,), 10.0))
 print(f"fifty likely hits, log of not all of them: {log1mexp(log_hits.sum()):.4f}")
-print(f"one likely hit, log of a miss: {log1mexp(log_hits[0]):.4f}")
