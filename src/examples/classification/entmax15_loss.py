@@ -22,6 +22,7 @@ Models*, ACL 2019, equation 10 and algorithm 2.
 """
 
 import torch
+from torch import Tensor
 
 
 class Entmax15(torch.autograd.Function):
@@ -60,7 +61,7 @@ class Entmax15(torch.autograd.Function):
         return grad_maximum.unsqueeze(-1) * root.square() + through_root
 
 
-def entmax15(logits):
+def entmax15(logits: Tensor) -> Tensor:
     """The probabilities that belong to the loss, over dimension 1.
 
     >>> entmax15(torch.tensor([[2.0, 0.0, 0.0], [5.0, 5.0, 1.0]]))
@@ -72,16 +73,20 @@ def entmax15(logits):
     return root.square().movedim(-1, 1)
 
 
-def entmax15_loss(logits, target, reduction="mean"):
+def entmax15_loss(
+    logits: Tensor, target: Tensor, reduction: str = "mean", ignore_index: int = -100
+) -> Tensor:
     """The loss of 1.5-entmax, as cross entropy is the loss of softmax.
 
     Args:
         logits: Tensor of shape (N, C) or (N, C, ...), not normalised.
         target: The true classes, int64 in [0, C), of shape (N,) or (N, ...).
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+        ignore_index: A target that does not count.
 
     Returns:
-        A scalar, or a tensor of the shape of ``target`` with ``"none"``.
+        A scalar, 0 where no target counts; or a tensor of the shape of ``target`` with
+        ``"none"``.
 
     Raises:
         ValueError: A shape, a dtype or ``reduction`` does not fit.
@@ -101,7 +106,7 @@ def entmax15_loss(logits, target, reduction="mean"):
     """
     if logits.ndim < 2 or target.shape != logits.shape[:1] + logits.shape[2:]:
         raise ValueError(
-            f"logits and target must have shapes (N, C, ...) and (N, ...), got "
+            f"logits and target must have the shapes (N, C, ...) and (N, ...), got "
             f"{tuple(logits.shape)} and {tuple(target.shape)}"
         )
     if target.dtype != torch.int64:
@@ -112,15 +117,20 @@ def entmax15_loss(logits, target, reduction="mean"):
         )
     shifted = logits - logits.detach().amax(1, keepdim=True)
     maximum, _ = Entmax15.apply(shifted.movedim(1, -1))
-    loss = maximum - shifted.gather(1, target.unsqueeze(1)).squeeze(1)
-    return loss if reduction == "none" else getattr(loss, reduction)()
+    counted = target != ignore_index
+    index = target.masked_fill(~counted, 0).unsqueeze(1)
+    loss = maximum - shifted.gather(1, index).squeeze(1)
+    loss = loss.masked_fill(~counted, 0)
+    if reduction == "mean":
+        return (loss / counted.sum().clamp(min=1)).sum()
+    return loss if reduction == "none" else loss.sum()
 
 
 # %%
 # From a margin of 2 on, nothing is left to learn
 # -----------------------------------------------
-# Two classes; the margin is the true logit minus the other. Cross entropy pulls for
-# ever. Here the pull ends at a margin of 2, and is whole from -2 down.
+# Two classes; the margin is the true logit minus the other. The gradient of cross
+# entropy never ends. Here it is 0 from a margin of 2 on, and of full size from -2 down.
 
 import matplotlib.pyplot as plt
 from torch.nn.functional import cross_entropy
@@ -141,19 +151,22 @@ ax.set(xlabel="margin of the true class", ylabel="loss and gradient", ylim=(-1.2
 ax.set_title("Beyond a margin of 2 the gradient is exactly 0")
 ax.legend()
 
-print(f"largest pull beyond 2: {gradient[margin > 2].abs().max()}")
-print(f"of cross entropy:      {rival[margin > 2].abs().max():.3f}")
+print(f"largest gradient beyond 2: {gradient[margin > 2].abs().max()}")
+print(f"of cross entropy:          {rival[margin > 2].abs().max():.3f}")
 
 # %%
-# What never happens gets probability zero
-# ----------------------------------------
+# Which classes are possible at all?
+# ----------------------------------
 # A hundred observations of twenty classes, of which three occur. Both losses learn the
 # frequencies. Softmax leaves a little for each of the other classes, entmax nothing.
+# (Adam's steps do not fade with the gradient; gradient descent only nears zero.)
+# Predict with ``entmax15``: the logits were not trained for softmax. The logarithm of a
+# probability of 0 is minus infinity, so there is no perplexity.
 
 observed = torch.tensor([0] * 60 + [1] * 30 + [2] * 10)
 for loss, to_p in ((cross_entropy, torch.nn.Softmax(1)), (entmax15_loss, entmax15)):
     scores = torch.zeros(1, 20, requires_grad=True)
-    optimizer = torch.optim.SGD([scores], lr=2.0)
+    optimizer = torch.optim.Adam([scores], lr=0.1)
     for _ in range(200):
         optimizer.zero_grad()
         loss(scores.expand(100, 20), observed).backward()
@@ -162,12 +175,16 @@ for loss, to_p in ((cross_entropy, torch.nn.Softmax(1)), (entmax15_loss, entmax1
     print(f"{loss.__name__}: {p[:3]}, {(p > 0).sum()} classes possible")
 
 # %%
-# The usual mistake: autograd goes through the sort
-# -------------------------------------------------
+# Why the backward is written by hand
+# -----------------------------------
 # ``forward`` is made of differentiable steps, so calling it without ``apply`` works.
 # But every support that is not chosen has a root, too. Where its spread is exactly 1,
-# as for these logits, zero times the infinite slope of that root is NaN. That is why
-# the backward is written by hand, from the chosen support alone.
+# as for these logits, zero times the infinite slope of that root is NaN. By hand, the
+# backward uses the chosen support alone.
+#
+# Use it when few of many classes are possible and a list of exactly those is worth
+# having; rather :doc:`/examples/classification/sparsemax_loss` when the list should be
+# shorter still, cross entropy when someone will ask for the logarithm of a probability.
 
 
 def through_the_sort(logits, target):
@@ -180,11 +197,3 @@ tied = torch.tensor([[2.0, 2.0, 0.0, 0.0]], requires_grad=True)
 for loss in (through_the_sort, entmax15_loss):
     (gradient,) = torch.autograd.grad(loss(tied, torch.tensor([0])), tied)
     print(f"{loss.__name__}: {gradient}")
-
-# %%
-# Take it where few of many classes are possible and a list of exactly those is worth
-# having. Predict with ``entmax15``: the logits were not trained for softmax. Take
-# cross entropy where someone will ask for the logarithm of a probability.
-
-trained = torch.tensor([[1.0, 0.5, -3.0]])
-print(f"entmax: {entmax15(trained).log()}, softmax: {trained.log_softmax(1)}")

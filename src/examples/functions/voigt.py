@@ -26,6 +26,7 @@ and 7.19 (Voigt functions), https://dlmf.nist.gov/7.
 
 import torch
 from scipy.special import wofz
+from torch import Tensor
 
 
 class Faddeeva(torch.autograd.Function):
@@ -50,13 +51,13 @@ class Faddeeva(torch.autograd.Function):
         return Faddeeva.apply(z), in_dims[0]  # elementwise: a batch is more elements
 
 
-def voigt(position, sigma, gamma):
-    """Voigt profile of area 1 round position 0, computed in float64.
+def voigt(position: Tensor, sigma: float | Tensor, gamma: float | Tensor) -> Tensor:
+    """Voigt profile of area 1 around position 0, computed in float64.
 
     Args:
         position: Tensor of any shape, the distance from the line.
         sigma: Standard deviation of the Gaussian, positive, in the unit of the
-            position: a number or a tensor of shape () or that of ``position``.
+            position: a number or a tensor of shape (), (1,) or that of ``position``.
         gamma: Half width of the Lorentzian at half its height, not negative; as sigma.
 
     Returns:
@@ -86,25 +87,29 @@ def voigt(position, sigma, gamma):
     if isinstance(gamma, int | float) and not gamma >= 0:
         raise ValueError(f"gamma must not be negative, got {gamma}")
     for width in (sigma, gamma):
-        if isinstance(width, torch.Tensor) and width.shape not in ((), position.shape):
+        shapes = (), (1,), position.shape
+        if isinstance(width, Tensor) and width.shape not in shapes:
             raise ValueError(
-                f"sigma and gamma must have shape () or that of position, "
+                f"sigma and gamma must have shape (), (1,) or that of position, "
                 f"{tuple(position.shape)}, got {tuple(width.shape)}"
             )
     x, sigma, gamma = (
         torch.as_tensor(value, dtype=torch.float64, device=position.device)
         for value in (position, sigma, gamma)
     )
+    # What has shape (1,) is one number, also where position has no dimension.
+    sigma, gamma = (w.squeeze() if w.shape == (1,) else w for w in (sigma, gamma))
     z = torch.complex(x, gamma.expand_as(x)) / (sigma * 2**0.5)
     profile = Faddeeva.apply(z).real / (sigma * (2 * torch.pi) ** 0.5)
     return profile.to(torch.result_type(position, 1.0))
 
 
 # %%
-# In the wings only gamma has a say
-# ---------------------------------
-# At the peak both widths pull down alike. Two sigma away the pull of sigma is the
-# stronger, far away that of gamma: so a fit can tell the two apart.
+# In the wings only gamma counts
+# ------------------------------
+# At the peak a larger width of either kind lowers the profile. Two sigma away the
+# derivative of sigma is the larger, far away that of gamma: so a fit can tell the two
+# apart.
 
 import matplotlib.pyplot as plt
 from scipy.special import voigt_profile
@@ -130,15 +135,13 @@ torch.testing.assert_close(profile.detach(), scipys)
 # %%
 # A fit finds the position and both widths
 # ----------------------------------------
-# A noisy spectrum is made on the spot, with a line at 0.7 of widths 0.4 and 0.3.
-# A Gaussian, with gamma held at 0, has no wings to offer and cannot follow.
+# A noisy spectrum is made on the spot, with a line at 0.7 of widths 0.4 and 0.3. A
+# Gaussian, with gamma held at 0, has no wings and cannot follow.
 
 _ = torch.manual_seed(0)
 x = torch.linspace(-5, 5, 200, dtype=torch.float64)
 spectrum = voigt(x - 0.7, 0.4, 0.3) + 0.005 * torch.randn_like(x)
-
-
-def fit(has_wings):
+for name, has_wings in {"Voigt": True, "Gaussian": False}.items():
     parameters = torch.zeros(3, dtype=x.dtype, requires_grad=True)
     optimizer = torch.optim.Adam([parameters], lr=0.05)
     for _ in range(300):
@@ -149,24 +152,19 @@ def fit(has_wings):
         loss.backward()
         optimizer.step()
     widths = f"sigma {sigma.item():.2f}, gamma {has_wings * gamma.item():.2f}"
-    print(f"at {center.item():.2f}, {widths}, error {loss.item() ** 0.5:.4f}")
-    return model.detach()
-
-
-fig, ax = plt.subplots()
-ax.plot(x, spectrum, ".", alpha=0.5, label="spectrum")
-ax.plot(x, fit(has_wings=True), label="Voigt profile")
-ax.plot(x, fit(has_wings=False), "--", label="Gaussian")
-ax.set(xlabel="position", ylabel="intensity", xlim=(-3, 4))
-ax.set_title("The Voigt profile follows peak and wings, the Gaussian cannot")
-ax.legend()
+    print(f"{name:8}: at {center.item():.2f}, {widths}, error {loss.item() ** 0.5:.4f}")
 
 # %%
-# The usual mistake: .numpy() without a Function
-# ----------------------------------------------
-# SciPy cannot be called on a tensor that needs a gradient, and torch says so.
-# Doing what the message says is the mistake: the profile loses its graph, and sigma its
-# gradient. The area, which stands outside, still learns, so nothing stops.
+# detach ends the error message, and the gradient of sigma
+# --------------------------------------------------------
+# SciPy cannot be called on a tensor that needs a gradient, and torch says so. Doing
+# what the message says cuts the graph: sigma gets no gradient. The area, which stands
+# outside, still learns, so nothing stops.
+#
+# Use this pattern when torch lacks a function and its derivative is known; wrap that
+# function alone, since the smaller the Function, the less there is to derive. Look in
+# ``torch.special`` first: what is there needs no backward and no copy. Rather
+# :doc:`/examples/functions/huber_by_hand` when the forward pass is torch's own.
 
 sigma = torch.tensor(0.4, requires_grad=True)
 area = torch.tensor(1.0, requires_grad=True)
@@ -178,11 +176,5 @@ except RuntimeError as error:
 profile = voigt_profile(x.numpy(), sigma.detach().numpy(), 0.3)
 (area * torch.from_numpy(profile) - spectrum).square().mean().backward()
 print(f"{area.grad is None = }, {sigma.grad is None = }")
-
-# %%
-# Take this pattern where torch lacks a function and its derivative is known.
-# Wrap the one function alone: the smaller the Function, the less there is to derive.
-# Look in ``torch.special`` first: what is there needs no backward and no copy.
-
 for name in ("erfcx", "wofz", "voigt_profile"):
     print(f"torch.special.{name}: {hasattr(torch.special, name)}")

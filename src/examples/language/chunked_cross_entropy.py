@@ -16,8 +16,9 @@ vocabulary. With the row :math:`h_n` of its input, its weight :math:`W`, the tar
    \qquad
    \frac{\partial L}{\partial W} = \frac{1}{N} \sum_n (p_n - e_{t_n}) \, h_n^\top
 
-Both gradients are sums over rows, so each chunk of rows adds its part while its logits
-are there, and backward only multiplies by what flows in.
+The weight's gradient is a sum over rows, and each row of the input has its own. So a
+chunk of rows is done while its logits are there, and backward only multiplies by what
+flows in.
 
 Source: P.-L. Hsu et al., *Liger Kernel: Efficient Triton Kernels for LLM Training*,
 arXiv:2410.10989 (2024), "FusedLinearCrossEntropy".

@@ -2,7 +2,7 @@ r"""
 Soft-DTW
 ========
 
-A pair of points pulls in proportion to the share of good alignments that match it.
+Each pair of points has a gradient, by the share of the alignments that match the two.
 
 The costs :math:`\delta_{ij} = \|x_i - y_j\|^2` add up along paths through all pairs:
 
@@ -22,16 +22,17 @@ Time-Series*, ICML 2017, algorithms 1 and 2.
 import math
 
 import torch
+from torch import Tensor
 from torch.nn.functional import pad
 
 
-def skew(x):
+def skew(x: Tensor) -> Tensor:
     """Antidiagonals (N + M - 1, B, N) of (B, N, M), with inf outside of the matrix."""
     rows = pad(x, (0, x.shape[1]), value=math.inf).flatten(1)[:, : -x.shape[1]]
     return rows.unflatten(1, (x.shape[1], -1)).permute(2, 0, 1)
 
 
-def down(x, fill=math.inf):
+def down(x: Tensor, fill: float = math.inf) -> Tensor:
     """Each cell of an antidiagonal in the next row."""
     return pad(x, (1, -1), value=fill)
 
@@ -79,7 +80,9 @@ class SoftDTW(torch.autograd.Function):
         return grad_output[:, None, None] * gradient[:, :, : cost.shape[2]], None
 
 
-def soft_dtw(first, second, gamma=1.0, reduction="mean"):
+def soft_dtw(
+    first: Tensor, second: Tensor, gamma: float = 1.0, reduction: str = "mean"
+) -> Tensor:
     """Soft dynamic time warping with squared Euclidean costs.
 
     Args:
@@ -111,8 +114,8 @@ def soft_dtw(first, second, gamma=1.0, reduction="mean"):
     fits = first.ndim == second.ndim == 3 and first.shape[::2] == second.shape[::2]
     if not fits or 0 in (first.shape[1], second.shape[1]):
         raise ValueError(
-            f"first and second must have shapes (B, N, D) and (B, M, D), not empty, "
-            f"got {tuple(first.shape)} and {tuple(second.shape)}"
+            f"first and second must have the shapes (B, N, D) and (B, M, D), not "
+            f"empty, got {tuple(first.shape)} and {tuple(second.shape)}"
         )
     if not 0 < gamma < math.inf:
         raise ValueError(f"gamma must be positive and finite, got {gamma}")
@@ -128,8 +131,8 @@ def soft_dtw(first, second, gamma=1.0, reduction="mean"):
 # %%
 # A bump that comes late is no error
 # ----------------------------------
-# The same bump, five steps later. Squared error pulls the first down where it is and
-# up where it is not. Soft-DTW matches bump to bump, and pulls little.
+# The same bump, five steps later. Squared error would lower the first where it is and
+# raise it where it is not. Soft-DTW matches bump to bump, and has little to correct.
 
 import matplotlib.pyplot as plt
 
@@ -145,15 +148,40 @@ ax.plot(step, gradient.flatten(), label="gradient of soft-DTW")
 ax.plot(step, squared.flatten(), "--", label="gradient of squared error")
 ax.plot(step, late.flatten(), ":", label="second series")
 ax.set(xlabel="step", ylabel="value and gradient", ylim=(-1.6, 2.4))
-ax.set_title("Soft-DTW hardly pulls at a bump that is late")
+ax.set_title("A bump that is late has hardly any gradient")
 ax.legend(ncols=2, loc="upper center")
-print(f"largest pull: {gradient.abs().max():.2f} against {squared.abs().max():.2f}")
+print(
+    f"largest gradient {gradient.abs().max():.2f}, {squared.abs().max():.2f} of squared"
+)
 
 # %%
-# What the antidiagonals and the backward by hand pay
-# ---------------------------------------------------
+# Why is it negative?
+# -------------------
+# The soft minimum adds up many alignments, so it lies below the cost of the best one,
+# and a series is not closest to itself: a perfect prediction has a gradient. A smaller
+# gamma helps; taking off half of each series' distance to itself removes both. The
+# value grows with the length: a sum of the matched costs is no mean.
+
+twin = bump.detach()
+divergence = soft_dtw(bump, twin) - (soft_dtw(bump, bump) + soft_dtw(twin, twin)) / 2
+for name, loss in {
+    "gamma = 1": soft_dtw(bump, twin),
+    "gamma = 0.01": soft_dtw(bump, twin, gamma=0.01),
+    "divergence": divergence,
+}.items():
+    (gradient,) = torch.autograd.grad(loss, bump)
+    print(f"{name:12}: {loss + 0:.2f}, largest gradient {gradient.abs().max():.2f}")
+
+# %%
+# What the antidiagonals and the backward by hand save
+# ----------------------------------------------------
 # A double loop under autograd gives the same number by thousands of small operations,
 # and keeps their tensors for the way back. The advantage grows with length.
+#
+# Use it when the timing of a series is free; rather squared error or
+# :doc:`/examples/robust/huber` when it counts, :doc:`/examples/sequence/ctc` when
+# labels without times are to be found in frames. It costs N times M steps of
+# arithmetic, and there is no second derivative.
 
 
 def double_loop(first, second):
@@ -171,16 +199,3 @@ for f in (double_loop, soft_dtw):
     with torch.autograd.graph.saved_tensors_hooks(kept.append, kept.append):
         value = f(bump.expand(8, 40, 1), late.expand(8, 40, 1))
     print(f"8 x 40 x 40, {f.__name__}: {value:.4f}, {len(kept):,} tensors kept")
-
-# %%
-# The usual mistake: a series is not closest to itself
-# ----------------------------------------------------
-# Many alignments make the soft minimum negative, with a pull on a perfect prediction.
-# Less gamma helps; taking off half of each series' distance to itself removes both.
-# Take it where the timing is free.
-
-twin = bump.detach()
-divergence = soft_dtw(bump, twin) - (soft_dtw(bump, bump) + soft_dtw(twin, twin)) / 2
-for loss in (soft_dtw(bump, twin), soft_dtw(bump, twin, gamma=0.01), divergence):
-    (pull,) = torch.autograd.grad(loss, bump)
-    print(f"loss {loss + 0:.2f}, largest pull {pull.abs().max():.2f}")

@@ -1,5 +1,7 @@
 """The Voigt profile against an integral, SciPy's own, and mpmath's derivatives."""
 
+import math
+
 import mpmath
 import numpy as np
 import pytest
@@ -140,3 +142,13 @@ def test_whole_numbers_as_positions_give_no_whole_numbers(example):
 def test_widths_that_make_no_sense_are_refused(example, sigma, gamma, message):
     with pytest.raises(ValueError, match=message):
         example.voigt(torch.zeros(3), sigma, gamma)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (5,)])
+def test_widths_of_one_element_are_one_number(example, shape):
+    x = torch.linspace(0, 1, 5, dtype=torch.float64)[: math.prod(shape)].reshape(shape)
+    sigma, gamma = (torch.tensor([w], requires_grad=True) for w in (0.8, 0.3))
+    profile = example.voigt(x, sigma, gamma)
+    torch.testing.assert_close(profile, example.voigt(x, 0.8, 0.3), rtol=1e-6, atol=0)
+    profile.sum().backward()
+    assert sigma.grad.shape == gamma.grad.shape == (1,)

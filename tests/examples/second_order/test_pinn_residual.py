@@ -120,7 +120,7 @@ def test_vmap_alone_raises(example):
 
 @pytest.mark.parametrize("shape", [(), (4,), (1, 4), (4, 2), (4, 1, 1)])
 def test_points_of_another_shape_are_refused(example, shape):
-    with pytest.raises(ValueError, match=r"x must be of shape \(N, 1\), got"):
+    with pytest.raises(ValueError, match=r"x must have the shape \(N, 1\), got"):
         example.pinn_residual(torch.sin, torch.zeros(shape), 1.0)
 
 
