@@ -28,6 +28,11 @@ def test_a_usual_loss_is_called_with_what_it_is_meant_for(found):
     assert " | ".join(specs) == meant
 
 
+def test_every_usual_loss_is_found():
+    defined = re.findall(r"^(?:class|def) (\w+)", (HERE / "usual.py").read_text(), re.M)
+    assert [found.name for found in FOUND] == defined
+
+
 def test_every_usual_loss_is_checked_and_right():
     results = list(check_all(str(HERE / "usual.py"), seconds=3))
     assert len(results) == len(FOUND)
@@ -58,6 +63,7 @@ def test_what_is_left_is_named_with_its_reason(monkeypatch):
     assert "download" in results["Downloads"].reason
     assert "expected the moon" in results["Impossible"].reason
     assert "longer than 0.2 seconds of computing" in results["endless_loss"].reason
+    assert results["WithoutForwardLoss"].reason.startswith("has no forward")
     named = {name for name, left in results.items() if left.doubtful}
     assert named == {"Distill", "Downloads", "Impossible", "endless_loss"}
 

@@ -8,7 +8,7 @@ from ownloss.discovery.constructing import NO_GUESS, values_for
 from ownloss.discovery.finding import CannotGuessError, Found
 from ownloss.discovery.recipes import CLASSES, Recipe, of_role, role_of
 
-__all__ = ["arguments", "needed"]
+__all__ = ["arguments", "needed", "roles_of"]
 
 _MADE_BY_MODELS = re.compile(r"logit|out|feat|pred|logp|prob|emb")
 """``teacher_logits`` is a tensor, ``teacher`` is a model."""
@@ -121,7 +121,7 @@ def scalar_for(name: str) -> str:
         return str(CLASSES)
     if re.search(
         r"^(alpha|beta|gamma|delta|eps|temperature|tau|margin|smooth|lam|lambda_?\w*"
-        r"|quantile|q|scale)$",
+        r"|quantile|q|scale|\w+_temperature|\w+_margin|(\w+_)?logit_(scale|bias))$",
         name,
     ):
         return "0.5"

@@ -51,6 +51,12 @@ _MEASURES = re.compile(
 )
 """Functions with names like these compare, but nothing is minimised by them."""
 
+_SETTINGS = re.compile(
+    r"^(args|cfg|conf|config|configs|opts?|options|params|hparams|name|kind)$"
+    r"|(^|_)(name|type|config)$"
+)
+"""What a function makes a loss from is called like this: it is none itself."""
+
 _ELSEWHERE = re.compile(
     r"(^|[./\\])(tests?|testing|test_\w+|conftest|__main__|setup)([./\\]|$)"
 )
@@ -62,7 +68,8 @@ class Found:
 
     Attributes:
         name: What it is called.
-        loss: A Module class, a subclass of `autograd.Function`, or a function.
+        loss: A Module or another class whose instances are called, a subclass of
+            `autograd.Function`, or a function.
         module: Where it is defined; constructor calls are evaluated there.
         path: The file that defines it.
         line: The line that its definition begins at.
@@ -85,17 +92,18 @@ class Found:
         """The function that takes prediction and target."""
         import torch
 
-        forward = getattr(self.loss, "forward", self.loss)
+        forward = getattr(self.loss, "forward", None)
         if forward is torch.nn.Module.forward:  # some write `__call__` in its place
-            return self.loss.__call__
-        return forward
+            forward = None
+        return forward or (self.loss.__call__ if self.constructed else self.loss)
 
     @property
     def constructed(self) -> bool:
         """Whether there is a constructor to be called first."""
         import torch
 
-        return isinstance(self.loss, type) and issubclass(self.loss, torch.nn.Module)
+        function = torch.autograd.Function
+        return isinstance(self.loss, type) and not issubclass(self.loss, function)
 
     @functools.cached_property
     def parameters(self) -> list[inspect.Parameter]:
@@ -331,7 +339,7 @@ def losses_in(module: ModuleType, *, everything: bool) -> Iterator[Found | Left]
             yield Left(name, reason, found.path, found.line, doubtful=False)
 
 
-ABSTRACT = "is a base class without a forward"
+ABSTRACT = "has no forward: a base class, or its methods have other names"
 
 
 def _why_not(found: Found, place: bool) -> str | None:
@@ -350,7 +358,8 @@ def _why_not(found: Found, place: bool) -> str | None:
         return None if looks and _takes_tensors(found) else UNLIKE
     if issubclass(found.loss, torch.autograd.Function):
         return None if named or place else UNLIKE
-    if not issubclass(found.loss, torch.nn.Module):
+    # Instances of some losses are called without being Modules.
+    if not any("__call__" in vars(parent) for parent in found.loss.__mro__):
         return "is neither a Module nor a Function"
     without = found.forward is torch.nn.Module.__call__
     if looks and (without or inspect.isabstract(found.loss)):
@@ -386,9 +395,11 @@ def _compares(found: Found) -> bool:
 
 
 def _takes_tensors(found: Found) -> bool:
-    """Whether its first argument can be a tensor, as far as the annotation tells."""
+    """Whether its first argument can be a tensor, as name and annotation tell."""
     required = [p for p in found.parameters if p.default is p.empty]
     if not required:
+        return False
+    if _SETTINGS.search(required[0].name):
         return False
     annotation = required[0].annotation
     text = annotation if isinstance(annotation, str) else str(annotation)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from ownloss.discovery.calling import arguments, needed
+from ownloss.discovery.calling import arguments, needed, roles_of
 from ownloss.discovery.constructing import constructions
 from ownloss.discovery.docstrings import calls_in_examples
 from ownloss.discovery.finding import CannotGuessError, Found, NoLossError
@@ -67,6 +67,7 @@ def guesses(found: Found, made: str = "") -> list[Guess]:
     wanted = needed(found)
     if not wanted:
         raise CannotGuessError("its call takes no argument")
+    compares = "target" in roles_of(wanted)
     pool = [*recipes_of_docs(found, wanted), *RECIPES]
     scores = [likeness(recipe, i, found, wanted) for i, recipe in enumerate(pool)]
     refused: BaseException | None = None
@@ -77,11 +78,12 @@ def guesses(found: Found, made: str = "") -> list[Guess]:
         best = max(range(len(pool)), key=scores.__getitem__)
         recipe = pool.pop(best)
         scores.pop(best)
+        title = recipe.title if compares else recipe.title_of_prediction
         wish: dict[str, Any] = {}
         shape: str | None = None
         for expression in expressions:
             for specs in arguments(found, wanted, recipe):
-                if goes(Guess(expression, specs, recipe.title)):
+                if goes(Guess(expression, specs, title)):
                     return best_first(ranked)
                 if isinstance(last, NotImplementedError):
                     bases = last

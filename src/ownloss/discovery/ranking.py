@@ -37,11 +37,13 @@ class Evidence:
         logits: Whether it turns scores into probabilities itself; None: nobody knows.
         labels: Whether it takes classes as integers.
         classifies: Whether its target consists of zeros and ones.
+        complements: Whether it takes 1 minus the target, so that both are shares.
     """
 
     logits: bool | None
     labels: bool
     classifies: bool
+    complements: bool
 
 
 @functools.lru_cache(maxsize=8)  # asked once a recipe; reading source is slow
@@ -82,7 +84,10 @@ def evidence_of(found: Found) -> Evidence:
         words,
         re.IGNORECASE,
     )
-    return Evidence(logits, bool(labels), bool(classifies))
+    targets = [p.name for p in found.parameters if role_of(p.name) == "target"]
+    complement = rf"\b1(\.0?)? ?- ?({'|'.join(map(re.escape, targets))})\b"
+    complements = bool(targets and not labels and re.search(complement, code))
+    return Evidence(logits, bool(labels), bool(classifies), complements)
 
 
 _LABELS = r"ind(ex|ices)|integer|\blong|int64|class.?label|0\s*(<=|≤|\\le)|categorical"
@@ -231,6 +236,9 @@ def likeness(
         score += 1.5 if evidence.logits == takes_scores else -1.5
     if evidence.classifies and recipe.target_kind in ("", "uniform"):
         score -= 2.0
+    if evidence.complements:
+        score += 2.0 * (recipe.target_kind in ("binary", "one-hot"))
+        score -= 4.0 * (recipe.target_kind in ("", "labels", "signs"))
     if re.search(r"binary|bce|sigmoid", found.name, re.IGNORECASE):
         score -= 2.0 * (recipe.target_kind == "labels")
     if (

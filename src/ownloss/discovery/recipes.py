@@ -44,6 +44,15 @@ class Recipe:
         return self.target.partition(":")[0].split(",")
 
     @property
+    def title_of_prediction(self) -> str:
+        """What the prediction is, for a loss that takes no target.
+
+        >>> Recipe("scores, and zeros and ones", "6,5", "6,5").title_of_prediction
+        'scores'
+        """
+        return re.split(r",? and ", self.title)[0]
+
+    @property
     def special(self) -> bool:
         """Whether it belongs to a field of its own, such as sound or boxes."""
         return bool(_FIELDS.search(self.title))

@@ -41,6 +41,15 @@ class Net(nn.Module):
         return self.linear(x)
 
 
+def create_loss(args):
+    return Impossible() if args.impossible else BaseLoss()
+
+
+class WithoutForwardLoss(nn.Module):
+    def process(self, prediction, target):
+        return (prediction - target).abs().mean()
+
+
 def one_hot(labels, count):
     return nn.functional.one_hot(labels, count)
 

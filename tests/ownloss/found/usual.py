@@ -123,3 +123,26 @@ class Cosine(nn.Module):  # 3,4 | 3,4
 
 def clip_penalty(values):  # 6,5
     return (values.abs() - 1).relu().square().sum()
+
+
+class RelativeLoss:  # 6,5 | 6,5
+    def __init__(self, d, p=2):
+        self.p = p
+
+    def __call__(self, y_pred, y):
+        off = (y_pred - y).flatten(1).norm(self.p, dim=1)
+        return (off / y.flatten(1).norm(self.p, dim=1)).mean()
+
+
+class DoubleMarginLoss(nn.Module):  # 6,5 | 6,5:binary
+    def forward(self, x, target):
+        """One margin for the positive scores, one for the negative."""
+        return (target * (1 - x).relu() + (1.0 - target) * x.relu()).mean()
+
+
+def clip_loss(
+    image_features, text_features, logit_scale
+):  # 6,16:grad | 6,16:grad | =0.5
+    logits = logit_scale * image_features @ text_features.T
+    labels = torch.arange(len(logits))
+    return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
