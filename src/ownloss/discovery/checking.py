@@ -83,9 +83,10 @@ def check_all(
         yield from check_one(found, expression, specs, pinned, seed, seconds)
         return
     everything = where.endswith(".py") and Path(where).is_file()
-    losses = 0
+    losses = unread = 0
     for module in modules_of(where):
         if isinstance(module, Left):
+            unread += 1
             yield module
             continue
         for one in losses_in(module, everything=everything or Path(where).is_dir()):
@@ -94,7 +95,7 @@ def check_all(
                 continue
             losses += 1
             yield from check_one(one, "", (), pinned, seed, seconds)
-    if not losses:
+    if not losses and not unread:
         yield Left(where, "has no loss in it: no Module, Function or function like one")
 
 

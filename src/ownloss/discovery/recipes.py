@@ -167,7 +167,7 @@ RECIPES = (
         "positive numbers",
         "6,5:positive",
         "6,5:positive",
-        r"poisson|gamma|tweedie|log.?error|rmsle|positive|count",
+        r"poisson|gamma|tweedie|log.?error|r?msle|positive|count",
     ),
     Recipe("sound", "2,1,8192", "2,1,8192", _AUDIO),
     Recipe("sound in one channel", "2,8192", "2,8192", _AUDIO),

@@ -202,7 +202,7 @@ def _good_and_bad(
         numbers = [n for n in (*seen.args, *seen.kwargs.values()) if type(n) is int]
         if classes + 1 in numbers:
             return None  # a question a threshold: a label is no column of the logits
-        known = labels.clamp(min=0).unsqueeze(dim)
+        known = labels.long().clamp(min=0).unsqueeze(dim)  # torch 2.5 wants int64
         points = []
         for index in (known, (known + 1) % classes):
             hot = torch.zeros_like(value).scatter_(dim, index, 1.0)
@@ -234,7 +234,7 @@ def _pushes_away(seen: Observation, prediction: Argument, target: Argument) -> b
         and target.value.shape == (gradient.shape[:1] + gradient.shape[2:])
         else gradient.dim() - 1
     )
-    known = target.value.clamp(min=0).unsqueeze(dim)
+    known = target.value.long().clamp(min=0).unsqueeze(dim)
     own = gradient.gather(dim, known)
     rest = gradient.sum(dim, keepdim=True) - own
     counts = target.value.unsqueeze(dim) >= 0
