@@ -90,10 +90,15 @@ def test_colab_and_binder_are_asked_for_what_the_workflow_publishes(site, tmp_pa
     run("git", "remote", "add", "origin", str(bare))
     run("git", "add", "constraints.txt")
     run("git", "commit", "-q", "-m", "Begin")
+    built = site.root / "html" / "exercises"
+    shutil.copytree(built, checkout / "build" / "html" / "exercises")
     for _ in range(2):  # again, over what is there
         run(".github/publish-notebooks")
     listed = run("git", "ls-tree", "-r", "--name-only", "notebooks", cwd=bare)
-    assert listed.split() == ["requirements.txt", "robust/square.ipynb", "runtime.txt"]
+    exercises = sorted(f"exercises/{path.name}" for path in built.glob("*.ipynb"))
+    others = ["requirements.txt", "robust/square.ipynb", "runtime.txt"]
+    assert listed.split() == [*exercises, *others]
+    assert len(exercises) > 5
     needed = run("git", "show", "notebooks:requirements.txt", cwd=bare)
     assert needed.startswith("--extra-index-url https://somewhere.example/cpu\n")
     assert needed.count("==") == 4

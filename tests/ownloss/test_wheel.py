@@ -14,6 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from ownloss import catalogue
+from ownloss.exercises import exercises
 
 ROOT = Path(__file__).parents[2]
 DOCTEST_ALL = """
@@ -134,3 +135,17 @@ def test_the_wheel_holds_the_examples_and_no_cache(environment):
     examples = site_packages / "ownloss" / "examples"
     inside = {path.name for path in examples.glob("*/*.py")}
     assert inside == {example.path.name for example in catalogue.examples()}
+
+
+def test_the_wheel_holds_the_exercises_and_judges_an_answer(environment):
+    _, _, site_packages = environment
+    folder = site_packages / "ownloss" / "exercises"
+    names = {path.parent.name for path in folder.glob("*/task.py")}
+    assert names == {one.folder.name for one in exercises()}
+    for name in names:
+        files = {path.name for path in (folder / name).glob("*.py")}
+        assert files == {"task.py", "answer.py", "judge.py"}
+    answer = str(folder / "softmax_backward" / "answer.py")
+    command = ("-m", "ownloss", "exercise", "check", answer)
+    said = run(environment, *command, "--name", "softmax-backward")
+    assert said.startswith("softmax-backward: right")

@@ -20,6 +20,7 @@ from ownloss_site import (
     about,
     benchmarks_table,
     bundle,
+    exercises,
     feed,
     gradient_flow,
     install,
@@ -81,6 +82,7 @@ STORY: dict[str, list[tuple[int, Callable[..., Any]]]] = {
         (610, offline.simplify),
         (620, registry.offer_loss),
         (630, repository.link_to_notebook),
+        (640, exercises.link_files),
     ],
     "html-collect-pages": [(600, site_search.search_page)],
     # The page is HTML but for its frame: the head, the menu, the foot.
@@ -104,6 +106,7 @@ STORY: dict[str, list[tuple[int, Callable[..., Any]]]] = {
         (640, share_picture.draw_when_stale),
         (650, sitemap.write_sitemap),
         (660, site_search.remove_sphinx_search),
+        (670, exercises.write_files),
         (900, freshness.finish),
         (910, workers.collect_again),
     ],
@@ -116,6 +119,8 @@ DIRECTIVES = {
     "draggable-figure": draggable.DraggableFigure,
     "draggable-matrix": draggable.DraggableMatrix,
     "example-figure": page.ExampleFigure,
+    "exercise": exercises.ShowExercise,
+    "exercises": exercises.ListExercises,
     "gradient-flow": gradient_flow.GradientFlow,
     "install": install.Install,
     "kinds-table": kinds.KindsTable,
@@ -152,6 +157,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     for name, directive in DIRECTIVES.items():
         app.add_directive(name, directive)
     app.add_node(draggable.draggable, **draggable.VISITORS)
+    for node, visitors in exercises.NODES.items():
+        app.add_node(node, html=visitors)
     app.add_html_math_renderer("mathml", *mathml.VISITORS)
     for event, listeners in STORY.items():
         for priority, listener in listeners:

@@ -13,6 +13,7 @@ from rich.table import Table
 from ownloss import catalogue
 from ownloss.cli.checking import check
 from ownloss.cli.copied import diff, status, update
+from ownloss.cli.exercising import exercise
 from ownloss.cli.explaining import explain
 
 __all__ = ["main"]
@@ -42,6 +43,7 @@ def main() -> None:
 
 main.add_command(check)
 main.add_command(diff)
+main.add_command(exercise)
 main.add_command(explain)
 main.add_command(status)
 main.add_command(update)

@@ -48,7 +48,8 @@ def quiet(seconds: float | None = None) -> Iterator[None]:
         warnings.simplefilter("ignore")
         if timed:
             before = signal.signal(signal.SIGPROF, stop)
-            signal.setitimer(signal.ITIMER_PROF, limit)
+            # And again each second: whoever catches the first one may loop again.
+            signal.setitimer(signal.ITIMER_PROF, limit, 1.0)
         socket.socket.connect = refuse  # type: ignore[method-assign]
         socket.getaddrinfo = refuse  # type: ignore[assignment]
         try:

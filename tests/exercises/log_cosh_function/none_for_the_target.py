@@ -1,0 +1,23 @@
+"""`target`, the second argument, changes the loss, but backward returns None for it"""
+
+import math
+
+import torch
+from torch.autograd import Function
+
+
+class LogCosh(Function):
+    @staticmethod
+    def forward(prediction, target):
+        size = (prediction - target).abs()
+        return (size + torch.log1p(torch.exp(-2 * size)) - math.log(2)).mean()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        prediction, target = ctx.saved_tensors
+        d = torch.tanh(prediction - target) / prediction.numel()
+        return grad_output * d, None
