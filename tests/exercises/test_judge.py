@@ -18,7 +18,10 @@ FILES = {
         "imports `no_such_module` (line 1), which is not installed",
     ),
     "no_python": ("def gradient(logits labels):\n", "is no Python yet"),
-    "name_error": ("class A(Softmaxes):\n    pass\n", "name 'Softmaxes' is not defined"),
+    "name_error": (
+        "class A(Softmaxes):\n    pass\n",
+        "name 'Softmaxes' is not defined",
+    ),
     "loops": ("while True:\n    pass\n", "seconds of computing: a loop?"),
 }
 ANSWERS = {
