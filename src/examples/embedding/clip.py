@@ -2,7 +2,7 @@ r"""
 CLIP
 ====
 
-Each image pulls its text and each text its image; a learnt scale says how sure to be.
+Each image finds its text, each text its image; the temperature has a gradient, too.
 
 With the cosine similarities :math:`s_{ij} = \cos(\text{image}_i, \text{text}_j)`, the
 scale :math:`\lambda` and the softmax of rows :math:`R` and of columns :math:`C`:
@@ -25,23 +25,24 @@ Supervision*, ICML 2021, figure 3.
 """
 
 import torch
+from torch import Tensor
 
 
-def unit(rows):
+def unit(rows: Tensor) -> Tensor:
     """Divide each row by its length; a row of zeros stays as it is."""
     length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
     return rows / torch.where(length > 0, length, 1)
 
 
-def clip(image, text, logit_scale):
+def clip(image: Tensor, text: Tensor, logit_scale: float | Tensor) -> Tensor:
     """Cross entropy of finding each image's text, and each text's image.
 
     Args:
         image: Tensor of shape (N, D) of any lengths; a row of zeros is similar to none.
         text: Tensor of the same shape; row i belongs to row i of ``image``.
         logit_scale: What cosines are multiplied by, the inverse of a temperature: a
-            positive number, or a tensor of one. To learn it, keep its logarithm as the
-            parameter and hand over ``log_scale.exp()``.
+            positive number, or a tensor of shape () or (1,). To learn it, keep its
+            logarithm as the parameter and pass ``log_scale.exp()``.
 
     Returns:
         A scalar, the mean over both directions and all rows. It is ``nan`` for an empty
@@ -72,10 +73,11 @@ def clip(image, text, logit_scale):
             f"image and text must have the same shape (N, D), got "
             f"{tuple(image.shape)} and {tuple(text.shape)}"
         )
-    if isinstance(logit_scale, torch.Tensor):
-        if logit_scale.numel() != 1:
+    if isinstance(logit_scale, Tensor):
+        if logit_scale.shape not in ((), (1,)):
             raise ValueError(
-                f"logit_scale must be one number, got {tuple(logit_scale.shape)}"
+                f"logit_scale must have shape () or (1,), "
+                f"got {tuple(logit_scale.shape)}"
             )
     elif not 0 < logit_scale < torch.inf:
         raise ValueError(f"logit_scale must be positive and finite, got {logit_scale}")
@@ -88,9 +90,8 @@ def clip(image, text, logit_scale):
 # %%
 # One wrong pair, and the scale stops growing
 # -------------------------------------------
-# Eight images on a circle, each 5 degrees from its text.
-# While all are right, the gradient always asks for a larger scale, so that training
-# code usually stops it at 100. With two texts swapped there is a best one.
+# Eight images on a circle, each 5 degrees from its text. While all are right, the
+# gradient always asks for a larger scale. With two texts swapped there is a best one.
 
 import matplotlib.pyplot as plt
 
@@ -126,61 +127,59 @@ print(f"best scale with two swapped: {scale[best]:.1f}")
 assert (losses["all right"][1] < 0).all()
 
 # %%
-# One direction is content, the other is not
-# ------------------------------------------
-# Both images lie nearest to their own text, but the second text lies nearest to the
-# first image. InfoNCE from image to text is nearly done; the other half still pulls.
+# Where is the scale limited to 100?
+# ----------------------------------
+# The parameter is the logarithm, log(1 / 0.07) to start with, and the similarities are
+# multiplied by its ``exp()``. Without ``exp()`` nothing fails, but even perfect pairs
+# cost more. A clamp inside the graph, ``log_scale.exp().clamp(max=100)``, has the
+# gradient 0 beyond 100, so a parameter that gets there never moves again. Clamp the
+# parameter itself, after the optimizer's step, and leave it out of weight decay.
 
-image = on_circle(torch.tensor([0.0, 60.0]))
-text = on_circle(torch.tensor([10.0, 20.0]))
-logits = 100 * image @ text.T
-one_way = torch.nn.functional.cross_entropy(logits, torch.arange(2))
-other_way = torch.nn.functional.cross_entropy(logits.T, torch.arange(2))
-both = clip(image, text, 100.0)
-print(f"image to text {one_way:.3f}, text to image {other_way:.3f}, CLIP {both:.3f}")
-assert torch.isclose(both, (one_way + other_way) / 2)
+perfect, start = torch.eye(64), torch.tensor(1 / 0.07).log()
+print(f"with exp {clip(perfect, perfect, start.exp()):.4f}", end=", ")
+print(f"without {clip(perfect, perfect, start):.4f}")
+
+log_scale = torch.tensor(5.0, requires_grad=True)  # a scale of 148
+clamped = clip(image, swapped, log_scale.exp().clamp(max=100))
+print("clamped in the graph:", torch.autograd.grad(clamped, log_scale)[0])
+with torch.no_grad():  # after each optimizer.step()
+    log_scale.clamp_(max=torch.tensor(100.0).log())
+inside = clip(image, swapped, log_scale.exp())
+print("parameter clamped:", torch.autograd.grad(inside, log_scale)[0])
 
 # %%
-# Two kinds of data in one space
-# ------------------------------
-# Pictures of 12 numbers and captions of 6 share 3 hidden ones, mixed differently, with
-# noise. Two linear maps and the scale are learnt; 200 new pairs are the test.
+# What value is a good one?
+# -------------------------
+# Untrained or collapsed features cost the logarithm of the batch, log N; the least
+# value depends on N and on the scale, so compare runs of one batch size only. Watch how
+# often an image's own text is the nearest.
+#
+# Use it when two encoders meet and either side may be the one that asks; rather
+# :doc:`/examples/embedding/infonce` when only one side asks,
+# :doc:`/examples/embedding/siglip` when the batch is spread over many devices. The
+# other pairs are all the negatives that there are, so the batch should be large. Here
+# pictures of 12 numbers and captions of 6 share 3 hidden ones.
 
 see, say = torch.randn(3, 12), torch.randn(3, 6)
-
-
-def pairs(n):
-    hidden = torch.randn(n, 3)
-    noise = 0.1 * torch.randn(n, 12), 0.1 * torch.randn(n, 6)
-    return hidden @ see + noise[0], hidden @ say + noise[1]
-
-
 maps = [torch.randn(size, 3, requires_grad=True) for size in (12, 6)]
 log_scale = torch.tensor(1 / 0.07).log().requires_grad_()
 optimizer = torch.optim.Adam([*maps, log_scale], lr=0.03)
-test = pairs(200)
 for step in range(301):
+    hidden = torch.randn(64, 3)
+    noise = 0.1 * torch.randn(64, 12), 0.1 * torch.randn(64, 6)
+    image, text = (
+        (hidden @ see + noise[0]) @ maps[0],
+        (hidden @ say + noise[1]) @ maps[1],
+    )
+    loss = clip(image, text, log_scale.exp())
     if step % 300 == 0:
-        image, text = (unit(side @ m) for side, m in zip(test, maps, strict=True))
-        found = ((image @ text.T).argmax(1) == torch.arange(200)).float().mean()
-        print(f"step {step:3}: {found:.2f} found, scale {log_scale.exp().item():.1f}")
-    image, text = (side @ m for side, m in zip(pairs(64), maps, strict=True))
+        found = (unit(image) @ unit(text).T).argmax(1) == torch.arange(64)
+        print(
+            f"step {step:3}: loss {loss:.2f}, {found.float().mean():.0%} found", end=""
+        )
+        print(f", scale {log_scale.exp().item():.1f}")
     optimizer.zero_grad()
-    clip(image, text, log_scale.exp()).backward()
+    loss.backward()
     optimizer.step()
-
-# %%
-# The usual mistake: the logarithm where the scale belongs
-# --------------------------------------------------------
-# The parameter starts as log(1 / 0.07). Forget ``exp`` and nothing fails, but even
-# perfect pairs cannot bring the loss down.
-
-perfect = torch.eye(64)
-log_scale = torch.tensor(1 / 0.07).log()
-print(f"with exp:    {clip(perfect, perfect, log_scale.exp()):.4f}")
-print(f"without exp: {clip(perfect, perfect, log_scale):.4f}")
-
-# %%
-# Take it where two encoders meet and either side may be the one that asks.
-# Take ``infonce`` where only one side asks. Both want large batches: the other pairs
-# are all the negatives that there are. Autograd does the work here.
+collapsed = clip(torch.ones(64, 3), torch.ones(64, 3), 1.0)
+print(f"collapsed: {collapsed:.2f}, log 64 = {torch.tensor(64.0).log():.2f}")

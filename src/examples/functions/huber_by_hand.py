@@ -23,6 +23,7 @@ Mathematical Statistics 35 (1964), 73-101.
 """
 
 import torch
+from torch import Tensor
 
 
 class HuberByHand(torch.autograd.Function):
@@ -49,7 +50,9 @@ class HuberByHand(torch.autograd.Function):
         return gradient if needs[0] else None, -gradient if needs[1] else None, None
 
 
-def huber_by_hand(prediction, target, delta=1.0, reduction="mean"):
+def huber_by_hand(
+    prediction: Tensor, target: Tensor, delta: float = 1.0, reduction: str = "mean"
+) -> Tensor:
     """Huber's loss, squared up to ``delta`` and linear beyond, with its own backward.
 
     Args:
@@ -96,8 +99,8 @@ def huber_by_hand(prediction, target, delta=1.0, reduction="mean"):
 # At the kink the gradient bends, and its slope jumps
 # ---------------------------------------------------
 # The gradient is continuous: at delta the clamped residual is delta from either side.
-# Its own derivative is 1 inside and 0 outside, and has no value at delta itself.
-# So gradcheck passes there, and gradgradcheck does not.
+# Its own derivative is 1 inside and 0 outside, and has no value at delta itself. So
+# gradcheck passes there, and gradgradcheck does not.
 
 import matplotlib.pyplot as plt
 
@@ -121,10 +124,12 @@ second = torch.autograd.gradgradcheck(huber_by_hand, kink, raise_exception=False
 print(f"at delta: gradcheck {first}, gradgradcheck {second}")
 
 # %%
-# The usual mistake: grad_output is ignored
-# -----------------------------------------
-# A bare backward of the sum starts from 1, and all is well.
-# Any factor behind the loss is lost: a weight of 0.1, or the 65536 of a GradScaler.
+# Without grad_output every factor behind the loss is lost
+# --------------------------------------------------------
+# A bare backward of the sum starts from 1, and all is well. A weight of 0.1 is lost,
+# and so is the 65536 of a GradScaler. With two terms the balance is lost, too: nine
+# measurements of 1 and a typing error of 100 weigh 0.1, against a prior at 0. The error
+# has the gradient 1, so both balance where 0.1 (9 (c - 1) - 1) + c = 0, at 1 / 1.9.
 
 
 class IgnoresGradOutput(HuberByHand):
@@ -142,12 +147,6 @@ for factor in (1.0, 0.1, torch.amp.GradScaler("cpu").get_scale()):
     )
     print(f"factor {factor:7}: right / wrong = {(right / wrong).mean().item():g}")
 
-# %%
-# Without grad_output two terms do not find their balance
-# -------------------------------------------------------
-# Nine measurements of 1 and a typing error of 100 weigh 0.1, against a prior at 0.
-# The error pulls with 1: where 0.1 (9 (c - 1) - 1) + c = 0 both balance, at 1 / 1.9.
-
 measured = torch.tensor([1.0] * 9 + [100.0])
 for rule in (HuberByHand, IgnoresGradOutput):
     c = torch.tensor(0.0, requires_grad=True)
@@ -160,9 +159,12 @@ for rule in (HuberByHand, IgnoresGradOutput):
 # %%
 # By hand does not pay here
 # -------------------------
-# The forward is made of torch functions: autograd derives the same gradient from it.
-# By hand keeps half as much for backward, and torch's own keeps no more: take that, and
-# write a backward by hand where torch has none and a measurement says that it pays.
+# The forward is made of torch functions: autograd derives the same gradient from it. By
+# hand keeps half as much for backward, and torch's own keeps no more.
+#
+# Use it as the shortest model of a Function with an option; rather
+# :doc:`/examples/robust/huber` or torch's own as a loss, and write a backward by hand
+# when autograd cannot, or when a measurement says that it pays.
 
 prediction, target = torch.linspace(-3, 3, 1000, requires_grad=True), torch.zeros(1000)
 for name, loss in {

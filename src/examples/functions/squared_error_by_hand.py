@@ -2,7 +2,7 @@ r"""
 Squared error by hand
 =====================
 
-The gradient is twice the residual, divided by the batch, times what flows in.
+The gradient is twice the residual, divided by the batch, times grad_output.
 
 With the residual :math:`r = \text{prediction} - \text{target}` of :math:`N` samples
 and :math:`\bar{L}`, the gradient that arrives from what follows (``grad_output``):
@@ -21,6 +21,7 @@ sum of squares.
 """
 
 import torch
+from torch import Tensor
 
 
 class SquaredErrorByHand(torch.autograd.Function):
@@ -44,7 +45,7 @@ class SquaredErrorByHand(torch.autograd.Function):
         return gradient if to_prediction else None, -gradient if to_target else None
 
 
-def squared_error_by_hand(prediction, target):
+def squared_error_by_hand(prediction: Tensor, target: Tensor) -> Tensor:
     """Squared distance of each sample, averaged over the batch, with its own backward.
 
     Args:
@@ -86,9 +87,9 @@ def squared_error_by_hand(prediction, target):
 # %%
 # The gradient is the slope of the value
 # --------------------------------------
-# A batch of four, one prediction is moved, three are right.
-# A backward that does not divide by the batch is four times too steep.
-# The slope of the value itself tells which is right.
+# A batch of four, one prediction is moved, three are right. A backward that does not
+# divide by the batch is four times too steep. The slope of the value itself tells which
+# is right.
 
 import matplotlib.pyplot as plt
 
@@ -125,10 +126,11 @@ ax.legend()
 assert torch.allclose(gradient[1:-1], slope, atol=1e-5)
 
 # %%
-# First mistake: times the batch
-# ------------------------------
-# A mean is a sum divided, in the backward as well.
-# gradcheck says so, but not for a batch of one.
+# A test with a batch of one does not see it
+# ------------------------------------------
+# A mean is a sum divided, in the backward as well. gradcheck says so, but not for a
+# batch of one. The batch is the tensor's own length, and no number from the settings:
+# the last batch of an epoch is often smaller.
 
 for batch in (1, 4, 8, 32, 256):
     x = torch.linspace(-1, 1, 2 * batch, dtype=torch.float64).reshape(batch, 2)
@@ -139,39 +141,29 @@ for batch in (1, 4, 8, 32, 256):
     print(f"batch {batch:3}: {(wrong / right).mean():5.1f} times, gradcheck {passes}")
 
 # %%
-# Second mistake: squeeze
-# -----------------------
-# A target of shape (4, 1) becomes (4,), and the difference is of shape (4, 4).
-# Every prediction is compared with every target: a perfect one has a loss of 10.
-# The engine sums the (4, 4) gradient to (4, 1) in silence, and gradcheck passes, since
-# this is the gradient of that value. A test of the value, or of the shapes, does not.
+# gradcheck does not see shapes that broadcast
+# --------------------------------------------
+# A target of shape (4, 1) becomes (4,), and the difference is of shape (4, 4). Every
+# prediction is compared with every target: a perfect one has a loss of 10. The engine
+# sums the (4, 4) gradient to (4, 1) in silence, and gradcheck passes, since this is the
+# gradient of that value. A test of the value, or of the shapes, fails.
 
 target = torch.tensor([[1.0], [2.0], [3.0], [4.0]], dtype=torch.float64)
 perfect = target.clone().requires_grad_()
-for function in (SquaredErrorByHand, NotDivided):
-    value = function.apply(perfect, target.squeeze())
-    (gradient,) = torch.autograd.grad(value, perfect)
-    passes = torch.autograd.gradcheck(
-        function.apply, (perfect, target.squeeze()), raise_exception=False
-    )
-    print(f"{value.item()}, {gradient.flatten().tolist()}, gradcheck {passes}")
+inputs = perfect, target.squeeze()
+value = SquaredErrorByHand.apply(*inputs)
+(gradient,) = torch.autograd.grad(value, perfect)
+passes = torch.autograd.gradcheck(SquaredErrorByHand.apply, inputs)
+print(f"{value.item()}, {gradient.flatten().tolist()}, gradcheck {passes}")
 assert squared_error_by_hand(perfect, target) == 0
 
 # %%
-# Third mistake: a batch size from the settings
-# ---------------------------------------------
-# The last batch of an epoch is often smaller.
-# Divided by the 32 of the settings, a batch of 5 counts for 5 / 32 of its loss.
-
-x = torch.linspace(-1, 1, 10).reshape(5, 2)
-from_settings = x.square().sum() / 32
-print(f"{(from_settings / squared_error_by_hand(x, 0 * x)).item():.3f} of the loss")
-
-# %%
-# Take it as a pattern, not as a loss
-# -----------------------------------
-# One line of plain torch has the same value and the same gradients, to the target, too.
-# What it gets for nothing took us ``setup_context`` and a vmap rule: vmap over grad.
+# Use it as a pattern, and not as a loss
+# --------------------------------------
+# One line of plain torch has the same value and the same gradients, to the target, too:
+# :doc:`/examples/modules/squared_error`. Write a backward by hand when autograd cannot,
+# as in :doc:`/examples/functions/voigt`, or for stability, as in
+# :doc:`/examples/stability/probit_nll`.
 
 
 def plain(prediction, target):
@@ -184,4 +176,3 @@ by_hand, by_autograd = (
     for loss in (squared_error_by_hand, plain)
 )
 torch.testing.assert_close(by_hand, by_autograd)
-print(f"gradients of {len(x)} batches at once: {tuple(by_hand[0].shape)}")

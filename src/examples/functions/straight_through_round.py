@@ -2,7 +2,7 @@ r"""
 Straight-through round
 ======================
 
-It rounds forward and hands the gradient back unchanged, as if it had not rounded.
+It rounds forward and passes the gradient back unchanged, as if it had not rounded.
 
 Rounding is flat between its steps, so its derivative is zero and nothing in front of it
 learns. The straight-through estimator puts another rule in its place:
@@ -20,6 +20,7 @@ Through Stochastic Neurons for Conditional Computation*, arXiv:1308.3432 (2013).
 """
 
 import torch
+from torch import Tensor
 
 
 class StraightThroughRound(torch.autograd.Function):
@@ -40,7 +41,7 @@ class StraightThroughRound(torch.autograd.Function):
         return grad_output
 
 
-def straight_through_round(values):
+def straight_through_round(values: Tensor) -> Tensor:
     """Round to whole numbers, halves to the even one; the gradient passes unchanged.
 
     Args:
@@ -72,11 +73,10 @@ def straight_through_round(values):
 
 
 # %%
-# torch's own round is flat, this one slopes
-# ------------------------------------------
-# Their values are one staircase.
-# The gradient of ``torch.round`` is 0 everywhere, that of the rule is 1 everywhere:
-# the slope that the staircase has from afar.
+# torch's own round is flat, this one has a slope
+# -----------------------------------------------
+# The values are the same. The gradient of ``torch.round`` is 0 everywhere, that of the
+# rule is 1 everywhere: the slope that the staircase has from afar.
 
 import matplotlib.pyplot as plt
 
@@ -93,20 +93,6 @@ ax.set(xlabel="value", ylabel="rounded value and gradient")
 ax.set_title("The staircase is given the slope that it has from afar")
 ax.legend()
 
-assert torch.equal(rounded, values.round())
-
-# %%
-# gradcheck must fail, and with the numbers 0 and 1
-# -------------------------------------------------
-# A test that skips gradcheck would let a broken rule pass.
-# One that expects this failure, 0 measured against 1 returned, holds the rule.
-
-x = torch.tensor([0.4], dtype=torch.float64, requires_grad=True)
-try:
-    torch.autograd.gradcheck(straight_through_round, (x,))
-except RuntimeError as error:
-    print(str(error).strip())
-
 # %%
 # Whole-number weights are found, and only so
 # -------------------------------------------
@@ -118,37 +104,31 @@ _ = torch.manual_seed(0)
 hidden = torch.randint(-7, 8, (8,)).float()
 inputs = torch.randn(64, 8)
 target = inputs @ hidden
-
-
-def fit(rounding):
+for rounding in (straight_through_round, torch.round):
     weights, losses = torch.zeros(8, requires_grad=True), []
     for _ in range(60):
         loss = (inputs @ rounding(weights) - target).square().mean()
         (gradient,) = torch.autograd.grad(loss, weights)
         weights = (weights - 0.05 * gradient).detach().requires_grad_()
         losses.append(loss.item())
-    return weights.detach().round(), losses
-
-
-fig, ax = plt.subplots()
-for rounding, style in ((straight_through_round, "-"), (torch.round, "--")):
-    weights, losses = fit(rounding)
-    ax.plot(losses, style, label=rounding.__name__)
-    right = (weights == hidden).sum()
-    print(
-        f"{rounding.__name__}: loss {losses[0]:.0f} -> {losses[-1]:.0f}, {right} right"
-    )
-ax.set(xlabel="step", ylabel="squared error")
-ax.set_title("Without a gradient of its own, the rounded model never moves")
-ax.legend()
+    right = (weights.round() == hidden).sum()
+    print(f"{rounding.__name__}: {losses[0]:.0f} -> {losses[-1]:.0f}, {right} right")
 
 # %%
-# The usual mistake: the last step is taken for the best
+# gradcheck must fail, and the last step is not the best
 # ------------------------------------------------------
-# The best weight is 0.4, and whole numbers have none nearer than 0.
-# Descent stops only where the gradient is 0, and at 0 and at 1 it is not.
-# So the weight hovers at the edge between them, and its rounded value flips for ever:
-# a smaller learning rate does not end it. Keep the best step, not the last.
+# A test that expects the failure of gradcheck, 0 measured against 1 returned, holds the
+# rule; one that skips gradcheck would let a broken rule pass.
+#
+# With 0.4 as the best weight descent does not come to rest, because the gradient is
+# zero neither at 0 nor at 1. The weight stays at the edge between them, and its rounded
+# value flips, whatever the learning rate. Keep the best step.
+
+x = torch.tensor([0.4], dtype=torch.float64, requires_grad=True)
+try:
+    torch.autograd.gradcheck(straight_through_round, (x,))
+except RuntimeError as error:
+    print(str(error).strip())
 
 for learning_rate in (0.1, 0.01):
     weight, rounded = torch.tensor(0.0, requires_grad=True), []
@@ -161,9 +141,10 @@ for learning_rate in (0.1, 0.01):
     print(f"{learning_rate}: {flips} flips in 500 steps, mean {late.mean().item():.2f}")
 
 # %%
-# Take it for weights and activations that must be whole numbers in the end.
-# Round with ``torch.round`` where nothing in front of it is to learn.
-# The rule needs no class: what is detached has no gradient, what is left has 1.
+# Use it for weights and activations that must be whole numbers in the end; rather
+# :doc:`/examples/on_purpose/straight_through_step` for a decision between two, and
+# ``torch.round`` when nothing in front of it is to learn. The rule needs no class: what
+# is detached has no gradient, what is left has 1.
 
 values = torch.linspace(-2.4, 2.4, 481, requires_grad=True)
 detached = values + (values.round() - values).detach()

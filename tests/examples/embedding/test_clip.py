@@ -96,7 +96,7 @@ def test_shapes_that_do_not_fit_are_refused(example, shapes):
     [(0.0, r"positive and finite, got 0\.0"), (torch.ones(2), r"\(2,\)")],
 )
 def test_scales_that_make_no_sense_are_refused(example, scale, message):
-    with pytest.raises(ValueError, match=f"logit_scale must be .*{message}"):
+    with pytest.raises(ValueError, match=f"logit_scale must .*{message}"):
         example.clip(torch.eye(2), torch.eye(2), scale)
 
 
