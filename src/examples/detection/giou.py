@@ -2,7 +2,7 @@ r"""
 GIoU
 ====
 
-Pulls a box towards its target even where they do not overlap and IoU has no gradient.
+A box has a gradient towards its target even where the two do not overlap.
 
 With the areas of the intersection :math:`I`, of the union :math:`U`, and of the hull
 :math:`C`, the smallest box around both:
@@ -21,19 +21,20 @@ for Bounding Box Regression*, CVPR 2019, algorithm 2.
 """
 
 import torch
+from torch import Tensor
 
 
-def area(x1, y1, x2, y2):
+def area(x1: Tensor, y1: Tensor, x2: Tensor, y2: Tensor) -> Tensor:
     """Compute the area of boxes; 0 where edges are in the wrong order."""
     return torch.relu(x2 - x1) * torch.relu(y2 - y1)
 
 
-def ratio(part, whole):
+def ratio(part: Tensor, whole: Tensor) -> Tensor:
     """Divide, with 0 / 0 = 0."""
     return part / torch.where(whole > 0, whole, 1)
 
 
-def giou(boxes, target, reduction="mean"):
+def giou(boxes: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """Generalized IoU loss of boxes, row by row.
 
     Args:
@@ -77,7 +78,8 @@ def giou(boxes, target, reduction="mean"):
         raise ValueError(
             f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
         )
-    ours, theirs = boxes.unbind(-1), target.unbind(-1)
+    wide = torch.promote_types(boxes.dtype, torch.float32)  # areas overflow float16
+    ours, theirs = boxes.to(wide).unbind(-1), target.to(wide).unbind(-1)
     larger, smaller = (
         list(map(pick, ours, theirs)) for pick in (torch.maximum, torch.minimum)
     )
@@ -85,24 +87,27 @@ def giou(boxes, target, reduction="mean"):
     hull = area(*smaller[:2], *larger[2:])
     union = area(*ours) + area(*theirs) - intersection
     loss = 1 - ratio(intersection, union) + ratio(hull - union, hull)
-    if reduction == "none":
-        return loss
-    return loss.sum() / (max(loss.numel(), 1) if reduction == "mean" else 1)
+    if reduction == "mean":
+        loss = loss.sum() / max(loss.numel(), 1)
+    elif reduction == "sum":
+        loss = loss.sum()
+    return loss.to(boxes.dtype)
 
 
 # %%
-# IoU goes silent where boxes part
-# --------------------------------
-# A box of the target's size, 2 by 2, slides away from it.
-# As soon as they part, IoU is 0 wherever the box is; the hull still grows.
+# Without overlap 1 - IoU is constant at 1
+# ----------------------------------------
+# A box of the target's size, 2 by 2, slides away from it. As soon as they part, the
+# gradient of 1 - IoU is exactly zero; the hull still grows. 1 - GIoU ranges from 0 to
+# 2.
 
 import matplotlib.pyplot as plt
 
 
-def iou_loss(boxes, target, overlap=area):
+def iou_loss(boxes, target):
     ours, theirs = boxes.unbind(-1), target.unbind(-1)
     corner = map(torch.maximum, ours[:2], theirs[:2])
-    intersection = overlap(*corner, *map(torch.minimum, ours[2:], theirs[2:]))
+    intersection = area(*corner, *map(torch.minimum, ours[2:], theirs[2:]))
     return 1 - intersection / (area(*ours) + area(*theirs) - intersection)
 
 
@@ -119,10 +124,10 @@ ax.plot(offset.detach(), loss.detach(), label="GIoU loss")
 ax.plot(offset.detach(), gradient, label="its gradient")
 ax.plot(offset.detach(), rival, "--", label="gradient of 1 - IoU")
 ax.set(xlabel="offset of the box", ylabel="loss and gradient")
-ax.set_title("Past an offset of 2 only the hull pulls")
+ax.set_title("Past an offset of 2 only the hull has a gradient")
 ax.legend(loc="center right")
 
-print(f"at offset 4: GIoU pulls with {gradient[160]:.3f}, IoU with {rival[160]:.3f}")
+print(f"gradient at offset 4: GIoU {gradient[160]:.3f}, IoU {rival[160]:.3f}")
 
 # %%
 # A box finds its target from afar
@@ -143,27 +148,16 @@ for name, function in {"1 - IoU": iou_loss, "GIoU": giou}.items():
         optimizer.step()
 
 # %%
-# The usual mistake: two negative sides
-# -------------------------------------
-# The intersection of boxes that are apart in x and in y has two negative sides, and
-# their product is an overlap that is not there.
-
-
-def unchecked(x1, y1, x2, y2):
-    return (x2 - x1) * (y2 - y1)
-
-
-box, far = torch.tensor([0.0, 0.0, 2.0, 2.0]), torch.tensor([3.0, 3.0, 5.0, 5.0])
-print(f"IoU of boxes apart, unchecked: {1 - iou_loss(box, far, unchecked):.3f}")
-print(f"IoU of boxes apart, here:      {1 - iou_loss(box, far):.3f}")
-
-# %%
-# Take it to regress boxes that may start anywhere.
-# Where one box lies inside the other, the hull is the larger one and GIoU is IoU: it
-# does not matter where inside, and a loss on the distance of centres does better.
-# Mind the format: boxes given as x, y, width, height are taken for edges, silently.
-# Autograd does the work here.
+# Use it when boxes are regressed and may start anywhere; rather
+# :doc:`/examples/detection/diou` when a box lies inside the other, where the hull is
+# the larger one, GIoU is IoU, and it does not matter where inside;
+# :doc:`/examples/detection/ciou` when the shape shall count, too. An L1 term on the
+# edges also has a gradient from afar. Match predictions to targets first, as
+# :doc:`/examples/sequence/assignment` does, so that far boxes are not trained by IoU
+# alone. Mind the format: boxes given as x, y, width, height are taken for edges.
 
 outer = torch.tensor([0.0, 0.0, 4.0, 4.0])
 for inner in ([0.0, 0.0, 1.0, 1.0], [1.5, 1.5, 2.5, 2.5]):
     print(f"{inner} in {outer.tolist()}: {giou(torch.tensor(inner), outer):.4f}")
+width_format = torch.tensor([3.0, 3.0, 2.0, 2.0])  # x, y, width, height: no box at all
+print(f"a box in the wrong format: {giou(width_format, width_format):.1f} to itself")

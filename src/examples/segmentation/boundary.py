@@ -2,7 +2,7 @@ r"""
 Boundary
 ========
 
-A false alarm is pushed down in proportion to how far from the object it lies.
+A false alarm has a gradient in proportion to how far from the object it lies.
 
 Each pixel has a weight :math:`\varphi`, its distance in pixels to the border of the
 mask: positive outside, negative inside. With :math:`\sigma(z)`, the probability,
@@ -29,6 +29,7 @@ Source: H. Kervadec, J. Bouchtiba, C. Desrosiers, E. Granger, J. Dolz and I. Ben
 import numpy as np
 import torch
 from scipy.ndimage import distance_transform_edt
+from torch import Tensor
 
 
 class SignedDistance(torch.autograd.Function):
@@ -54,20 +55,30 @@ class SignedDistance(torch.autograd.Function):
         return SignedDistance.apply(target.movedim(in_dims[0], 0)), 0
 
 
-def boundary(logits, target):
-    """Mean over all pixels of probability times signed distance to the mask's border.
+def boundary(
+    logits: Tensor,
+    target: Tensor,
+    mask: Tensor | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Probability times signed distance to the object's border, the mean over pixels.
 
     Args:
         logits: Tensor of shape (N, 1, H, W), not normalised.
         target: The masks, 1.0 in the object and 0.0 outside, of the same shape. SciPy
             works on the CPU: a mask on another device is copied there and back.
+        mask: Tensor of the same shape, True or 1 where a pixel counts; all, if None.
+            For the distances, the rest is background.
+        reduction: ``"mean"`` over the pixels that count, ``"sum"`` or ``"none"``.
 
     Returns:
-        A scalar in pixels, negative where most is right; NaN where N is 0. An image
-        without an object, or without a background, has no border and counts 0.
+        A scalar in pixels, or shape (N, 1, H, W) with ``"none"``: negative where most
+        is right, 0 where no pixel counts. An image without an object, or without a
+        background, has no border and is 0.
 
     Raises:
-        ValueError: The shapes differ or are not (N, 1, H, W).
+        ValueError: The shapes differ or are not (N, 1, H, W), or ``reduction`` is not
+            one of these.
 
     >>> logits = torch.zeros(1, 1, 1, 4, requires_grad=True)  # p = 1/2 everywhere
     >>> target = torch.tensor([[[[0.0, 1.0, 1.0, 1.0]]]])
@@ -87,15 +98,34 @@ def boundary(logits, target):
             f"logits and target must have the same shape (N, 1, H, W), got "
             f"{tuple(logits.shape)} and {tuple(target.shape)}"
         )
-    distance = SignedDistance.apply(target).to(logits.dtype)
-    return (distance * logits.sigmoid()).mean()
+    if mask is not None and mask.shape != logits.shape:
+        raise ValueError(
+            f"logits and mask must have the same shape (N, 1, H, W), got "
+            f"{tuple(logits.shape)} and {tuple(mask.shape)}"
+        )
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(
+            f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
+        )
+    count = logits.numel()
+    if mask is not None:
+        logits = logits.masked_fill(mask == 0, -torch.inf)  # no probability there
+        target = target.masked_fill(mask == 0, 0)
+        count = (mask != 0).sum()
+    wide = torch.promote_types(logits.dtype, torch.float32)  # float16 ends at 65,504
+    loss = SignedDistance.apply(target).to(wide) * logits.to(wide).sigmoid()
+    if reduction == "mean":
+        loss = loss.sum() / torch.as_tensor(count).clamp(min=1)
+    elif reduction == "sum":
+        loss = loss.sum()
+    return loss.to(logits.dtype)
 
 
 # %%
-# The farther off, the harder the push
-# ------------------------------------
+# The farther off, the larger the gradient
+# ----------------------------------------
 # A row of pixels with an object in the middle, and a prediction of 0.5 everywhere.
-# Dice pushes every pixel outside alike.
+# The gradient of Dice is the same for every pixel outside.
 
 import matplotlib.pyplot as plt
 
@@ -121,14 +151,34 @@ ax.plot(
 ax.plot(place, gradient.flatten(), label="gradient in the logit")
 ax.plot(place, rival.flatten(), "--", label="gradient of Dice")
 ax.set(xlabel="place in pixels; the object reaches from -5 to 5", ylabel="gradient")
-ax.set_title("Under the boundary loss the push grows with the distance")
+ax.set_title("Under the boundary loss the gradient grows with the distance")
 ax.legend(loc="upper center")
+
+# %%
+# Why is it negative?
+# -------------------
+# It is right: the signed distance is negative inside the object, so a perfect mask sums
+# negative values alone. The minimum differs from image to image and is below zero; only
+# the gradient matters. A prediction of nothing gives 0, and an image without an object
+# has no border and no gradient, so combine it with Dice or cross entropy, and raise its
+# weight gradually.
+
+for name, mark in {"perfect": 2 * target - 1, "nothing": 0 * target - 1}.items():
+    print(f"{name}: {boundary(1e4 * mark, target):.3f}")
+print(f"everything: {boundary(torch.full_like(target, 1e4), target):.3f}")
+none = torch.full_like(target, 3.0, requires_grad=True)
+(gradient,) = torch.autograd.grad(boundary(none, 0 * target), none)
+print(f"no object: largest gradient {gradient.abs().max():.1f}")
 
 # %%
 # A disc that overlaps nothing finds its way
 # ------------------------------------------
 # Its middle alone can move, and it starts 30 pixels from where it belongs. Where
 # nothing overlaps, Dice has no gradient: no way is better than another.
+#
+# Use it beside Dice or cross entropy when a far false alarm is worse than a near one;
+# rather :doc:`/examples/segmentation/hausdorff_dt` when the prediction's own border
+# shall count, :doc:`/examples/segmentation/dice` when overlap is all.
 
 row, column = torch.arange(48.0).reshape(48, 1), torch.arange(48.0)
 home, start = torch.tensor([36.0, 36.0]), torch.tensor([12.0, 18.0])
@@ -149,28 +199,3 @@ for name, loss in {"boundary": boundary, "Dice": dice}.items():
         optimizer.step()
     away = (middle - home).norm().item()
     print(f"{name:8}: {away:5.2f} pixels away after 80 steps")
-
-# %%
-# The usual mistake: the distance from the wrong side
-# ---------------------------------------------------
-# SciPy measures the distance to the nearest zero. Of the mask itself that is how deep
-# a pixel lies inside, and zero wherever a false alarm may lie.
-
-ours = SignedDistance.apply(target)[0, 0]
-mask = target[0, 0].numpy()
-for name, pixel in {"middle": (36, 36), "corner": (0, 0)}.items():
-    print(f"{name}: signed {ours[pixel]:6.2f}, ", end="")
-    print(f"of the mask {distance_transform_edt(mask)[pixel]:.2f}, ", end="")
-    print(f"of what is not mask {distance_transform_edt(1 - mask)[pixel]:.2f}")
-
-# %%
-# Take it beside Dice or cross entropy, where a far false alarm is worse than a near
-# one. Not alone: an image without an object has no border, and everything may be
-# marked in it. A negative value is no error: the best one is negative.
-
-nothing = torch.zeros(1, 1, 48, 48)
-logits = torch.full_like(nothing, 3.0, requires_grad=True)
-loss = boundary(logits, nothing)
-(gradient,) = torch.autograd.grad(loss, logits)
-print(f"all marked, no object: {loss.item():.1f}, gradient {gradient.abs().max():.1f}")
-print(f"a perfect disc: {boundary(1e4 * disc(home), target):.4f}")

@@ -2,7 +2,7 @@ r"""
 Dice
 ====
 
-The few pixels of a small object together pull as hard as the whole background.
+For small objects: each object has a gradient by its overlap, not by its pixels.
 
 With the probabilities :math:`p = \sigma(z)` and the mask :math:`t` of one image,
 
@@ -12,8 +12,8 @@ With the probabilities :math:`p = \sigma(z)` and the mask :math:`t` of one image
    \qquad
    \frac{\partial \ell}{\partial p_i} = \frac{1 - \ell - 2 \, t_i}{\sum p + \sum t + s}
 
-so every pixel of the object is pulled alike, and so is every pixel of the background.
-:math:`s` is a small number that settles what an image without an object is worth.
+so in the probability every pixel of the object has the same gradient, and so has every
+pixel of the background. :math:`s` settles what an image without an object is worth.
 
 Source: M. Drozdzal, E. Vorontsov, G. Chartrand, S. Kadoury and C. Pal, *The Importance
 of Skip Connections in Biomedical Image Segmentation*, DLMIA 2016. Others square the
@@ -21,21 +21,32 @@ probabilities in the denominator; this form does not.
 """
 
 import torch
+from torch import Tensor
 
 
-def dice(logits, target, smooth=1e-5):
-    """One minus the Dice overlap of each image, averaged over the images.
+def dice(
+    logits: Tensor,
+    target: Tensor,
+    smooth: float = 1e-5,
+    mask: Tensor | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """One minus the Dice overlap of each image.
 
     Args:
         logits: Tensor of shape (N, 1, H, W), not normalised.
         target: The masks, 1.0 in the object and 0.0 outside, of the same shape.
         smooth: Added to both sides of the fraction, in pixels; 0 or more.
+        mask: Tensor of the same shape, True or 1 where a pixel counts; all, if None.
+        reduction: ``"mean"`` over the images, ``"sum"`` or ``"none"``.
 
     Returns:
-        A scalar: 0 for a perfect overlap, about 1 for none; NaN where N is 0.
+        A scalar, or shape (N,) with ``"none"``: 0 for a perfect overlap and where no
+        pixel counts, about 1 for none. The mean is NaN where N is 0.
 
     Raises:
-        ValueError: The shapes differ or are not (N, 1, H, W), or smooth is negative.
+        ValueError: The shapes differ or are not (N, 1, H, W), or an option is out of
+            range.
 
     >>> logits = torch.zeros(1, 1, 1, 4, requires_grad=True)  # p = 1/2 everywhere
     >>> target = torch.tensor([[[[1.0, 0.0, 0.0, 0.0]]]])
@@ -55,19 +66,36 @@ def dice(logits, target, smooth=1e-5):
             f"logits and target must have the same shape (N, 1, H, W), got "
             f"{tuple(logits.shape)} and {tuple(target.shape)}"
         )
+    if mask is not None and mask.shape != logits.shape:
+        raise ValueError(
+            f"logits and mask must have the same shape (N, 1, H, W), got "
+            f"{tuple(logits.shape)} and {tuple(mask.shape)}"
+        )
     if not 0 <= smooth < torch.inf:
         raise ValueError(f"smooth must be finite and 0 or more, got {smooth}")
-    p = logits.sigmoid()
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(
+            f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
+        )
+    if mask is not None:  # no probability there, and no object
+        logits = logits.masked_fill(mask == 0, -torch.inf)
+        target = target.masked_fill(mask == 0, 0)
+    # float16 ends at 65,504, fewer pixels than an image of 256 by 256 has.
+    p = logits.to(torch.promote_types(logits.dtype, torch.float32)).sigmoid()
     overlap = (p * target).sum((1, 2, 3))
-    size = p.sum((1, 2, 3)) + target.sum((1, 2, 3))
-    return (1 - (2 * overlap + smooth) / (size + smooth)).mean()
+    size = p.sum((1, 2, 3)) + target.sum((1, 2, 3), dtype=p.dtype)
+    whole = size + smooth
+    loss = (size - 2 * overlap) / torch.where(whole > 0, whole, 1)
+    loss = loss if reduction == "none" else getattr(loss, reduction)()
+    return loss.to(logits.dtype)
 
 
 # %%
-# At least half of the gradient is the object's
-# ---------------------------------------------
-# A prediction that knows nothing says 0.5 everywhere. Under binary cross entropy the
-# object then has the share of the gradient that it has of the image.
+# The object has half of the gradient, however small it is
+# --------------------------------------------------------
+# That holds for a prediction that knows nothing, 0.5 everywhere. Under binary cross
+# entropy the object then has the share of the gradient that it has of the image. Once
+# a small object is found, its share is smaller: the background's false alarms count.
 
 import matplotlib.pyplot as plt
 
@@ -95,62 +123,56 @@ ax.set_title("Under Dice even one pixel has half of the gradient")
 ax.legend()
 print(f"one pixel of 4096: {share(dice, 1):.3f} and {share(cross_entropy, 1):.5f}")
 
-# %%
-# A faint object is found, at the price of the probabilities
-# ----------------------------------------------------------
-# Eight noisy images with a disc of 29 pixels in 2304, and one convolution to find it.
-# Few pixels are more likely disc than not, and cross entropy marks those alone.
-# Dice marks what makes the overlap large, and is surer than it is right.
-
-_ = torch.manual_seed(0)
-row, column = torch.arange(48.0).reshape(48, 1), torch.arange(48.0)
-middle = torch.randint(5, 43, (2, 8, 1, 1, 1))
-disc = ((row - middle[0]) ** 2 + (column - middle[1]) ** 2 <= 9).float()
-image = disc + torch.randn_like(disc)
-
-for name, loss in {"cross entropy": cross_entropy, "Dice": dice}.items():
-    model = torch.nn.Conv2d(1, 1, 5, padding=2)
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
-    for _ in range(150):
-        optimizer.zero_grad()
-        loss(model(image), disc).backward()
-        optimizer.step()
-    p = model(image).detach().sigmoid()
-    marked = p > 0.5
-    overlap = 2 * disc[marked].sum() / (marked.sum() + disc.sum())
-    print(
-        f"{name:13}: marks {marked.sum() / 8:2.0f} pixels, overlap {overlap:.2f}; ",
-        end="",
-    )
-    print(f"says {p[marked].mean():.2f}, right in {disc[marked].mean():.2f}")
+found = (torch.arange(pixels) < 41).float().reshape(1, 1, 64, 64)
+logits = torch.where(found == 1, 0.9, 0.01).logit().requires_grad_()
+(gradient,) = torch.autograd.grad(dice(logits, found), logits)
+part = (gradient * found).abs().sum() / gradient.abs().sum()
+print(f"a hundredth of the image, found with 0.9, the rest at 0.01: {part:.2f}")
 
 # %%
-# The usual mistake: images without an object teach nothing
-# ---------------------------------------------------------
-# There the overlap is smooth over smooth plus what was marked. With the usual 1e-5 the
-# loss is 1 whether a lot was marked or a little, and nothing pulls the marks down.
-# With a smooth of some pixels both change.
+# The loss is 1 for images without an object
+# ------------------------------------------
+# There the intersection is 0, so without a smooth term in the numerator the loss is 1
+# with zero gradient, whatever is marked. With smooth in numerator and denominator,
+# (2 I + s) / (P + T + s), the empty prediction scores 0. An epsilon in the denominator
+# alone does not help, and a tiny smooth leaves the loss near 1 until the prediction
+# sums to about smooth: give it some pixels, or leave empty images out of Dice, by the
+# mask, and let cross entropy train them.
 
 nothing = torch.zeros(1, 1, 48, 48)
-for smooth in (1e-5, 10.0):
-    for logit in (0.0, -5.0):
+for smooth in (0.0, 1e-5, 10.0):
+    for logit in (0.0, -10.0):
         logits = torch.full_like(nothing, logit, requires_grad=True)
         loss = dice(logits, nothing, smooth)
         (gradient,) = torch.autograd.grad(loss, logits)
-        print(
-            f"smooth {smooth:5}, {logits.sigmoid().sum().item():4.0f} pixels marked: ",
-            end="",
-        )
+        print(f"smooth {smooth:5}, marked {logits.sigmoid().sum():6.1f}: ", end="")
         print(f"loss {loss.item():.4f}, gradient {gradient.sum():.1e}")
 
 # %%
-# Take it where objects are small and their overlap is what you are judged by; add cross
-# entropy where images may be empty or where you read the probabilities.
-# It is an average over images: to count all pixels of a batch as one large image, make
-# them one. The two differ as soon as objects differ in size. Autograd does the work.
+# Each image, or the whole batch?
+# -------------------------------
+# They are two losses: a ratio of sums is not the mean of ratios. For each image, as
+# here, every image counts alike, and small objects dominate. Summing over the batch
+# weights images by their foreground and is steady with empty or tiny masks, but depends
+# on who is in the batch. For several classes choose the dimensions of the sum
+# explicitly: (2, 3) for each image and class, (0, 2, 3) for each class over the batch.
 
 target = (torch.arange(64) < torch.tensor([[2], [32]])).float().reshape(2, 1, 8, 8)
 logits = torch.full_like(target, -3).masked_fill(target == 1, 3)
 logits[0] = -3  # the small one is missed
 as_one = dice(logits.reshape(1, 1, 16, 8), target.reshape(1, 1, 16, 8))
 print(f"each image: {dice(logits, target):.2f}, the batch as one: {as_one:.2f}")
+
+# %%
+# Use it when objects are small and their overlap is what you are judged by; rather
+# :doc:`/examples/segmentation/tversky` when a miss costs more than a false alarm,
+# :doc:`/examples/segmentation/jaccard` when IoU is the measure,
+# :doc:`/examples/segmentation/generalized_dice` for several classes, and add cross
+# entropy when images may be empty or you read the probabilities: Dice is content with a
+# hard yes or no.
+
+chance = torch.tensor(0.6).expand(1, 1, 8, 8)  # six of ten pixels like this are object
+for p in (0.6, 0.99):
+    logits = torch.full((1, 1, 8, 8), p).logit()
+    print(f"says {p}: Dice {dice(logits, chance):.3f}, ", end="")
+    print(f"cross entropy {cross_entropy(logits, chance):.3f}")

@@ -2,7 +2,7 @@ r"""
 Lovász-Softmax
 ==============
 
-A pixel pulls by what its error costs the intersection over union, the worst ones first.
+The gradient of a pixel is what its error costs the intersection over union.
 
 For one class of one image, the error of a pixel is :math:`1 - p` where the class is
 true and :math:`p` elsewhere. The errors are sorted, the largest first, and each gets
@@ -27,21 +27,28 @@ Networks*, CVPR 2018, algorithm 1.
 """
 
 import torch
+from torch import Tensor
 
 
-def lovasz_softmax(logits, target):
+def lovasz_softmax(
+    logits: Tensor, target: Tensor, ignore_index: int = -100, reduction: str = "mean"
+) -> Tensor:
     """Lovász extension of the Jaccard loss, over the classes present in each image.
 
     Args:
         logits: Tensor of shape (N, C, H, W), not normalised.
         target: The true classes, int64 in [0, C), of shape (N, H, W).
+        ignore_index: A target that does not count.
+        reduction: ``"mean"`` over the images, ``"sum"`` or ``"none"``.
 
     Returns:
-        A scalar in [0, 1]: the mean over the images of the mean over their classes;
-        NaN where N is 0. Where errors tie, the gradient is that of one order of them.
+        A scalar, or shape (N,) with ``"none"``: for each image the mean over its
+        classes, in [0, 1], and 0 where no pixel counts. The mean is NaN where N is 0.
+        Where errors tie, the gradient is that of one order of them.
 
     Raises:
-        ValueError: A shape or a dtype does not fit.
+        ValueError: A shape or a dtype does not fit, or ``reduction`` is not one of
+            these.
         RuntimeError: A class is out of range.
 
     >>> p = torch.tensor([[0.75, 0.25], [0.5, 0.5]])  # two pixels, two classes
@@ -63,23 +70,35 @@ def lovasz_softmax(logits, target):
         )
     if target.dtype != torch.int64:
         raise ValueError(f"target must be int64, got {target.dtype}")
-    p = logits.softmax(1).flatten(2)
-    true = torch.zeros_like(p).scatter(1, target.flatten(1).unsqueeze(1), 1.0)
-    errors, order = torch.where(true == 1, 1 - p, p).sort(2, descending=True)
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(
+            f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
+        )
+    ignored = (target == ignore_index).unsqueeze(1)
+    # In float16 the square of a union is out of range.
+    wide = torch.promote_types(logits.dtype, torch.float32)
+    p = logits.masked_fill(ignored, 0).softmax(1, dtype=wide)
+    index = target.unsqueeze(1).masked_fill(ignored, 0)
+    true = torch.zeros_like(p).scatter(1, index, 1.0).masked_fill(ignored, 0)
+    errors = torch.where(true == 1, 1 - p, p).masked_fill(ignored, 0).flatten(2)
+    errors, order = errors.sort(2, descending=True)  # what is ignored comes last
+    true = true.flatten(2)
     wrong = true.gather(2, order)
     size = true.sum(2, keepdim=True)
     intersection = size - wrong.cumsum(2)
     union = size + (1 - wrong).cumsum(2)
     # A class that is absent has no intersection: its weights and its loss are 0.
-    missed, alarmed = 1 / union, intersection / (union * (union - 1)).clamp(min=1)
+    missed, alarmed = 1 / union, intersection / union / (union - 1).clamp(min=1)
     weight = torch.where(wrong == 1, missed, alarmed)
-    present = (size > 0).sum((1, 2))
-    return ((weight * errors).sum((1, 2)) / present).mean()
+    present = (size > 0).sum((1, 2)).clamp(min=1)
+    loss = (weight * errors).sum((1, 2)) / present
+    loss = loss if reduction == "none" else getattr(loss, reduction)()
+    return loss.to(logits.dtype)
 
 
 # %%
-# One of eight pixels pulls harder than one of 256, unless it is sure and wrong
-# -----------------------------------------------------------------------------
+# One of eight pixels counts as one of eight, not of 256
+# ------------------------------------------------------
 # In an image of 256 pixels seven pixels of an object are right and the eighth moves.
 # To cross entropy it is one of 256, to the overlap one of eight.
 # Its gradient steps where it passes the others in the order of errors. The softmax
@@ -106,18 +125,17 @@ ax.plot(margin.detach(), loss, label="Lovász-Softmax")
 ax.plot(margin.detach(), gradient, label="its gradient")
 ax.plot(margin.detach(), rival, "--", label="gradient of cross entropy")
 ax.set(xlabel="margin of the eighth pixel", ylabel="loss and gradient")
-ax.set_title("One of eight pixels pulls harder, unless sure and wrong")
+ax.set_title("The gradient is larger, unless the pixel is sure and wrong")
 ax.legend()
-print(
-    f"largest pull: {gradient.abs().max():.4f}, cross entropy {rival.abs().max():.4f}"
-)
+largest, other = gradient.abs().max(), rival.abs().max()
+print(f"largest gradient: {largest:.4f}, of cross entropy {other:.4f}")
 
 # %%
-# The usual mistake: to start with it
-# -----------------------------------
+# Do not start with it alone
+# --------------------------
 # Four noisy images hold a disc in a disc. A model that knows nothing yet is sure of the
-# background, and no pull is left for the smallest class. Cross entropy goes on pulling.
-# The sum of both starts and ends well.
+# background, and hardly a gradient is left for the smallest class; under cross entropy
+# there is. The sum of both starts and ends well. Below is the IoU of the three classes.
 
 _ = torch.manual_seed(1)
 cross_entropy = torch.nn.functional.cross_entropy
@@ -146,26 +164,13 @@ both = overlaps(lambda z, t: cross_entropy(z, t) + lovasz_softmax(z, t))
 print(f"their sum:      {both}")
 
 # %%
-# Another mistake: to count the classes that are not there
-# --------------------------------------------------------
-# The extension charges an absent class with its largest probability, so one pixel gets
-# the whole gradient of that class. Here the third class is in no pixel.
-
-p = torch.tensor([0.9, 0.05, 0.05]).repeat(16, 1)
-p[8:] = torch.tensor([0.05, 0.9, 0.05])
-p[3] = torch.tensor([0.5, 0.1, 0.4])
-logits = p.log().T.reshape(1, 3, 4, 4)
-target = (torch.arange(16) >= 8).long().reshape(1, 4, 4)
-present = lovasz_softmax(logits, target)
-every = (2 * present + p[:, 2].max()) / 3
-print(f"classes present: {present:.3f}, every class: {every:.3f}")
-
-# %%
-# Take it, beside cross entropy, where you are judged by the mean intersection over
-# union. Take Dice for one class against the rest. Sorting costs time: all pixels of
-# each class, at every step. Autograd does the work.
-#
-# With sure logits it is the measure itself:
+# Use it beside cross entropy when you are judged by the mean IoU; rather
+# :doc:`/examples/segmentation/jaccard` or :doc:`/examples/segmentation/dice` for one
+# class against the rest: they need no sorting, which costs time for all pixels of each
+# class. Classes that are in no pixel of an image do not count in it; as published, an
+# absent class may be charged with its largest probability. It is a mean over images: an
+# object that is cut in two by a crop counts twice. With sure logits it is the measure
+# itself:
 
 marked = torch.tensor([[[0, 0, 1, 1], [0, 1, 1, 2]]])
 target = torch.tensor([[[0, 0, 0, 1], [0, 1, 1, 1]]])  # overlaps 3/4 and 3/5

@@ -153,3 +153,11 @@ def test_shapes_that_do_not_fit_are_refused(example, shapes):
 def test_a_reduction_that_makes_no_sense_is_refused(example):
     with pytest.raises(ValueError, match=r"reduction .* 'avg'"):
         example.giou(torch.zeros(2, 4), torch.zeros(2, 4), "avg")
+
+
+def test_pixels_do_not_overflow_half_precision(example):
+    boxes = torch.tensor([[0.0, 0.0, 640.0, 480.0]])
+    target = torch.tensor([[100.0, 50.0, 800.0, 500.0]])
+    half = example.giou(boxes.half(), target.half())
+    assert half.dtype == torch.float16
+    assert half.item() == pytest.approx(example.giou(boxes, target).item(), rel=1e-3)

@@ -115,9 +115,40 @@ def test_transposed_memory_gives_the_same(example):
     )
 
 
-def test_no_image_gives_what_torchs_mean_gives(example):
-    nothing = torch.zeros(0, 1, 2, 2)
-    assert example.boundary(nothing, nothing).isnan()
+def test_no_image_is_0(example):
+    nothing = torch.zeros(0, 1, 2, 2, requires_grad=True)
+    loss = example.boundary(nothing, torch.zeros(0, 1, 2, 2))
+    loss.backward()
+    assert loss == 0
+
+
+def test_what_is_masked_counts_nowhere(example):
+    target = torch.zeros(1, 1, 4, 6, dtype=torch.float64)
+    target[..., 1:3, 1:3] = 1
+    logits = torch.linspace(-3, 3, 24, dtype=torch.float64).reshape(1, 1, 4, 6)
+    mask = torch.ones(1, 1, 4, 6, dtype=torch.bool)
+    mask[..., 5] = mask[..., 0, 0] = False
+    # The masked pixels are background, and no nearer to the object than others.
+    each = example.boundary(logits, target, reduction="none")[mask]
+    spoilt = logits.masked_fill(~mask, torch.nan).requires_grad_()
+    unknown = target.masked_fill(~mask, torch.nan)
+    for reduction in ("mean", "sum"):
+        loss = example.boundary(spoilt, unknown, mask, reduction)
+        torch.testing.assert_close(loss, getattr(each, reduction)())
+    (gradient,) = torch.autograd.grad(loss, spoilt)
+    assert gradient.isfinite().all()
+    assert not gradient[~mask].any()
+    loss = example.boundary(spoilt, unknown, torch.zeros_like(mask))
+    assert loss == 0
+
+
+def test_half_precision_does_not_overflow(example):
+    target = torch.zeros(1, 1, 256, 256)
+    target[..., :20, :20] = 1
+    logits = torch.ones_like(target)
+    half = example.boundary(logits.half(), target)
+    assert half.dtype == torch.float16
+    assert half.item() == pytest.approx(example.boundary(logits, target).item(), 1e-3)
 
 
 @pytest.mark.parametrize(

@@ -170,3 +170,43 @@ def test_a_target_that_is_no_int64_is_refused(example, dtype):
         example.lovasz_softmax(
             torch.zeros(1, 3, 2, 2), torch.zeros(1, 2, 2, dtype=dtype)
         )
+
+
+@pytest.mark.parametrize("ignored", [-100, 2])
+def test_what_is_ignored_counts_nowhere(example, ignored):
+    logits = torch.linspace(-3, 30, 2 * 3 * 12, dtype=torch.float64).sin()
+    logits = 4 * logits.reshape(2, 3, 3, 4)
+    target = torch.tensor([0, 1, ignored, 1]).expand(2, 3, 4)
+    counted = target != ignored
+    kept = logits[:, :, :, [0, 1, 3]], target[:, :, [0, 1, 3]]
+    expected = example.lovasz_softmax(*kept, reduction="none")
+    spoilt = logits.masked_fill(~counted.unsqueeze(1), torch.nan).requires_grad_()
+    options = {"ignore_index": ignored}
+    loss = example.lovasz_softmax(spoilt, target, **options, reduction="none")
+    torch.testing.assert_close(loss, expected)
+    for reduction in ("mean", "sum"):
+        ours = example.lovasz_softmax(spoilt, target, **options, reduction=reduction)
+        torch.testing.assert_close(ours, getattr(expected, reduction)())
+    leaf = kept[0].clone().requires_grad_()
+    theirs = example.lovasz_softmax(leaf, kept[1], reduction="sum")
+    (expected,) = torch.autograd.grad(theirs, leaf)
+    (gradient,) = torch.autograd.grad(ours, spoilt)
+    torch.testing.assert_close(gradient[..., [0, 1, 3]], expected)
+    assert not gradient[..., 2].any()
+
+
+def test_where_no_pixel_counts_it_is_0_and_so_is_the_gradient(example):
+    logits = torch.ones(1, 2, 2, 2, requires_grad=True)
+    loss = example.lovasz_softmax(logits, torch.full((1, 2, 2), -100))
+    loss.backward()
+    assert loss == 0
+    assert not logits.grad.any()
+
+
+def test_half_precision_has_the_weights_of_float32(example):
+    logits = torch.linspace(-3, 300, 2 * 128 * 128).sin().reshape(1, 2, 128, 128)
+    target = (torch.arange(128 * 128) % 3 == 0).long().reshape(1, 128, 128)
+    half = example.lovasz_softmax(logits.half(), target)
+    full = example.lovasz_softmax(logits, target)
+    assert half.dtype == torch.float16
+    assert half.item() == pytest.approx(full.item(), rel=2e-3)

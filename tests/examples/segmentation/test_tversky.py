@@ -140,3 +140,56 @@ def test_negative_options_are_refused(example, option):
 def test_an_infinite_smooth_is_refused(example):
     with pytest.raises(ValueError, match=r"smooth must be .*finite.* got inf"):
         example.tversky(*2 * [torch.zeros(1, 1, 2, 2)], smooth=math.inf)
+
+
+@pytest.mark.parametrize("smooth", [0.0, 1e-5, 3.0])
+def test_what_is_masked_counts_nowhere(example, smooth):
+    logits, target = case()
+    mask = torch.arange(12).reshape(1, 1, 4, 3) % 4 != 1
+    mask = mask.expand_as(logits)
+    kept = [x[mask].reshape(2, 1, 3, 3) for x in (logits, target)]
+    expected = example.tversky(*kept, smooth=smooth, reduction="none")
+    spoilt = logits.masked_fill(~mask, torch.nan).requires_grad_()
+    target = target.masked_fill(~mask, torch.nan)
+    for marks in (mask, mask.double()):
+        loss = example.tversky(
+            spoilt, target, smooth=smooth, mask=marks, reduction="none"
+        )
+        torch.testing.assert_close(loss, expected)
+    (gradient,) = torch.autograd.grad(loss.sum(), spoilt)
+    assert gradient.isfinite().all()
+    assert not gradient[~mask].any()
+    for reduction in ("mean", "sum"):
+        ours = example.tversky(
+            spoilt, target, smooth=smooth, mask=mask, reduction=reduction
+        )
+        torch.testing.assert_close(ours, getattr(expected, reduction)())
+
+
+@pytest.mark.parametrize("smooth", [0.0, 1e-5])
+def test_where_no_pixel_counts_it_is_0_and_so_is_the_gradient(example, smooth):
+    logits, target = case()
+    logits.requires_grad_()
+    loss = example.tversky(logits, target, smooth=smooth, mask=torch.zeros_like(target))
+    loss.backward()
+    assert loss == 0
+    assert not logits.grad.any()
+
+
+def test_half_precision_counts_more_pixels_than_65504(example):
+    target = torch.zeros(1, 1, 512, 512)
+    target[..., :300] = 1
+    logits = 2 * target - 1
+    half = example.tversky(logits.half(), target.half())
+    assert half.dtype == torch.float16
+    assert half.item() == pytest.approx(
+        example.tversky(logits, target).item(), rel=1e-3
+    )
+
+
+def test_a_mask_of_another_shape_and_a_reduction_are_refused(example):
+    zero = torch.zeros(2, 1, 4, 3)
+    with pytest.raises(ValueError, match=r"got \(2, 1, 4, 3\) and \(2, 4, 3\)"):
+        example.tversky(zero, zero, mask=torch.ones(2, 4, 3))
+    with pytest.raises(ValueError, match=r"reduction must be .* got 'avg'"):
+        example.tversky(zero, zero, reduction="avg")
