@@ -102,7 +102,8 @@ def numbers(value: Tensor) -> list[str]:
     """Write a tensor for people, a line a row.
 
     Args:
-        value: A tensor of any shape; of a large one only the shape is written.
+        value: A tensor of any shape; of a large one only the shape is written. Beside
+            a number a million times as large, what is left of rounding is written 0.
 
     Returns:
         The rows, with their columns below each other.
@@ -111,11 +112,15 @@ def numbers(value: Tensor) -> list[str]:
     ['[     1, -0.5]', '[0.3333,   20]']
     >>> numbers(torch.tensor(2.0)), numbers(torch.zeros(2, 3, 4))
     (['2'], ['shape (2, 3, 4)'])
+    >>> numbers(torch.tensor([0.25, -3e-8])), numbers(torch.tensor([3e-8, -3e-8]))
+    (['[0.25, 0]'], ['[3e-08, -3e-08]'])
     """
     if value.ndim > 2 or max(value.shape, default=0) > 6:
         return [f"shape {tuple(value.shape)}"]
     if value.ndim == 0:
         return [number(value.item())]
+    if value.is_floating_point():
+        value = value.masked_fill(value.abs() < 1e-6 * value.abs().max(), 0)
     rows = [
         list(map(number, row)) for row in value.reshape(-1, value.shape[-1]).tolist()
     ]
