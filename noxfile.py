@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import nox
 
@@ -73,20 +72,6 @@ def date_of_commit() -> str:
     return subprocess.run(asked, capture_output=True, text=True).stdout.strip()
 
 
-def lay_in_copies() -> None:
-    """Put the book, and a zip of all pages without the time of day, into the site."""
-    pages = ROOT / "build" / "ownloss.zip"
-    copies = {SITE / path.name for path in (BOOK, pages)}
-    with ZipFile(pages, "w") as archive:
-        for path in sorted(SITE.rglob("*")):
-            # Sphinx's notes on the build begin with a dot, and differ.
-            if path.is_file() and path not in copies and path.name[0] != ".":
-                entry = ZipInfo(f"ownloss/{path.relative_to(SITE).as_posix()}")
-                archive.writestr(entry, path.read_bytes(), ZIP_DEFLATED)
-    for path in (BOOK, pages):
-        shutil.copy(path, SITE)
-
-
 @nox.session(reuse_venv=True, default=False)
 def environment(session: nox.Session) -> None:
     """Install ownloss and all that the other commands use, once."""
@@ -117,7 +102,7 @@ def docs(session: nox.Session) -> None:
         case ["epub"]:
             build_site(session, "-t", "offline")
             build_site(session, "-b", "epub", to=BOOK.parent)
-            lay_in_copies()
+            shutil.copy(BOOK, SITE)
         case []:
             build_site(session)
         case [name] if list(ROOT.glob(f"src/examples/*/{name}.py")):

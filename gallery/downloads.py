@@ -5,13 +5,13 @@ objects and figures to drag as they stand in the script, and the time of day get
 its zips. Both are mended here, before Sphinx copies the files into the site.
 """
 
-import io
 import json
 import re
 from pathlib import Path
-from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from sphinx.application import Sphinx
+
+from ownloss.archive import packed
 
 # An example is named by its file: :doc:`/examples/robust/huber` becomes huber.
 REFERENCE = re.compile(
@@ -53,25 +53,6 @@ def finish_downloads(app: Sphinx) -> None:
         both = (notebook.with_suffix(".py"), notebook)
         zipped = packed({file.name: file.read_bytes() for file in both})
         write_if_new(notebook.with_suffix(".zip"), zipped)
-
-
-def packed(contents: dict[str, bytes], stored: frozenset[str] = frozenset()) -> bytes:
-    """Pack a zip that holds no time of day.
-
-    Args:
-        contents: From the name of each entry to what it holds, in order.
-        stored: The entries that are not compressed.
-
-    Returns:
-        The zip, the same in every build.
-    """
-    buffer = io.BytesIO()
-    with ZipFile(buffer, "w") as archive:
-        for name, content in contents.items():
-            entry = ZipInfo(name)  # 1980, the beginning of all zips
-            entry.compress_type = ZIP_STORED if name in stored else ZIP_DEFLATED
-            archive.writestr(entry, content)
-    return buffer.getvalue()
 
 
 def write_if_new(path: Path, content: bytes) -> None:

@@ -8,6 +8,7 @@
 """
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -146,6 +147,26 @@ class ExampleFigure(SphinxDirective):
         figure = nodes.figure("", image, caption, names=[name])
         self.state.document.note_explicit_target(figure)
         return [figure]
+
+
+def table(
+    titles: list[str], rows: Iterable[list[str | nodes.Node]], *classes: str
+) -> nodes.table:
+    """Write a table.
+
+    Args:
+        titles: What stands above each column.
+        rows: What stands in each row: words, or nodes.
+        *classes: The classes of the table.
+
+    Returns:
+        The table.
+    """
+    group = nodes.tgroup("", cols=len(titles))
+    group += [nodes.colspec(colwidth=1) for _ in titles]
+    group += nodes.thead("", table_row([*titles]))
+    group += nodes.tbody("", *map(table_row, rows))
+    return nodes.table("", group, classes=[*classes])
 
 
 def table_row(cells: list[str | nodes.Node]) -> nodes.row:

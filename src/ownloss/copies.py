@@ -16,9 +16,10 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+from zipfile import ZipFile
 
 from ownloss import catalogue
+from ownloss.archive import packed
 from ownloss.catalogue import Example, above_the_line, digest
 
 __all__ = ["Copied", "State", "copied_in", "merged", "read"]
@@ -269,11 +270,9 @@ def write_earlier(archive: Path, examples: Path) -> None:
         archive: The file to write.
         examples: The folder of the examples in a checkout.
     """
-    with ZipFile(archive, "w") as zipped:
-        for name, loss in sorted(set(losses_in_git(examples))):
-            entry = ZipInfo(f"{name}/{digest(loss)}.py")  # without the time of day
-            entry.compress_type = ZIP_DEFLATED
-            zipped.writestr(entry, loss)
+    losses = sorted(set(losses_in_git(examples)))
+    named = {f"{name}/{digest(loss)}.py": loss.encode() for name, loss in losses}
+    archive.write_bytes(packed(named))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@
 
 import posixpath
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote, urldefrag
 from xml.etree import ElementTree
 from zipfile import ZIP_STORED, ZipFile
@@ -104,6 +105,24 @@ def test_what_only_a_browser_can_do_is_left_out(book, pages):
         assert not list(page.iter(f"{XHTML}script"))
         for meta in page.iter(f"{XHTML}meta"):
             assert meta.get("http-equiv") is None
+
+
+def test_the_zip_of_all_pages_holds_neither_itself_nor_the_book(tmp_path):
+    for name in ("index.html", "ownloss.zip", "ownloss.epub", ".buildinfo", "a/b.zip"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    app = SimpleNamespace(
+        builder=SimpleNamespace(name="html"),
+        config=SimpleNamespace(epub_basename="ownloss"),
+        outdir=tmp_path,
+        tags=[],
+    )
+    offline.pack_pages(app, None)
+    assert (tmp_path / "ownloss.zip").read_text() == "ownloss.zip", "nobody asked"
+    app.tags = ["offline"]
+    offline.pack_pages(app, None)
+    with ZipFile(tmp_path / "ownloss.zip") as archive:
+        assert archive.namelist() == ["ownloss/a/b.zip", "ownloss/index.html"]
 
 
 def test_a_list_of_files_without_a_page_is_refused():

@@ -108,6 +108,7 @@ STORY: dict[str, list[tuple[int, Callable[..., Any]]]] = {
         (660, site_search.remove_sphinx_search),
         (670, exercises.write_files),
         (900, freshness.finish),
+        (905, offline.pack_pages),
         (910, workers.collect_again),
     ],
 }

@@ -13,7 +13,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
-from gallery.page import table_row
+from gallery.page import table
 
 FIGURES = Path(__file__).parents[3] / "build" / "benchmarks.json"
 
@@ -32,16 +32,16 @@ class Benchmarks(SphinxDirective):
         measured = json.loads(FIGURES.read_text(encoding="utf-8"))
         machine = ", ".join(f"{k} {v}" for k, v in measured["machine"].items())
         titles = ["loss", "beside", "time, small", "time, large", "memory, large"]
-        group = nodes.tgroup("", cols=len(titles))
-        group += [nodes.colspec(colwidth=1) for _ in titles]
-        group += nodes.thead("", table_row(titles))
-        body = nodes.tbody()
-        for row in measured["rows"]:
-            times = [f"{row[size]:.2f}" for size in ("small", "large")]
-            body += table_row([row["name"], row["rival"], *times, _times_less(row)])
-        group += body
-        table = nodes.table("", group, classes=["support-matrix"])
-        return [nodes.paragraph("", f"Measured on: {machine}."), table]
+        rows = [
+            [
+                *(row["name"], row["rival"]),
+                *(f"{row[size]:.2f}" for size in ("small", "large")),
+                _times_less(row),
+            ]
+            for row in measured["rows"]
+        ]
+        said = nodes.paragraph("", f"Measured on: {machine}.")
+        return [said, table(titles, rows, "support-matrix")]
 
 
 def _times_less(row: dict[str, Any]) -> str:

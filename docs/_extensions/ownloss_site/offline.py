@@ -1,7 +1,7 @@
 """The site for reading without a network: one EPUB, and a zip of all pages.
 
-`nox -s docs -- epub` makes both and lays them into the site, whose pages then link to
-them. The EPUB is the same text without what only a browser can do: no script, no
+`nox -s docs -- epub` makes both and lays them into the site, whose home page then links
+to them. The EPUB is the same text without what only a browser can do: no script, no
 download, no card. Both are the same, byte for byte, in two builds.
 """
 
@@ -16,7 +16,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 from gallery import insides
-from gallery.downloads import packed
+from ownloss.archive import packed
 
 EPUB_STYLES = {"pygments.css", "epub.css"}
 MATHML = "http://www.w3.org/1998/Math/MathML"
@@ -126,3 +126,18 @@ def finish_book(app: Sphinx, exception: Exception | None) -> None:
     package = contents["content.opf"].decode()
     contents["content.opf"] = declare_formulas(package, with_formulas).encode()
     book.write_bytes(packed(contents, stored=frozenset({"mimetype"})))
+
+
+def pack_pages(app: Sphinx, exception: Exception | None) -> None:
+    """Pack all pages, where they are published with a book and a zip."""
+    if exception or app.builder.name != "html" or "offline" not in app.tags:
+        return
+    site, name = Path(app.outdir), app.config.epub_basename
+    copies = {site / f"{name}.zip", site / f"{name}.epub"}
+    contents = {
+        f"{name}/{path.relative_to(site).as_posix()}": path.read_bytes()
+        for path in sorted(site.rglob("*"))
+        # Sphinx's notes on the build begin with a dot, and differ.
+        if path.is_file() and path not in copies and path.name[0] != "."
+    }
+    (site / f"{name}.zip").write_bytes(packed(contents))

@@ -20,7 +20,7 @@ from sphinx.util.display import status_iterator
 from sphinx.util.docutils import SphinxDirective
 
 from gallery import workers
-from gallery.page import EVERY_SCRIPT, place_of_topic, table_row
+from gallery.page import EVERY_SCRIPT, place_of_topic, table
 from ownloss import catalogue
 from ownloss.catalogue import Example
 
@@ -130,10 +130,7 @@ class SupportMatrix(SphinxDirective):
         self, rows: dict[Example, Row], features: list[str], reasons: dict[str, int]
     ) -> nodes.table:
         """Write the table; note the reasons of what does not work."""
-        group = nodes.tgroup("", cols=1 + len(features))
-        group += [nodes.colspec(colwidth=1) for _ in range(1 + len(features))]
-        group += nodes.thead("", table_row(["loss", *features]))
-        body = nodes.tbody()
+        written = []
         for example, row in rows.items():
             cells: list[str | nodes.Node] = [self.link(example)]
             for feature in features:
@@ -143,9 +140,8 @@ class SupportMatrix(SphinxDirective):
                     number = reasons.setdefault(reason, len(reasons) + 1)
                     verdict = f"{answer} ({number})"
                 cells.append(verdict)
-            body += table_row(cells)
-        group += body
-        return nodes.table("", group, classes=["support-matrix"])
+            written.append(cells)
+        return table(["loss", *features], written, "support-matrix")
 
     def link(self, example: Example) -> nodes.Node:
         """Link to the page of an example."""
