@@ -33,6 +33,18 @@ VARIES = [
     ),
     *("docs", "README.md", "CONTRIBUTING.md", "src/ownloss"),
 ]
+# What the site is built with and has no promise of, and the tests that say so.
+NEXT = {
+    "furo": "https://github.com/pradyunsg/furo",
+    "myst-parser": "https://github.com/executablebooks/MyST-Parser",
+    "sphinx": "https://github.com/sphinx-doc/sphinx",
+    "sphinx-gallery": "https://github.com/sphinx-gallery/sphinx-gallery",
+}
+CANARY = [
+    "tests/docs/test_engine.py",
+    "tests/docs/test_navigation.py",
+    "tests/gallery/test_canary.py",
+]
 # Sphinx-Gallery and pytest-xdist use processes; torch's own threads would fight them.
 ENV = {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
 
@@ -91,7 +103,10 @@ def environment(session: nox.Session) -> None:
 
 @command
 def docs(session: nox.Session) -> None:
-    """Build the site, `-- huber` one example of it, `-- epub` a book; or `-- watch`."""
+    """Build the site, `-- huber` one example of it, `-- epub` a book; or `-- watch`.
+
+    `-- publish` is `-- epub` for a site that has an address, and fails without.
+    """
     match session.posargs:
         case ["watch"]:
             watched = [f"--watch={name}" for name in ("src", "gallery", "README.md")]
@@ -99,8 +114,9 @@ def docs(session: nox.Session) -> None:
             options = ["-n", "-d", "build/doctrees", "docs", str(SITE)]
             run(session, "sphinx_autobuild", *watched, *ignored, *options)
             return
-        case ["epub"]:
-            build_site(session, "-t", "offline")
+        case ["epub" | "publish" as what]:
+            tags = ["-t", "offline"] + ["-t", "publish"] * (what == "publish")
+            build_site(session, *tags)
             build_site(session, "-b", "epub", to=BOOK.parent)
             shutil.copy(BOOK, SITE)
         case []:
@@ -112,7 +128,8 @@ def docs(session: nox.Session) -> None:
         case _:
             given = " ".join(session.posargs)
             session.error(
-                f"expected 'watch', 'epub' or the name of an example, got {given!r}"
+                "expected 'watch', 'epub', 'publish' or the name of an example, "
+                f"got {given!r}"
             )
     print(f"\nThe site lies in {SITE}\nOpen {(SITE / 'index.html').as_uri()}")
 
@@ -153,31 +170,60 @@ def versions(session: nox.Session) -> None:
 
 def install_torch(session: nox.Session, release: str) -> Path:
     """Make an environment with a release of torch and what the tests use, once."""
-    folder = ROOT / ".nox" / "versions" / release
-    python = python_of(folder)
-    known = folder / ".installed"
-    pins = (ROOT / "constraints.txt").read_text().splitlines(keepends=True)
     # A release of torch may itself name the one sympy that it works with.
-    pins = "".join(pin for pin in pins if not pin.startswith(("torch==", "sympy==")))
-    wanted = (ROOT / "pyproject.toml").read_text() + pins
+    folder, free = ROOT / ".nox" / "versions" / release, ("torch", "sympy")
+    known = folder / ".installed"
+    wanted = (ROOT / "pyproject.toml").read_text() + pins_without(*free)
     settled = release not in ("newest", "nightly")
     if settled and known.exists() and known.read_text() == wanted:
         session.log(f"{folder} is up to date")
-        return python
-    run_out = {"external": True}
-    if not python.exists():
-        session.run(sys.executable, "-m", "venv", str(folder), **run_out)
-    constraints = folder / "constraints.txt"
-    constraints.write_text(pins)
+        return python_of(folder)
     torch = {"newest": ["torch"], "nightly": ["--pre", "torch"]}
+    chosen = torch.get(release, [f"torch=={release}"])
+    python = install_with(session, folder, free, chosen)
+    known.write_text(wanted)
+    return python
+
+
+def pins_without(*free: str) -> str:
+    """The exact versions of all but some packages."""
+    pins = (ROOT / "constraints.txt").read_text().splitlines(keepends=True)
+    return "".join(p for p in pins if p.partition("==")[0].lower() not in free)
+
+
+def install_with(
+    session: nox.Session, folder: Path, free: tuple[str, ...], wanted: list[str]
+) -> Path:
+    """Make an environment of what the tests use, in which some versions are free."""
+    python, outside = python_of(folder), {"external": True}
+    if not python.exists():
+        session.run(sys.executable, "-m", "venv", str(folder), **outside)
+    constraints = folder / "constraints.txt"
+    constraints.write_text(pins_without(*free))
     groups = nox.project.dependency_groups(PYPROJECT, "docs", "test")
     install = [str(python), "-m", "pip", "install", "--upgrade"]
     install += ["--upgrade-strategy", "only-if-needed", "-c", str(constraints)]
     # All at once: alone, a test's tool would bring a torch that suits it.
-    install += torch.get(release, [f"torch=={release}"])
-    session.run(*install, "--editable", ".", *groups, **run_out)
-    known.write_text(wanted)
+    session.run(*install, *wanted, "--editable", ".", *groups, **outside)
     return python
+
+
+@nox.session(venv_backend="none", default=False)
+def canary(session: nox.Session) -> None:
+    """Build a small site with what the libraries bring next: `-- development`."""
+    which = session.posargs or ["newest"]
+    if which not in (["newest"], ["development"]):
+        session.error(f"expected 'newest' or 'development', got {' '.join(which)!r}")
+    folder = ROOT / ".nox" / "canary" / which[0]
+    free = (*NEXT, "docutils", "sphinx-basic-ng")
+    python = install_with(session, folder, free, [*NEXT])
+    if which == ["development"]:
+        # Each for itself: none says yet that it works with the next of the others.
+        sources = [f"{name} @ git+{address}" for name, address in NEXT.items()]
+        install = [str(python), "-m", "pip", "install", "--force-reinstall"]
+        session.run(*install, "--no-deps", *sources, external=True)
+    run_in = [str(python), "-m", "pytest", "-p", "no:cacheprovider"]
+    session.run(*run_in, *CANARY, external=True, env=ENV)
 
 
 @nox.session(default=False, reuse_venv=True)

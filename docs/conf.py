@@ -25,7 +25,7 @@ html_baseurl = (
 )
 # Pages name their address on paper only where they have one.
 html_context = {
-    "published": "127.0.0.1" not in html_baseurl,
+    "published": urlsplit(html_baseurl).hostname not in (None, "127.0.0.1"),
     # At the foot of each page: without what a build adds, such as +cpu.
     "torch_version": metadata.version("torch").partition("+")[0],
 }

@@ -1,9 +1,11 @@
 """Where the repository's address is known, a page leads to its source and notebook."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
@@ -142,5 +144,19 @@ def test_an_address_that_is_none_of_a_repository_is_refused(given):
         repository_url = given
 
     with pytest.raises(Exception, match=r"https://github\.com/owner/name.*got") as told:
-        repository.check_address(None, Config())
+        repository.check_address(SimpleNamespace(tags=()), Config())
     assert given in str(told.value)
+
+
+@pytest.mark.parametrize("address", ["", "/", "http://127.0.0.1:8000/"])
+def test_a_site_without_an_address_is_not_published(tmp_path, address):
+    said = Site(tmp_path).build("-t", "publish", SITE_URL=address)
+    assert "exit 0" not in said
+    assert "SITE_URL wants the address where the site will be published" in said
+
+
+def test_the_workflows_publish_by_the_command_that_asks_for_an_address():
+    for name in (".github/workflows/site.yml", ".readthedocs.yaml"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        commands = re.findall(r"nox -s docs -- (\w+)", text)
+        assert commands == ["publish"], name

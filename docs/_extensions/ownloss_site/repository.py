@@ -20,12 +20,18 @@ BRANCH = "main"
 NOTEBOOKS = "notebooks"
 
 
-def check_address(_app: Sphinx, config: Config) -> None:
-    """Refuse an address that no link can be made of.
+def check_address(app: Sphinx, config: Config) -> None:
+    """Refuse addresses that no link can be made of.
 
     Raises:
-        ConfigError: ``repository_url`` is something else than a repository on GitHub.
+        ConfigError: ``repository_url`` is something else than a repository on GitHub,
+            or a site that is to be published has no address.
     """
+    if "publish" in app.tags and not config.html_context["published"]:
+        raise ConfigError(
+            "SITE_URL wants the address where the site will be published, such as "
+            f"https://example.org/ownloss/; the pages would name {config.html_baseurl}"
+        )
     url = config.repository_url
     if url and not GITHUB.fullmatch(url):
         raise ConfigError(
