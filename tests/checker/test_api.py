@@ -262,7 +262,7 @@ def test_very_many_samples_are_checked_on_the_first():
     prediction = torch.randn(50_000, 2, generator=generator, requires_grad=True)
     report = check(mse, prediction, torch.zeros(50_000, 2))
     assert report.ok
-    assert "Of 50000 samples" in str(report)
+    assert "(2500, 2) of `prediction`, (50000, 2)" in str(report)
 
 
 class ConstantBatchSize(torch.autograd.Function):
@@ -286,7 +286,7 @@ def test_a_gradient_that_is_wrong_with_all_samples_alone_is_wrong():
     prediction = torch.randn(20_000, 1, generator=generator, requires_grad=True)
     report = check(ConstantBatchSize.apply, prediction, torch.zeros(20_000, 1))
     assert report.outcome == report.gradient == "wrong"
-    assert "With all 20000 samples" in report.findings[0].message
+    assert "With all of `prediction`, (20000, 1)" in report.findings[0].message
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -39,6 +39,7 @@ ORDER = [
     "measures.intent",
     "measures.determinism",
     "measures.reference",
+    "smaller",
     "observation",
     "refusals",
     "probes",

@@ -172,3 +172,100 @@ def raising(prediction, target):
 def test_options_that_cannot_be_used_are_refused(inputs, options, error, says):
     with pytest.raises(error, match=says):
         check(mse, *inputs, **options)
+
+
+def next_token(logits, labels):
+    return nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten())
+
+
+def every_pair(xs, ys):
+    return sum(mse(x, y) for x, y in zip(xs, ys, strict=True))
+
+
+def smallest_path(x, y, gamma=1.0):
+    """Soft-DTW, cell by cell."""
+    costs = (x[:, None] - y).square().sum(-1)
+    outside = costs.new_full((), torch.inf)
+    row = [costs.new_zeros(()), *[outside] * len(y)]
+    for line in costs:
+        following = [outside]
+        for column, cost in enumerate(line):
+            ways = torch.stack([row[column], row[column + 1], following[-1]])
+            following.append(cost - gamma * (-ways / gamma).logsumexp(0))
+        row = following
+    return row[-1]
+
+
+def images(*shape):
+    generator = torch.Generator().manual_seed(0)
+    return [
+        torch.rand(*shape, generator=generator, requires_grad=i < 1) for i in (0, 1)
+    ]
+
+
+LARGE = {
+    "a language model": lambda: (
+        next_token,
+        torch.randn(2, 64, 8_000, requires_grad=True),
+        torch.arange(128).view(2, 64) * 50,
+    ),
+    "photographs": lambda: (mse, *images(2, 3, 512, 512)),
+    "one long row": lambda: (mse, *images(1, 10**6)),
+    "a list of 500": lambda: (
+        every_pair,
+        [torch.randn(3, requires_grad=True) for _ in range(500)],
+        [torch.randn(3) for _ in range(500)],
+    ),
+    "a loop over cells": lambda: (smallest_path, *images(40, 2)),
+    "segments in half": lambda: (
+        nn.functional.cross_entropy,
+        torch.randn(2, 21, 64, 64, dtype=torch.float16, requires_grad=True),
+        torch.arange(2 * 64 * 64).view(2, 64, 64) % 21,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LARGE)
+def test_large_inputs_are_looked_at_in_part(case):
+    torch.manual_seed(0)
+    loss, *given = LARGE[case]()
+    start = time.process_time()
+    report = check(loss, *given, seconds=1e3)
+    assert time.process_time() - start < 8
+    assert report.outcome == report.gradient == "right", report
+    assert report.shapes or case == "a list of 500"
+    for smaller, whole in report.shapes.values():
+        assert all(a <= b for a, b in zip(smaller, whole, strict=True))
+
+
+class TooLargeByALittle(torch.autograd.Function):
+    """A mean squared error whose gradient is right for small images alone."""
+
+    @staticmethod
+    def forward(ctx, prediction, target):
+        ctx.save_for_backward(prediction, target)
+        return (prediction - target).square().mean()
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        prediction, target = ctx.saved_tensors
+        factor = 2.2 if prediction.numel() > 10**6 else 2.0
+        gradient = factor * grad_output * (prediction - target) / prediction.numel()
+        return gradient, -gradient
+
+
+def test_the_gradient_of_large_inputs_is_compared_as_a_whole():
+    report = check(TooLargeByALittle.apply, *images(2, 3, 512, 512), seconds=1e3)
+    assert report.outcome == report.gradient == "wrong"
+    assert "With all of `prediction`, (2, 3, 512, 512)" in str(report)
+
+
+def test_probabilities_keep_their_classes():
+    torch.manual_seed(0)
+
+    def entropy(probabilities):
+        return -(probabilities * probabilities.clamp(min=1e-9).log()).sum(1).mean()
+
+    report = check(entropy, torch.randn(40, 600).softmax(1).requires_grad_())
+    assert report.ok
+    assert report.shapes["probabilities"][0][1] == 600

@@ -88,7 +88,7 @@ def check(
         )
         refuse_result(loss, seen.base.raw, seen.base.error)
         refuse_comparison(seen)
-        few = seen.of_few_samples()
+        few = seen.smaller()
         answers = ask_all(few)
         findings = most_telling(without_shared(few, answers.findings))
         failures = failures_of(few, findings)

@@ -20,9 +20,12 @@ def without_shared(seen: Observation, findings: list[Finding]) -> list[Finding]:
     if seen.reference.loss is None or not accused:
         return findings
     args, kwargs = seen.inputs_again()
-    trusted = Observation(
-        seen.reference.loss, args, kwargs, budget=seen.budget, mask=seen.mask
-    )
+    try:
+        trusted = Observation(
+            seen.reference.loss, args, kwargs, budget=seen.budget, mask=seen.mask
+        )
+    except OutOfBudgetError:
+        return findings
     shared = set()
     for rule in rules():
         if rule.kind.slug in accused:

@@ -37,11 +37,23 @@ class Budget:
         self._most_calls = calls
         self._deadline = self._start + seconds
         self._costs: dict[str, float] = {}
+        self._since = self._start, 0
+
+    @property
+    def elapsed(self) -> float:
+        """The seconds since the check began."""
+        return time.monotonic() - self._start
 
     @property
     def cost(self) -> float:
-        """The seconds that a call took on average, with all that is done for it."""
-        return (time.monotonic() - self._start) / max(self.calls, 1)
+        """The seconds that a call takes on average, with all that is done for it."""
+        start, calls = self._since
+        return (time.monotonic() - start) / max(self.calls - calls, 1)
+
+    def begin_another(self) -> None:
+        """Forget what calls cost: those to come are at other inputs."""
+        self._costs.clear()
+        self._since = time.monotonic(), self.calls
 
     @property
     def calls_left(self) -> int:

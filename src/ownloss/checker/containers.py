@@ -55,6 +55,16 @@ def _rebuilt(tree: Any, tensors: Iterator[Tensor], above: tuple[int, ...]) -> An
     return made
 
 
+def with_fewer(tree: Any, longest: int, entries: int) -> Any:
+    """Leave so many entries of every list or tuple that is longer than `longest`."""
+    if type(tree) is dict:
+        return {key: with_fewer(tree[key], longest, entries) for key in tree}
+    if type(tree) not in (list, tuple):
+        return tree
+    kept = tree[:entries] if len(tree) > longest else tree
+    return type(tree)(with_fewer(branch, longest, entries) for branch in kept)
+
+
 def _opens(tree: Any, above: tuple[int, ...]) -> bool:
     """Whether there may be tensors in it, and it does not lie in itself or too deep."""
     container = isinstance(tree, (Mapping, tuple, list)) or (

@@ -73,37 +73,55 @@ def domain_of(value: Tensor) -> Domain:
         return Domain.SIGNS if signs and value.unique().numel() > 1 else Domain.LABELS
     if _can_be_anything(value):
         return Domain.REAL  # without looking at all of very many
-    v = value.detach().double()
-    v = v[torch.isfinite(v)]
-    if v.numel() == 0:
+    full = value.detach()
+    finite = full
+    if full.numel() and not math.isfinite(full.sum(dtype=torch.float64).item()):
+        finite = full[torch.isfinite(full)]
+    if finite.numel() == 0:
         return Domain.REAL
-    if ((v == 0) | (v == 1)).all() and v.numel() > 1:
+    low, high = (end.item() for end in finite.aminmax())
+    if finite.numel() > 1 and low >= 0 and high <= 1 and _only(finite, 0, 1):
         return Domain.BINARY
-    if (v.abs() == 1).all() and v.numel() > 1:
+    if finite.numel() > 1 and _only(finite, -1, 1):
         return Domain.SIGNS
-    full = value.detach().double()
-    finite = bool(torch.isfinite(full).all())
-    if finite and (full >= 0).all() and _simplex_dims(full):
-        return Domain.SIMPLEX
-    if finite and (full <= 0).all() and _simplex_dims(full.exp()):
-        return Domain.LOG_SIMPLEX
-    if full.dim() > 1 and finite:
-        for dim in (_class_dim(full), -1):
-            alone = full.shape[dim] < 2
-            if not alone and (full.square().sum(dim) - 1).abs().max() < 1e-4:
+    if finite is full:
+        if low >= 0 and _simplex_dims(full):
+            return Domain.SIMPLEX
+        if high <= 0 and _simplex_dims(full, log=True):
+            return Domain.LOG_SIMPLEX
+        if full.dim() > 1:
+            if _is_direction(full, _class_dim(full)) or _is_direction(full, -1):
                 return Domain.DIRECTION
-        if full.shape[-1] == full.shape[-2] > 1 and torch.equal(full, full.mT):
-            return Domain.SYMMETRIC
-        corners = full.shape[-1] == 4 and full.shape[0] > 1
-        if corners and (full[..., 2:] > full[..., :2]).all():
-            return Domain.BOXES
-    if (v >= 0).all() and (v <= 1).all():
+            if full.shape[-1] == full.shape[-2] > 1 and torch.equal(full, full.mT):
+                return Domain.SYMMETRIC
+            corners = full.shape[-1] == 4 and full.shape[0] > 1
+            if corners and (full[..., 2:] > full[..., :2]).all():
+                return Domain.BOXES
+    if low >= 0 and high <= 1:
         return Domain.UNIT
-    if (v > 0).all():
+    if low > 0:
         return Domain.POSITIVE
-    if (v >= 0).all():
-        return Domain.NONNEGATIVE
-    return Domain.REAL
+    return Domain.NONNEGATIVE if low >= 0 else Domain.REAL
+
+
+def _only(value: Tensor, *numbers: float) -> bool:
+    """Whether all entries are among a few numbers; some of very many tell first."""
+
+    def among(some: Tensor) -> bool:
+        return bool(sum((some == n).int() for n in numbers).bool().all())
+
+    return among(sample(value)) and among(value)
+
+
+def _is_direction(value: Tensor, dim: int, near: float = 1e-4) -> bool:
+    """Whether the vectors along a dimension have the length 1."""
+    if value.shape[dim] < 2 or not value.numel():
+        return False
+    first = value.movedim(dim, -1).reshape(-1, value.shape[dim])[:1]
+    return all(
+        bool((v.double().square().sum(d) - 1).abs().max() < near)
+        for v, d in ((first, -1), (value, dim))
+    )
 
 
 def jittered(
@@ -163,8 +181,16 @@ def scaled(value: Tensor, domain: Domain, factor: float) -> Tensor:
     return value
 
 
-def _simplex_dims(value: Tensor, near: float = 1e-4) -> tuple[int, ...]:
-    """The dimensions over which values sum to 1: classes, pixels, all; else none."""
+def _simplex_dims(
+    value: Tensor, near: float = 1e-4, *, log: bool = False
+) -> tuple[int, ...]:
+    """The dimensions over which values sum to 1: classes, pixels, all; else none.
+
+    Args:
+        value: the values.
+        near: how far from 1 a sum may be.
+        log: whether their exponentials are summed.
+    """
     last = value.dim() - 1
     classes, every = _class_dim(value), tuple(range(value.dim()))
     candidates = [(classes % value.dim(),), (last,)] if every else []
@@ -173,12 +199,21 @@ def _simplex_dims(value: Tensor, near: float = 1e-4) -> tuple[int, ...]:
         count = math.prod(value.shape[dim] for dim in dims)
         if count < 2 or not value.numel():
             continue
-        if (value.sum(dims) - 1).abs().max() < near:
+        # The first sum tells, of very many values, what most of them are not.
+        first = value[tuple(slice(None) if d in dims else slice(1) for d in every)]
+        if _sum_to_one(first, dims, near, log) and _sum_to_one(value, dims, near, log):
             return dims
     return ()
 
 
+def _sum_to_one(value: Tensor, dims: tuple[int, ...], near: float, log: bool) -> bool:
+    value = value.double()
+    sums = (value.exp() if log else value).sum(dims)
+    return bool((sums - 1).abs().max() < near)
+
+
 def _dims_of(value: Tensor) -> tuple[int, ...]:
+    """The dimensions over which probabilities sum to 1, after some rounding."""
     return _simplex_dims(value, 1e-3) or (value.dim() - 1,)
 
 
@@ -194,6 +229,4 @@ def on_simplex(value: Tensor, noise: Tensor) -> Tensor:
 
 def _direction_dim(value: Tensor) -> int:
     dim = _class_dim(value)
-    if (value.square().sum(dim) - 1).abs().max() < 1e-3:
-        return dim
-    return -1
+    return dim if _is_direction(value, dim, 1e-3) else -1

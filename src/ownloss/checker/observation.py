@@ -15,10 +15,8 @@ from ownloss.checker.measures.points import Points
 from ownloss.checker.measures.precision import Precision
 from ownloss.checker.measures.reference import Reference
 from ownloss.checker.measures.selection import Selection
+from ownloss.checker.smaller import smaller_inputs
 from ownloss.checker.subject import Subject
-
-# Above so many elements, the first samples stand for all where they can.
-MANY_ELEMENTS = 10_000
 
 
 class Observation(Subject):
@@ -27,7 +25,7 @@ class Observation(Subject):
     Every number is computed when it is first asked for, and then kept.
 
     Attributes:
-        whole: the same with all samples, where this is a few of very many; else None.
+        whole: the same at the inputs given, where these are smaller ones; else None.
         mask: False where entries of the first input do not count; None if not given.
         points: other inputs to try.
         precision: the rounding error of its value.
@@ -68,32 +66,37 @@ class Observation(Subject):
         self.determinism = Determinism(self, self.precision)
         self.intent = Intent(self, self.graph, self.gradient)
 
-    def of_few_samples(self) -> "Observation":
-        """The same loss on the first samples, where there are very many; else itself.
+    @property
+    def part_of_shapes(self) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
+        """The shapes of smaller inputs, and of those given, by name; else empty."""
+        if self.whole is None:
+            return {}
+        given = {x.name: tuple(x.value.shape) for x in self.whole.arguments}
+        return {
+            x.name: (tuple(x.value.shape), given[x.name])
+            for x in self.arguments
+            if given[x.name] != tuple(x.value.shape)
+        }
 
-        Most of what is looked for shows in a few samples, and costs what they cost.
-        """
-        batch = self.batch
-        elements = sum(argument.value.numel() for argument in batch.arguments)
-        if elements <= MANY_ELEMENTS or batch.size < 16 or not self.base.finite:
+    def smaller(self) -> "Observation":
+        """The same loss at smaller inputs, where those given are many; else itself."""
+        if not self.base.finite or not self.base_backward.finite:
             return self
-        count = max(8, batch.size * MANY_ELEMENTS // elements)
-        args, kwargs = self.inputs_again(
-            [
-                x.value[:count] if x in batch.arguments else x.value
-                for x in self.arguments
-            ]
-        )
-        few = Observation(
-            self.loss,
-            args,
-            kwargs,
-            budget=self.budget,
-            reference=self.reference.loss,
-            mask=self.mask[:count] if self.mask is not None else None,
-            seed=self.seed,
-        )
-        if few.base.error is not None or not few.base.finite:
-            return self
-        few.whole = self
-        return few
+        for args, kwargs, mask in smaller_inputs(
+            self, self.batch, self.graph, self.mask
+        ):
+            self.gradient.decision  # noqa: B018 - while there is time for it
+            self.budget.begin_another()
+            few = Observation(
+                self.loss,
+                args,
+                kwargs,
+                budget=self.budget,
+                reference=self.reference.loss,
+                mask=mask,
+                seed=self.seed,
+            )
+            if few.base.finite and few.base_backward.finite:
+                few.whole = self
+                return few
+        return self

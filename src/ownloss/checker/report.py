@@ -55,9 +55,11 @@ class Report:
         skipped: the kinds of mistakes that were not looked for, to the end.
         cut: whether some entries of the gradient were not compared.
         crashes: why some kinds could not be looked for, by kind.
-        samples: how many samples most of the check looked at, and how many there are.
+        shapes: of inputs of which most of the check looked at a part, as for very many
+            samples or pixels: the shape of that part, and the one given.
         calls: how many calls of the loss were made.
         missing: about how many more calls a full check would make.
+        seconds: how long the check took.
         cost: the seconds that one call and its backward took.
         gradients: the entries of gradients that were compared.
         supports: what works with this loss. A mapping from a feature (`'backward'`,
@@ -74,9 +76,10 @@ class Report:
     skipped: list[str]
     cut: bool
     crashes: dict[str, str]
-    samples: tuple[int, int]
+    shapes: dict[str, tuple[tuple[int, ...], tuple[int, ...]]]
     calls: int
     missing: int
+    seconds: float
     cost: float
     gradients: list[GradientEntries]
     supports: Supports
@@ -101,9 +104,10 @@ class Report:
             skipped=answers.skipped,
             cut=answers.cut,
             crashes=answers.crashes,
-            samples=(seen.batch.size, whole.batch.size),
+            shapes=seen.part_of_shapes,
             calls=seen.budget.calls,
             missing=answers.missing,
+            seconds=seen.budget.elapsed,
             cost=seen.budget.cost,
             gradients=[
                 GradientEntries(
@@ -180,7 +184,7 @@ class Report:
                 "skipped": self.skipped,
                 "cut": self.cut,
                 "crashes": self.crashes,
-                "samples": self.samples,
+                "shapes": self.shapes,
                 "calls": self.calls,
             }
         )
@@ -208,10 +212,12 @@ class Report:
             yield "rest", self._needs()
         for slug, said in self.crashes.items():
             yield "rest", f"Could not look for {slug}: {said}"
-        few, all_ = self.samples
-        if few < all_:
-            said = f"Of {all_} samples, all were looked at for the gradient"
-            yield "rest", f"{said}, the first {few} for the rest."
+        for name, (part, given) in [*self.shapes.items()][:1]:
+            yield (
+                "rest",
+                "The gradient was compared with all of the inputs; the rest was looked "
+                f"at with a part of them, such as {part} of `{name}`, {given}.",
+            )
 
     def _decided(self) -> str:
         """What is known of the gradient as a whole."""
@@ -225,11 +231,10 @@ class Report:
 
     def _needs(self) -> str:
         """What a full check would take."""
-        calls = self.calls + self.missing
-        seconds = math.ceil(1.2 * calls * self.cost)
+        seconds = math.ceil(1.2 * (self.seconds + self.missing * self.cost))
         return (
-            f"A full check makes about {calls} calls, of {self.cost:.2g} seconds each: "
-            f"pass seconds={seconds}."
+            f"A full check makes about {self.calls + self.missing} calls, of "
+            f"{self.cost:.2g} seconds each: pass seconds={seconds}."
         )
 
     def __str__(self) -> str:

@@ -21,6 +21,8 @@ Point = list[Tensor]
 """A value for every argument, parameters included."""
 
 LARGEST_PARAMETERS = 100_000
+# Above so many elements, the inputs given are run in their own dtype.
+VERY_MANY_ELEMENTS = 4_000_000
 # Of more, the same are taken again: a prime number, so that rows differ.
 RANDOM_NUMBERS = 1_000_003
 
@@ -38,7 +40,8 @@ class Subject:
         arguments: every tensor that the loss depends on, parameters last.
         inputs: those of them that are differentiated.
         point: the values given, one an argument.
-        dtype: the dtype that runs are made in: float64 where the loss can.
+        dtype: the dtype that runs are made in: float64 where the loss can, and the
+            inputs are not very many.
         base: the run at the inputs given.
         base_backward: its gradients.
     """
@@ -96,10 +99,13 @@ class Subject:
 
     def _begin(self) -> None:
         """Make the first run: in float64 where the loss can, else as it was given."""
-        self.base, stateful = self._first_run(torch.float64)
+        elements = sum(x.value.numel() for x in self.inputs)
         self.dtype = torch.float64
+        if elements > VERY_MANY_ELEMENTS and self.native == torch.float32:
+            self.dtype = torch.float32
+        self.base, stateful = self._first_run(self.dtype)
         failed = self.base.error is not None or not self.base.outputs
-        if failed and self.native != torch.float64:
+        if failed and self.native != self.dtype:
             given, its_stateful = self._first_run(self.native)
             if given.error is None:
                 self.base, self.dtype, stateful = given, self.native, its_stateful

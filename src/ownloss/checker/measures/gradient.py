@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -155,15 +155,29 @@ class Gradient:
         if not math.isfinite(analytic):
             return Decision(None)
         noise = self._precision.noise_at_sight
-        numeric = self.along(
-            subject.point, directions, noise=noise, coarse=subject.budget.calls_left < 9
-        )
+        size = math.sqrt(square)
+        # Of very many entries each matters little: what is to be seen must not drown.
+        drown = 300 * noise * abs(subject.value) / size if size else 0.0
+        along = partial(self.along, subject.point, directions, noise=noise, least=drown)
         relative = 1e-4 if noise < 1e-12 else 3e-2
-        allowed = relative * (math.sqrt(square) + abs(numeric.value)) + 1e-9
-        right = numeric.admits(analytic, allowed) if numeric.reliable else None
-        if right is False and numeric.kinked and numeric.error > 0:
-            right = None  # a kink near by: neither side tells
-        return Decision(right, analytic, numeric.value)
+
+        def allowed(numeric: Slope) -> float:
+            return relative * (size + abs(numeric.value)) + 1e-9
+
+        # Two calls tell of most losses, whether smooth or wrong by far.
+        numeric = along(coarse=True)
+        off = abs(analytic - numeric.value) - allowed(numeric)
+        if numeric.reliable and off <= 10 * numeric.error:
+            return Decision(True, analytic, numeric.value)
+        if numeric.reliable and off > 10 * abs(numeric.right - numeric.left):
+            return Decision(False, analytic, numeric.value)
+        numeric = along()
+        if not numeric.reliable:
+            return Decision(None, analytic, numeric.value)
+        decided = numeric.admits(analytic, allowed(numeric))
+        if not decided and numeric.kinked and numeric.error > 0:
+            return Decision(None, analytic, numeric.value)  # a kink near by
+        return Decision(decided, analytic, numeric.value)
 
     @property
     def calls(self) -> int:
@@ -209,6 +223,7 @@ class Gradient:
         loss: Any = None,
         *,
         noise: float | None = None,
+        least: float = 0.0,
         coarse: bool = False,
     ) -> Slope:
         """Differentiate the loss at a point along a direction, numerically.
@@ -219,6 +234,7 @@ class Gradient:
             weights: what the outputs are multiplied by before they are summed.
             loss: another loss, such as the reference.
             noise: the relative rounding error of the value; measured if None.
+            least: the smallest first step, as far as that is small for all entries.
             coarse: be content with two calls.
         """
         noise = self._precision.noise if noise is None else noise
@@ -226,7 +242,8 @@ class Gradient:
         def value(distance: float) -> float:
             moved = list(point)
             for index, direction in directions.items():
-                moved[index] = point[index].to(direction.dtype) + distance * direction
+                start = point[index].to(direction.dtype)
+                moved[index] = torch.add(start, direction, alpha=distance)
             run = self._subject.run(moved, loss=loss)
             if weights is not None:
                 return run.weighted(weights)
@@ -237,6 +254,7 @@ class Gradient:
             max(min(self._subject.arguments[i].size, 10.0), 1e-3) for i in directions
         ]
         step = min(sizes) * max(1e-3, 2 * noise ** (1 / 3)) / length
+        step = max(step, min(least, 0.05 * min(sizes) / length))
         here = point is self._subject.point and loss is None
         at_zero = self._subject.value if here and weights is None else value(0.0)
         if not math.isfinite(at_zero):

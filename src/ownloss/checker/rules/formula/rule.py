@@ -82,8 +82,8 @@ def _as_a_whole(seen: Observation) -> Iterator[Finding]:
         f"differences say {number(found.numeric)}: the gradient is wrong."
     )
     if seen.whole is not None:
-        few, all_ = seen.batch.size, seen.whole.batch.size
-        message = f"With all {all_} samples, not with the first {few}: {message}"
+        name, (part, given) = next(iter(seen.part_of_shapes.items()), ("", ((), ())))
+        message = f"With all of `{name}`, {given}, not with {part} of it: {message}"
     say = KIND.error
     if meant:
         say, message = KIND.warning, f"{message} It may be meant: {meant}."

@@ -100,10 +100,22 @@ def _reacting(
         # Class weights and ignored labels change the denominator of all samples.
         factor = _common_factor(found.values[0], base, 1e-6 * scale)
         moved = (found.values[0] - factor * base).abs() > 1e-6 * scale
-        place = tuple(
-            int(i) for i in torch.unravel_index(torch.tensor(flat), value.shape)
+        yield (
+            _place(flat, value.shape),
+            [tuple(entry) for entry in moved.nonzero().tolist()],
         )
-        yield place, [tuple(entry) for entry in moved.nonzero().tolist()]
+
+
+def _place(flat: int, shape: Place) -> Place:
+    """The indices of an entry, given its number.
+
+    torch.unravel_index does the same, and imports sympy for it: that is slow.
+    """
+    indices = []
+    for size in reversed(shape):
+        flat, index = divmod(flat, size)
+        indices.append(index)
+    return tuple(reversed(indices))
 
 
 def _common_factor(now: Tensor, before: Tensor, near: Tensor) -> Tensor:

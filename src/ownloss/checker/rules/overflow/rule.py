@@ -80,7 +80,8 @@ def _in_half(seen: Observation) -> Finding | None:
     own = [seen.native] if seen.native in _HALF else _HALF
     for dtype in own:
         name = str(dtype).removeprefix("torch.")
-        run, gradients = tried(seen, seen.point, dtype)
+        there = seen.whole if seen.whole and dtype == seen.native else seen
+        run, gradients = tried(there, there.point, dtype)
         if run.error is not None:
             if "without overflow" in text_of(run.error):
                 return say(
@@ -94,15 +95,15 @@ def _in_half(seen: Observation) -> Finding | None:
             continue
         if abs(seen.value) > 1e3 or not _fits(seen.base, seen.base_backward, 1e3):
             continue
-        call = first_not_finite(seen, seen.point, dtype)
+        call = first_not_finite(there, there.point, dtype)
         by = f": `{call.name}` ({call.where}) breaks first" if call else ""
         many = call is not None and call.name in _SUMS
         cure = "Compute the sum in float32: `x.float()`." if many else None
         return say(
             f"Not finite in {name} at the inputs given, where float64 gives "
-            f"{seen.value:.4g}{by}.",
+            f"{there.value:.4g}{by}.",
             cure=cure,
-            evidence={"dtype": name, "float64": seen.value},
+            evidence={"dtype": name, "float64": there.value},
             rests_on=(Symptom.LARGE,),
         )
     return None
