@@ -25,21 +25,15 @@ EMPTY_HEADINGS = {"plot", "plotting", "example", "usage", "conclusion", "summary
 NOT_TYPED_YET = {
     "accumulation",
     "adam_hides_scale",
-    "arcface",
     "assignment",
     "broadcast_matrix",
-    "center",
     "chain",
     "ctc",
     "gaussian",
     "gradient_field",
-    "infonce",
     "squared_error",
-    "supcon",
     "tangent",
     "training_loop",
-    "triplet",
-    "vicreg",
 }
 
 every_example = pytest.mark.parametrize(

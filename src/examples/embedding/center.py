@@ -2,9 +2,10 @@ r"""
 Center
 ======
 
-Pulls a row back to the centre of its class, the harder the farther it has strayed.
+A row's gradient is its distance from the centre of its class: classes become compact.
 
-With the centre :math:`c_y` of the class of a row :math:`x`:
+With the centre :math:`c_y` of the class of a row :math:`x`, and :math:`L`, the sum over
+rows:
 
 .. math::
 
@@ -12,7 +13,7 @@ With the centre :math:`c_y` of the class of a row :math:`x`:
    \qquad
    \frac{\partial \ell}{\partial x} = x - c_y
    \qquad
-   \frac{\partial \ell}{\partial c_j} = \sum_{i : y_i = j} (c_j - x_i)
+   \frac{\partial L}{\partial c_j} = \sum_{i : y_i = j} (c_j - x_i)
 
 Cross entropy is content when classes can be told apart. This term makes them compact.
 
@@ -21,9 +22,16 @@ for Deep Face Recognition*, ECCV 2016, equation 2.
 """
 
 import torch
+from torch import Tensor
 
 
-def center(embedding, centers, target, reduction="mean"):
+def center(
+    embedding: Tensor,
+    centers: Tensor,
+    target: Tensor,
+    reduction: str = "mean",
+    ignore_index: int = -100,
+) -> Tensor:
     """Center loss: half the squared distance of a row to the centre of its class.
 
     Args:
@@ -32,9 +40,10 @@ def center(embedding, centers, target, reduction="mean"):
             optimizer knows, it is learnt with the rest.
         target: The classes, int64 in [0, C), of shape (N,).
         reduction: ``"mean"``, over rows; ``"sum"``, as in the paper; or ``"none"``.
+        ignore_index: A target that does not count.
 
     Returns:
-        A scalar, or a tensor of shape (N,) with ``"none"``.
+        A scalar, 0 where no row counts; or a tensor of shape (N,) with ``"none"``.
 
     Raises:
         ValueError: A shape or a dtype does not fit, or ``reduction`` is not one of
@@ -74,46 +83,25 @@ def center(embedding, centers, target, reduction="mean"):
         raise ValueError(
             f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
         )
-    own_center = centers.gather(0, target.unsqueeze(1).expand_as(embedding))
-    loss = ((embedding - own_center) ** 2).sum(1) / 2
-    return loss if reduction == "none" else getattr(loss, reduction)()
+    counted = target != ignore_index
+    index = target.masked_fill(~counted, 0).unsqueeze(1).expand_as(embedding)
+    away = (embedding - centers.gather(0, index)).masked_fill(~counted.unsqueeze(1), 0)
+    loss = (away**2).sum(1) / 2
+    if reduction == "mean":
+        return loss.sum() / counted.sum().clamp(min=1)
+    return loss if reduction == "none" else loss.sum()
 
-
-# %%
-# Cross entropy pushes on for ever, the centre holds
-# --------------------------------------------------
-# One dimension, two classes with the logits x and -x. A row of the first wants to go
-# right, ever more faintly; the centre of its class stands at 1.
-
-import matplotlib.pyplot as plt
-
-x = torch.linspace(-2, 4, 241, requires_grad=True)
-first = torch.zeros(241, dtype=torch.int64)
-loss = center(x.unsqueeze(1), torch.tensor([[1.0], [-1.0]]), first, reduction="none")
-(gradient,) = torch.autograd.grad(loss.sum(), x)
-cross_entropy = torch.nn.functional.cross_entropy
-told_apart = cross_entropy(torch.stack([x, -x], dim=1), first, reduction="sum")
-(rival,) = torch.autograd.grad(told_apart, x)
-
-fig, ax = plt.subplots()
-ax.plot(x.detach(), loss.detach(), label="center loss")
-ax.plot(x.detach(), gradient, label="its gradient")
-ax.plot(x.detach(), rival, "--", label="gradient of cross entropy")
-ax.plot(x.detach(), gradient + rival, ":", label="both gradients together")
-ax.set(xlabel="embedding x", ylabel="loss and gradient", ylim=(-4, 4))
-ax.set_title("Together they come to rest just beyond the centre")
-ax.legend()
-
-rest = x[(gradient + rival).abs().argmin()].item()
-print(f"cross entropy at x = 4 still pushes: {rival[-1]:.4f}; both rest at {rest:.2f}")
-assert (rival < 0).all()
 
 # %%
 # Classes become compact
 # ----------------------
 # Five classes of eight numbers, a small network to the plane and a linear classifier.
-# Compactness: the spread within classes over that of their means, on new noise.
+# Compactness: the spread within classes over that of their means, on new noise. Cross
+# entropy is content when classes can be told apart.
 
+import matplotlib.pyplot as plt
+
+cross_entropy = torch.nn.functional.cross_entropy
 target = torch.arange(200) % 5
 middle = 2 * torch.randn(5, 8)[target]
 
@@ -155,27 +143,31 @@ fig.subplots_adjust(top=0.83)
 _ = fig.suptitle("The center loss makes classes tight for their distance")
 
 # %%
-# The usual mistake: the center loss alone
-# ----------------------------------------
+# Alone it collapses
+# ------------------
 # Nothing in it keeps classes apart, and the surest way to be near a centre is to shrink
-# everything to a point. The longer it trains, the less is left between classes.
+# everything to a point, where the loss is 0. The longer it trains, the less is left
+# between classes. So a small loss says nothing by itself; watch the classifier.
 
 for steps in (100, 400):
     _, between = spreads(fit(weight=1.0, cross=0.0, steps=steps))
     print(f"alone, {steps} steps: between {between:.2f}")
-
 everything = torch.zeros(200, 2)
 assert center(everything, torch.zeros(5, 2), target) == 0
 
 # %%
-# Take it beside cross entropy, with a small weight, where distances between rows are
-# used afterwards.
-# The paper moves the centres by a damped mean of its own and gives them no gradient
-# step; here the optimizer does it, and its force on a centre grows with the number of
-# rows of the class. Where only angles count, take ``arcface``.
-# Autograd does the work here.
+# Use it beside cross entropy, with a small weight, when distances between rows are used
+# afterwards; rather :doc:`/examples/embedding/arcface` when only angles count,
+# :doc:`/examples/embedding/triplet` when classes are not fixed. The centres are
+# parameters: create them on the device as ``torch.nn.Parameter(torch.randn(C, D,
+# device=device))``, since ``.to(device)`` of a parameter is none, and give them to the
+# optimizer. The paper moves them by a damped mean of its own. Here their gradient grows
+# with the number of rows of the class, so they may need a learning rate of their own.
 
 rows = torch.tensor([[2.0], [4.0], [6.0]])
-centers = torch.zeros(1, 1, requires_grad=True)
-center(rows, centers, torch.zeros(3, dtype=torch.int64), reduction="sum").backward()
-print(f"three rows with mean 4 pull a centre at 0 with {-centers.grad.item():.0f}")
+centers = torch.nn.Parameter(torch.zeros(1, 1))
+loss = center(rows, centers, torch.zeros(3, dtype=torch.int64), reduction="sum")
+loss.backward()
+print(f"three rows with mean 4, a centre at 0: its gradient is {centers.grad.item()}")
+moved = isinstance(centers.double(), torch.nn.Parameter)
+print(f"is it a parameter after a move to another dtype? {moved}")

@@ -2,7 +2,7 @@ r"""
 InfoNCE
 =======
 
-Pulls each pair together and pushes the rest of the batch away, the nearest the hardest.
+Pairs are drawn together, and the rest of the batch is pushed away, the nearest most.
 
 With the cosine similarities :math:`s_{ij} = \cos(q_i, p_j)` and the temperature
 :math:`\tau`, each query has to pick its own positive among all N,
@@ -22,15 +22,21 @@ Predictive Coding*, 2018, equation 4; with cosines and a temperature, K. He et a
 """
 
 import torch
+from torch import Tensor
 
 
-def unit(rows):
+def unit(rows: Tensor) -> Tensor:
     """Divide each row by its length; a row of zeros stays as it is."""
     length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
     return rows / torch.where(length > 0, length, 1)
 
 
-def infonce(query, positive, temperature=0.1):
+def infonce(
+    query: Tensor,
+    positive: Tensor,
+    temperature: float = 0.1,
+    reduction: str = "mean",
+) -> Tensor:
     """Cross entropy of finding each query's positive among those of the batch.
 
     Args:
@@ -39,14 +45,15 @@ def infonce(query, positive, temperature=0.1):
             negative to all others.
         temperature: What cosines are divided by; positive. The lower, the more a
             gradient is about the nearest negatives alone.
+        reduction: ``"mean"`` over the queries, ``"sum"`` or ``"none"``.
 
     Returns:
-        A scalar, the mean over queries. It is ``nan`` for an empty batch, as torch's
-        cross entropy is.
+        A scalar, or a tensor of shape (N,) with ``"none"``. The mean is ``nan`` for an
+        empty batch, as that of torch's cross entropy is.
 
     Raises:
-        ValueError: The shapes differ or are not (N, D), or ``temperature`` is not
-            positive.
+        ValueError: The shapes differ or are not (N, D), ``temperature`` is not
+            positive, or ``reduction`` is not one of these.
 
     >>> query = torch.tensor([[3.0, 0.0], [0.0, 0.5]], requires_grad=True)
     >>> positive = torch.eye(2)
@@ -71,17 +78,20 @@ def infonce(query, positive, temperature=0.1):
         )
     if not 0 < temperature < torch.inf:
         raise ValueError(f"temperature must be positive and finite, got {temperature}")
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(
+            f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
+        )
     logits = unit(query) @ unit(positive).T / temperature
     own = torch.arange(len(query), device=query.device)
-    return torch.nn.functional.cross_entropy(logits, own)
+    return torch.nn.functional.cross_entropy(logits, own, reduction=reduction)
 
 
 # %%
 # A near negative is pushed, a far one is left alone
 # --------------------------------------------------
 # Two pairs on a circle, the rows of each 20 degrees apart; the second pair walks away.
-# A triplet's hinge pushes with no regard to what else there is; here the push fades,
-# and the temperature says how soon.
+# The gradient fades, and the temperature says how soon.
 
 import matplotlib.pyplot as plt
 
@@ -103,24 +113,29 @@ for temperature, line in {0.1: "-", 0.3: "--", 1.0: ":"}.items():
         ax.plot(apart.detach(), loss.detach(), label="loss, temperature 0.1")
     label = f"gradient per radian, {temperature}"
     ax.plot(apart.detach(), gradient.rad2deg(), line, label=label)
-    print(f"temperature {temperature}: push at 90 degrees {gradient.rad2deg()[90]:.4f}")
+    at_90 = gradient.rad2deg()[90]
+    print(f"temperature {temperature}: gradient at 90 degrees {at_90:.4f}")
 ax.set(xlabel="angle between the pairs in degrees", ylabel="loss and gradient")
 ax.set_title("The lower the temperature, the sooner a pair is far enough")
 ax.legend()
 
 # %%
-# It does not care how long a row is, and starts at log N
-# -------------------------------------------------------
-# The gradient stands at right angles to its row: a step turns it.
-# Rows that know nothing give log N, so values of two batch sizes do not compare.
-
-first, second = torch.randn(2, 8, 5, dtype=torch.float64)
-gradient = torch.func.grad(infonce)(first, second)
-assert torch.allclose((gradient * first).sum(1), torch.zeros(8, dtype=torch.float64))
+# It starts at log N, and cannot see how long a row is
+# ----------------------------------------------------
+# Rows that know nothing, or that are all alike, give log N for N pairs. Even perfect
+# rows do not reach 0: a negative at right angles still costs, so with a high
+# temperature the loss stays high, and values of two batch sizes or temperatures are
+# not comparable. Watch how often a query finds its own positive. With dot products in
+# place of cosines, making all rows longer would lower the loss.
 
 for n in (8, 64):
-    alike = torch.ones(n, 5)
-    print(f"{n:2} pairs, all alike: {infonce(alike, alike):.4f} = log({n})")
+    alike, perfect = torch.ones(n, 5), torch.eye(n)
+    print(f"{n:2} pairs: all alike {infonce(alike, alike):.4f} = log({n}), ", end="")
+    print(f"perfect {infonce(perfect, perfect):.4f}, ", end="")
+    print(f"with a temperature of 1 {infonce(perfect, perfect, 1.0):.2f}")
+
+first, second = torch.randn(2, 8, 5)
+torch.testing.assert_close(infonce(9 * first, second), infonce(first, second))
 
 # %%
 # It finds what two views share
@@ -152,21 +167,13 @@ first, second = first @ projection, second @ projection
 print(f"partners found in 200, after:  {found(first, second):.2f}")
 
 # %%
-# The usual mistake: dot products in place of cosines
-# ---------------------------------------------------
-# Then making all rows longer lowers the loss, and no row comes nearer to its partner.
+# Use it when pairs are all that you have, and batches are large; rather
+# :doc:`/examples/embedding/clip` when both sides must find each other,
+# :doc:`/examples/embedding/ntxent` when the two views may also be each other's rows,
+# :doc:`/examples/embedding/supcon` when there are labels. Two pairs of the same thing
+# in a batch are each other's negatives: these two rows cost at least log 2 each,
+# however good they are.
 
-pairs = on_circle(torch.arange(0.0, 360, 45), torch.arange(20.0, 380, 45)).unbind(1)
-for length in (1, 3):
-    query, positive = (length * rows for rows in pairs)
-    dots = torch.nn.functional.cross_entropy(query @ positive.T, torch.arange(8))
-    print(f"length {length}: dots {dots:.3f}, cosines {infonce(query, positive):.3f}")
-
-# %%
-# Take it where pairs are all that you have, and batches are large.
-# Two pairs of the same thing in a batch are each other's negatives, and the loss stays
-# above log 2 however good the rows are: with labels take ``supcon``.
-# Where both sides must find each other, take ``clip``. Autograd does the work here.
-
-twice = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
-print(f"the same pair twice: {infonce(twice, twice):.4f} = log(2)")
+twice = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+each = [f"{loss:.4f}" for loss in infonce(twice, twice, reduction="none")]
+print(f"the same pair twice, and another: {each}")

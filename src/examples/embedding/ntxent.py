@@ -76,10 +76,12 @@ def ntxent(embedding: Tensor, target: Tensor, temperature: float = 0.5) -> Tenso
 # My loss stays around 5: which value is to be expected?
 # ------------------------------------------------------
 # Untrained or collapsed features give the log of the number of candidates: log(255) =
-# 5.54 for 2N = 256 views, since the row itself is masked out. The reachable minimum
-# depends on temperature and batch size: cosines end at -1 and 1, so without a small
-# temperature even perfect features cost little less. So losses of different batch
-# sizes or temperatures are not comparable.
+# 5.54 for 256 views, since the row itself is masked out, and log N in losses of N pairs
+# like CLIP's. The reachable minimum depends on temperature and batch size. For N images
+# at right angles, with equal views, it is log(1 + (2N - 2) exp(-1 / temperature)), and
+# the best arrangement of all, with cosines of -1 / (N - 1), is hardly lower. So without
+# a small temperature even perfect features cost little less than collapsed ones, and
+# losses of different batch sizes or temperatures are not comparable.
 
 import matplotlib.pyplot as plt
 
@@ -96,6 +98,9 @@ for style, (name, rows) in zip(
     )
     for t in (1.0, 0.5, 0.07):
         print(f"{name} features, temperature {t}: {ntxent(rows, pairs, t):.4f}")
+simplex = perfect - perfect.mean(1, keepdim=True)
+floor = torch.log1p(254 * torch.exp(torch.tensor(-1.0)))
+print(f"formula at temperature 1: {floor:.4f}; best: {ntxent(simplex, pairs, 1.0):.4f}")
 ax.set(xlabel="temperature", ylabel="loss of 256 views", xscale="log")
 ax.set_title("A perfect embedding reaches 0 only at a low temperature")
 ax.legend()

@@ -2,7 +2,7 @@ r"""
 SupCon
 ======
 
-Pulls a row to every other of its class at once, and pushes the other classes away.
+With labels: a row is drawn to all others of its class, away from other classes.
 
 With the cosine similarities :math:`s_{ij}`, the temperature :math:`\tau`, and
 :math:`P(i)`, the other rows of the class of row i, the loss is contrastive with more
@@ -22,15 +22,21 @@ Source: P. Khosla et al., *Supervised Contrastive Learning*, NeurIPS 2020, equat
 """
 
 import torch
+from torch import Tensor
 
 
-def unit(rows):
+def unit(rows: Tensor) -> Tensor:
     """Divide each row by its length; a row of zeros stays as it is."""
     length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
     return rows / torch.where(length > 0, length, 1)
 
 
-def supcon(embedding, target, temperature=0.1):
+def supcon(
+    embedding: Tensor,
+    target: Tensor,
+    temperature: float = 0.1,
+    reduction: str = "mean",
+) -> Tensor:
     """Supervised contrastive loss with the mean outside the logarithm.
 
     Args:
@@ -38,13 +44,16 @@ def supcon(embedding, target, temperature=0.1):
             none.
         target: The classes, int64 of shape (N,); any numbers, only equality counts.
         temperature: What cosines are divided by; positive.
+        reduction: ``"mean"`` over the rows that have another of their class in the
+            batch, ``"sum"`` or ``"none"``. The other rows are negatives alone.
 
     Returns:
-        A scalar, the mean over the rows that have another of their class in the batch;
-        the others are negatives alone. 0 where there is no such row.
+        A scalar, 0 where there is no such row; or a tensor of shape (N,) with
+        ``"none"``, 0 for the other rows.
 
     Raises:
-        ValueError: The shapes do not fit, or ``temperature`` is not positive.
+        ValueError: The shapes do not fit, ``temperature`` is not positive, or
+            ``reduction`` is not one of these.
 
     >>> rows = torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]], requires_grad=True)
     >>> loss = supcon(rows, torch.tensor([7, 7, 3]), temperature=1.0)
@@ -69,6 +78,10 @@ def supcon(embedding, target, temperature=0.1):
         )
     if not 0 < temperature < torch.inf:
         raise ValueError(f"temperature must be positive and finite, got {temperature}")
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(
+            f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
+        )
     rows = unit(embedding)
     # autocast multiplies in half precision
     logits = (rows @ rows.T).to(rows.dtype) / temperature
@@ -77,12 +90,14 @@ def supcon(embedding, target, temperature=0.1):
     positive = (target.unsqueeze(1) == target) & ~itself
     count = positive.sum(1)
     loss = -torch.where(positive, log_p, 0).sum(1) / count.clamp(min=1)
-    return loss.sum() / (count > 0).sum().clamp(min=1)
+    if reduction == "mean":
+        return loss.sum() / (count > 0).sum().clamp(min=1)
+    return loss if reduction == "none" else loss.sum()
 
 
 # %%
-# It pulls a whole class, where pairs alone would push it apart
-# -------------------------------------------------------------
+# A class is drawn together, where pairs alone would push it apart
+# ----------------------------------------------------------------
 # Two pairs of one class and a pair of another on a circle, the rows of each 10 degrees
 # apart. The second pair of the class walks away from the first.
 # With a class for each pair the same function is SimCLR's loss, and pushes near
@@ -146,29 +161,24 @@ for name in ("pairs", "labels"):
     print(f"{name:6}: {right:.2f} of 150 new rows lie nearest to one of their class")
 
 # %%
-# The usual mistake: a row that has no other of its class
-# -------------------------------------------------------
-# A small batch nearly always has one. As the sum is written, it divides 0 by 0, and the
-# whole batch is lost. Here such a row is still pushed away from, and not averaged over.
+# A row that has no other of its class
+# ------------------------------------
+# A small batch nearly always has one. Written as the sum stands, it divides 0 by 0, and
+# the whole batch is NaN. Here such a row is still pushed away from, and not averaged
+# over. Even perfect rows do not reach 0: positives share one softmax, so with k of them
+# the least is about log k. Compare within one composition of the batch.
 
-
-def as_written(embedding, target, temperature=0.1):
-    rows = unit(embedding)
-    others = ~torch.eye(len(rows), dtype=torch.bool)
-    scores = (rows @ rows.T / temperature).exp() * others
-    log_p = torch.log(scores / scores.sum(1, keepdim=True) + 1e-12)
-    positive = (target.unsqueeze(1) == target) & others
-    return (-(log_p * positive).sum(1) / positive.sum(1)).mean()
-
-
-rows = torch.randn(5, 3)
-for labels in ([0, 0, 1, 1, 1], [0, 0, 1, 1, 2]):
+for labels in ([0, 1, 2] * 4, [0, 1, 2] * 2 + [3, 4, 5]):
     target = torch.tensor(labels)
-    theirs, ours = (loss(rows, target).item() for loss in (as_written, supcon))
-    print(f"{labels}: as written {theirs:.4f}, here {ours:.4f}")
+    perfect = torch.eye(6)[target]  # equal in a class, at right angles otherwise
+    each = supcon(perfect, target, reduction="none")
+    print(f"{(each > 1e-6).sum()} rows of {len(each)} cost something, ", end="")
+    print(f"mean {supcon(perfect, target):.3f}")
+print(f"log 3 is {torch.tensor(3.0).log():.3f}")
 
 # %%
-# Take it to learn rows by class, with several of each class in a batch, where a
-# classifier is only wanted afterwards.
-# Take ``infonce`` without labels, ``arcface`` where the classes are fixed.
-# Autograd does the work here.
+# Use it when a batch holds several rows of each class and a classifier is only wanted
+# afterwards; rather :doc:`/examples/embedding/infonce` without labels,
+# :doc:`/examples/embedding/arcface` or :doc:`/examples/embedding/proxy_anchor` when the
+# classes are fixed, :doc:`/examples/embedding/ntxent` when positives shall not compete
+# with each other.

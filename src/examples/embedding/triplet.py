@@ -2,7 +2,7 @@ r"""
 Triplet
 =======
 
-Pulls the positive and pushes the negative with one force, until their gap is a margin.
+The gradient draws the positive and pushes the negative, until the gap is a margin.
 
 With the Euclidean distance :math:`d` of two rows:
 
@@ -25,9 +25,16 @@ Re-Identification*, 2017.
 """
 
 import torch
+from torch import Tensor
 
 
-def triplet(anchor, positive, negative, margin=1.0, reduction="mean"):
+def triplet(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    margin: float = 1.0,
+    reduction: str = "mean",
+) -> Tensor:
     """Triplet margin loss with Euclidean distances.
 
     Args:
@@ -82,11 +89,11 @@ def triplet(anchor, positive, negative, margin=1.0, reduction="mean"):
 
 
 # %%
-# Full force up to the margin, none beyond
-# ----------------------------------------
-# The positive is 1 away, the negative walks away from the anchor.
-# With squared distances the push is weakest where it is needed most: on a negative
-# that lies on its anchor. All rows on one point are such a case.
+# A gradient of 1 up to the margin, none beyond
+# ---------------------------------------------
+# The positive is 1 away, the negative walks away from the anchor. With squared
+# distances the gradient is smallest near the anchor, where it is needed most, as when
+# all rows are about to collapse. Exactly on the anchor neither has one.
 
 import matplotlib.pyplot as plt
 
@@ -104,46 +111,19 @@ ax.plot(away.detach(), loss.detach(), label="triplet")
 ax.plot(away.detach(), gradient, label="its gradient")
 ax.plot(away.detach(), squared_gradient, "--", label="gradient with squared distances")
 ax.set(xlabel="distance from anchor to negative", ylabel="loss and gradient")
-ax.set_title("The push is 1 until the margin is reached")
+ax.set_title("The gradient is -1 until the margin is reached")
 ax.legend(loc="upper right")
 
-print(f"push at distance 0.1: {gradient[10]:.1f}, squared: {squared_gradient[10]:.1f}")
+print(f"at distance 0.1: {gradient[10]:.1f}, squared: {squared_gradient[10]:.1f}")
+assert gradient[0] == squared_gradient[0] == 0
 
 # %%
-# The usual mistake: the root of a square at 0
-# --------------------------------------------
-# An anchor that is its own positive, as happens when a class has one image, is NaN for
-# the root as it stands. torch's 1e-6 gives that pair a direction that means nothing:
-# the diagonal of the space, with full force. Here it is left alone.
-
-
-def as_written(anchor, positive, negative):
-    def root(a, b):
-        return ((a - b) ** 2).sum(1).sqrt()
-
-    return torch.relu(root(anchor, positive) - root(anchor, negative) + 1).mean()
-
-
-anchor = torch.zeros(1, 4)
-negative = torch.tensor([[0.5, 0.0, 0.0, 0.0]])
-theirs = torch.nn.functional.triplet_margin_loss
-for name, loss in {"as written": as_written, "torch": theirs, "here": triplet}.items():
-    same = torch.zeros(1, 4, requires_grad=True)
-    (gradient,) = torch.autograd.grad(loss(anchor, same, negative), same)
-    print(f"{name:10} pulls an equal row with force {gradient.norm():.1f}")
-
-assert not gradient.any()
-
-rows = torch.randn(3, 8, 4, dtype=torch.float64)
-difference = (triplet(*rows) - theirs(*rows)).abs()
-print(f"elsewhere the two losses differ by {difference:.1e}")
-assert difference < 1e-5
-
-# %%
-# A projection that brings kinds together
+# Soon most random triplets teach nothing
 # ---------------------------------------
 # Two of ten measured numbers tell three kinds apart; the other eight are louder noise.
-# Triplets alone teach a map to the plane, no class is ever named.
+# Triplets alone teach a map to the plane, no class is ever named. The loss nears 0 as
+# triplets pass the margin, so the hard ones have to be sought: with
+# ``reduction="none"``, or within the batch.
 
 kinds = torch.arange(90) % 3
 corners = torch.tensor([[0.0, 2.0], [1.7, -1.0], [-1.7, -1.0]])
@@ -168,15 +148,24 @@ for step in range(201):
     loss.mean().backward()
     optimizer.step()
     if step % 100 == 0:
-        print(f"step {step:3}: {(loss > 0).float().mean():.2f} of the triplets pull")
+        print(f"step {step:3}: {(loss > 0).float().mean():.0%} have a gradient")
 
 print(f"nearest neighbour of the same kind, after:  {same_kind_nearby(rows):.2f}")
 
 # %%
-# Take it where you can say which of two rows is nearer, and no more than that.
-# The lines above show its price: soon most random triplets are past the margin and
-# teach nothing, and the hard ones have to be sought.
-# Take ``infonce`` or ``supcon`` where the rest of the batch can serve as negatives.
-#
-# Autograd does the work here. torch's :func:`torch.nn.functional.triplet_margin_loss`
-# takes ``swap`` and other norms besides.
+# Use it when you can say which of two rows is nearer, and no more than that; rather
+# :doc:`/examples/embedding/infonce` or :doc:`/examples/embedding/supcon` when the rest
+# of the batch can serve as negatives, :doc:`/examples/embedding/multi_similarity` when
+# it shall choose the hard pairs itself. A loss that stays at the margin means that all
+# rows have collapsed. The margin is in the unit of the distance: for rows of length 1
+# it has to be below 2. torch's :func:`torch.nn.functional.triplet_margin_loss` takes
+# ``swap`` and other norms besides, and differs where an anchor is its own positive:
+
+alike = torch.ones(4, 3)
+print(f"collapsed: {triplet(alike, alike, alike)}")
+anchor, negative = torch.zeros(1, 4), torch.tensor([[0.5, 0.0, 0.0, 0.0]])
+theirs = torch.nn.functional.triplet_margin_loss
+for name, function in {"torch": theirs, "here": triplet}.items():
+    same = torch.zeros(1, 4, requires_grad=True)
+    (gradient,) = torch.autograd.grad(function(anchor, same, negative), same)
+    print(f"{name}: gradient of an equal row {gradient.tolist()}")

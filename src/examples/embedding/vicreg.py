@@ -2,7 +2,7 @@ r"""
 VICReg
 ======
 
-Pulls two views together and holds each component's spread at 1, so nothing collapses.
+Two views agree while each component keeps a spread of 1 or more: nothing collapses.
 
 With the rows :math:`z` of a view, their centred columns, the unbiased variance and
 the covariance :math:`C` of these columns, and :math:`z'` for the other view:
@@ -27,9 +27,10 @@ Regularization for Self-Supervised Learning*, ICLR 2022, equations 1 to 6.
 """
 
 import torch
+from torch import Tensor
 
 
-def spread_and_covariance(rows, eps):
+def spread_and_covariance(rows: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     """Compute v and c of one view."""
     centred = rows - rows.mean(0)
     covariance = centred.T @ centred / (len(rows) - 1)
@@ -40,7 +41,14 @@ def spread_and_covariance(rows, eps):
     return spread, (between**2).sum() / len(variance)
 
 
-def vicreg(first, second, invariance=25.0, variance=25.0, covariance=1.0, eps=1e-4):
+def vicreg(
+    first: Tensor,
+    second: Tensor,
+    invariance: float = 25.0,
+    variance: float = 25.0,
+    covariance: float = 1.0,
+    eps: float = 1e-4,
+) -> Tensor:
     """Squared difference of two views, against collapse of each.
 
     Args:
@@ -107,37 +115,13 @@ def vicreg(first, second, invariance=25.0, variance=25.0, covariance=1.0, eps=1e
 
 
 # %%
-# The push apart is at its full strength near collapse
-# ----------------------------------------------------
-# A batch of one component is scaled to a spread between 0 and 2, and only the variance
-# term is on. A hinge on the variance instead of its root lets go near 0.
-
-import matplotlib.pyplot as plt
-
-spread = torch.linspace(0, 2, 401, dtype=torch.float64, requires_grad=True)
-column = torch.tensor([[-1.0], [0.0], [1.0]], dtype=torch.float64)  # of variance 1
-batches = spread[:, None, None] * column
-
-loss = torch.vmap(vicreg, (0, 0, None, None))(batches, batches, 0.0, 1.0)
-(gradient,) = torch.autograd.grad(loss.sum(), spread)
-(rival,) = torch.autograd.grad(torch.relu(1 - spread**2).sum(), spread)
-
-fig, ax = plt.subplots()
-ax.plot(spread.detach(), loss.detach(), label="variance term")
-ax.plot(spread.detach(), gradient, label="its gradient")
-ax.plot(spread.detach(), rival, "--", label="gradient of a hinge on the variance")
-ax.set(xlabel="spread of the batch", ylabel="loss and gradient")
-ax.set_title("Up to a spread of 1 the push is 1, near 0 as well")
-ax.legend(loc="upper right")
-
-print(f"push at a spread of 0.05: {gradient[10]:.3f}, on the variance {rival[10]:.3f}")
-
-# %%
 # Two views, no negatives, and no collapse
 # ----------------------------------------
 # Three of ten numbers are nearly the same in both views of a thing. With the squared
 # difference alone the map shrinks to nothing; with variance but no covariance its
 # components tell the same thing.
+
+import matplotlib.pyplot as plt
 
 
 def two_views(n):
@@ -167,20 +151,50 @@ for name, weights in {
     print(f"largest correlation {correlation:.2f}")
 
 # %%
-# The usual mistake: the root of a variance of 0
-# ----------------------------------------------
+# The gradient against collapse is whole even near it
+# ---------------------------------------------------
+# A batch of one component is scaled to a spread between 0 and 2, and only the variance
+# term is on. A hinge on the variance instead of its root lets go near 0.
+
+spread = torch.linspace(0, 2, 401, dtype=torch.float64, requires_grad=True)
+column = torch.tensor([[-1.0], [0.0], [1.0]], dtype=torch.float64)  # of variance 1
+batches = spread[:, None, None] * column
+
+loss = torch.vmap(vicreg, (0, 0, None, None))(batches, batches, 0.0, 1.0)
+(gradient,) = torch.autograd.grad(loss.sum(), spread)
+(rival,) = torch.autograd.grad(torch.relu(1 - spread**2).sum(), spread)
+
+fig, ax = plt.subplots()
+ax.plot(spread.detach(), loss.detach(), label="variance term")
+ax.plot(spread.detach(), gradient, label="its gradient")
+ax.plot(spread.detach(), rival, "--", label="gradient of a hinge on the variance")
+ax.set(xlabel="spread of the batch", ylabel="loss and gradient")
+ax.set_title("Up to a spread of 1 the gradient is -1, near 0 as well")
+ax.legend(loc="upper right")
+
+print(
+    f"gradient at a spread of 0.05: {gradient[10]:.3f}, on the variance {rival[10]:.3f}"
+)
+
+# %%
+# A batch that has collapsed stays as it is
+# -----------------------------------------
 # A dead component has the variance 0, where the slope of a root is infinite, and
-# infinity times 0 is ``nan``. With eps the gradient is 0, so that a batch of equal rows
-# stays as it is: the term prevents a collapse and cannot mend one.
+# infinity times 0 is NaN. With eps inside the root its gradient is 0: the term prevents
+# a collapse and cannot mend one. Above a spread of 1 it is off, so components may
+# spread farther. Rows that are all alike cost nearly the weight of the variance, 25.
 
 equal = torch.full((4, 1), 2.0, requires_grad=True)
 (naive,) = torch.autograd.grad(torch.relu(1 - equal.var(0).sqrt()).sum(), equal)
-(gradient,) = torch.autograd.grad(vicreg(equal, equal, 0.0, 1.0), equal)
+loss = vicreg(equal, equal)
+(gradient,) = torch.autograd.grad(loss, equal)
 print(f"gradient of equal rows without eps {naive[0].item()}, ", end="")
-print(f"with eps {gradient.abs().max():.1f}")
+print(f"with eps {gradient.abs().max():.1f}; the loss is {loss:.2f}")
 
 # %%
-# Take it to learn from pairs without negatives, in batches too small for ``infonce``.
-# The three weights have to be in balance: the paper found 25, 25 and 1, and a collapse
-# without the variance term.
-# Autograd does the work here.
+# Use it when pairs of views are all you have and batches are too small for the
+# negatives of :doc:`/examples/embedding/infonce`; rather
+# :doc:`/examples/embedding/barlow_twins` when no weight of a spread shall be found,
+# :doc:`/examples/embedding/koleo` as a small regulariser beside another loss. The three
+# weights have to be in balance: the paper found 25, 25 and 1, and a collapse without
+# the variance term.

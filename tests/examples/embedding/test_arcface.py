@@ -93,9 +93,37 @@ def test_length_does_not_count_in_float32(example):
     torch.testing.assert_close(example.arcface(1e4 * rows, weight / 9, TARGET), loss)
 
 
-def test_an_empty_batch_is_nan_as_in_cross_entropy(example):
-    empty = torch.zeros(0, dtype=torch.int64)
-    assert example.arcface(torch.zeros(0, 3), torch.ones(4, 3), empty).isnan()
+@pytest.mark.parametrize("target", [[], [-100, -100]])
+def test_where_no_row_counts_it_is_0_and_so_is_the_gradient(example, target):
+    rows = torch.ones(len(target), 3, requires_grad=True)
+    loss = example.arcface(rows, torch.ones(4, 3), torch.tensor(target).long())
+    loss.backward()
+    assert loss == 0
+    assert not rows.grad.any()
+
+
+@pytest.mark.parametrize("ignored", [-100, 1])
+def test_what_is_ignored_counts_nowhere(example, ignored):
+    rows, weight = inputs()
+    target = torch.tensor([0, ignored, 3, ignored, 2])
+    kept = target != ignored
+    one_by_one = [
+        by_arc_cosine(rows[i : i + 1], weight, target[i : i + 1], 0.5, 16.0)
+        for i in (0, 2, 4)
+    ]
+    expected = torch.stack(one_by_one)
+    options = {"ignore_index": ignored}
+    each = example.arcface(rows, weight, target, **options, reduction="none")
+    torch.testing.assert_close(each[kept], expected)
+    assert not each[~kept].any()
+    for reduction in ("mean", "sum"):
+        ours = example.arcface(rows, weight, target, **options, reduction=reduction)
+        theirs = getattr(expected, reduction)()
+        torch.testing.assert_close(ours, theirs)
+        torch.testing.assert_close(
+            torch.autograd.grad(ours, (rows, weight), retain_graph=True),
+            torch.autograd.grad(theirs, (rows, weight), retain_graph=True),
+        )
 
 
 def test_memory_layout_and_vmap_do_not_matter(example):
@@ -133,7 +161,7 @@ def test_shapes_that_do_not_fit_are_refused(example, shapes, message):
         example.arcface(rows, weight, target.long())
 
 
-@pytest.mark.parametrize("label", [-1, -100, 4])
+@pytest.mark.parametrize("label", [-1, 4])
 def test_a_class_out_of_range_is_refused(example, label):
     rows, weight = inputs()
     with pytest.raises(RuntimeError, match=f"index {label} is out of bounds"):

@@ -60,11 +60,33 @@ def test_second_derivatives_are_right(example):
     assert torch.autograd.gradgradcheck(loss, inputs())
 
 
-def test_an_empty_batch_is_that_of_mse_loss(example):
-    empty = torch.zeros(0, 3), torch.zeros(4, 3), torch.zeros(0, dtype=torch.int64)
-    assert example.center(*empty).isnan()
-    assert example.center(*empty, reduction="sum").item() == 0.0
-    assert example.center(*empty, reduction="none").shape == (0,)
+@pytest.mark.parametrize("target", [[], [-100, -100]])
+def test_where_no_row_counts_it_is_0_and_so_is_the_gradient(example, target):
+    rows = torch.ones(len(target), 3, requires_grad=True)
+    loss = example.center(rows, torch.zeros(4, 3), torch.tensor(target).long())
+    loss.backward()
+    assert loss == 0
+    assert not rows.grad.any()
+
+
+@pytest.mark.parametrize("ignored", [-100, 3])
+def test_what_is_ignored_counts_nowhere(example, ignored):
+    rows, centers = inputs()
+    target = torch.tensor([2, ignored, 2, ignored, 0])
+    kept = target != ignored
+    with torch.no_grad():
+        rows[1] = torch.nan
+    expected = example.center(rows[kept], centers, target[kept], "none")
+    options = {"ignore_index": ignored}
+    each = example.center(rows, centers, target, "none", **options)
+    torch.testing.assert_close(each[kept], expected)
+    assert not each[~kept].any()
+    mean = example.center(rows, centers, target, **options)
+    torch.testing.assert_close(mean, expected.mean())
+    torch.testing.assert_close(
+        torch.autograd.grad(mean, (rows, centers)),
+        torch.autograd.grad(expected.mean(), (rows, centers)),
+    )
 
 
 def test_memory_layout_and_vmap_do_not_matter(example):

@@ -112,3 +112,16 @@ def test_a_temperature_that_is_not_positive_is_refused(example):
 def test_an_infinite_temperature_is_refused(example):
     with pytest.raises(ValueError, match=r"temperature must be .*finite.* got inf"):
         example.infonce(*2 * [torch.ones(2, 2)], temperature=math.inf)
+
+
+def test_reductions_are_over_the_queries(example):
+    query, positive = pairs()
+    cosine = torch.nn.functional.cosine_similarity(query[:, None], positive, dim=2)
+    expected = -(cosine / 0.3).log_softmax(1).diagonal()
+    each = example.infonce(query, positive, 0.3, "none")
+    torch.testing.assert_close(each, expected)
+    for reduction in ("mean", "sum"):
+        ours = example.infonce(query, positive, 0.3, reduction)
+        torch.testing.assert_close(ours, getattr(expected, reduction)())
+    with pytest.raises(ValueError, match=r"reduction .* 'avg'"):
+        example.infonce(query, positive, reduction="avg")

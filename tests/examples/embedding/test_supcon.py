@@ -130,3 +130,23 @@ def test_a_temperature_that_is_not_positive_is_refused(example):
 def test_an_infinite_temperature_is_refused(example):
     with pytest.raises(ValueError, match=r"temperature must be .*finite.* got inf"):
         example.supcon(torch.ones(2, 2), torch.tensor([0, 0]), temperature=math.inf)
+
+
+def test_reductions_are_over_rows_that_have_a_positive(example):
+    rows = torch.linspace(-2, 30, 15, dtype=torch.float64).sin().reshape(5, 3)
+    target = torch.tensor([0, 1, 0, 1, 2])
+    each = example.supcon(rows, target, 0.5, "none")
+    cosine = torch.nn.functional.cosine_similarity(rows[:, None], rows, dim=2)
+    expected = [
+        -math.log(
+            math.exp(2 * cosine[i, k])
+            / sum(math.exp(2 * cosine[i, j]) for j in range(5) if j != i)
+        )
+        for i, k in enumerate([2, 3, 0, 1])
+    ]
+    assert each.tolist() == pytest.approx([*expected, 0.0])
+    total = example.supcon(rows, target, 0.5, "sum").item()
+    assert total == pytest.approx(sum(expected))
+    assert example.supcon(rows, target, 0.5).item() == pytest.approx(total / 4)
+    with pytest.raises(ValueError, match=r"reduction .* 'avg'"):
+        example.supcon(rows, target, reduction="avg")
