@@ -2,7 +2,7 @@ r"""
 Accumulation
 ============
 
-Each backward pass adds to the gradients that the passes before it left behind.
+Gradient accumulation: each backward adds to what the calls before it left in grad.
 
 That is why training calls ``zero_grad``, and why a batch may be taken in parts: the
 gradient of a sum is the sum of the gradients. With :math:`N` samples in all, in parts
@@ -17,10 +17,17 @@ Source: linearity of the derivative; A. Paszke et al., *PyTorch: An Imperative S
 High-Performance Deep Learning Library*, NeurIPS 32 (2019).
 """
 
+from collections.abc import Callable, Iterable
+
 import torch
+from torch import Tensor
 
 
-def accumulation(model, loss, parts):
+def accumulation(
+    model: Callable[[Tensor], Tensor],
+    loss: Callable[[Tensor, Tensor], Tensor],
+    parts: Iterable[tuple[Tensor, Tensor]],
+) -> Tensor:
     """Backward over a batch in parts; ``.grad`` ends as after the whole batch.
 
     Only one part's graph is in memory at a time. What ``.grad`` holds before is kept
@@ -56,7 +63,7 @@ def accumulation(model, loss, parts):
     lengths = [(len(inputs), len(target)) for inputs, target in parts]
     if any(inputs != target for inputs, target in lengths):
         raise ValueError(
-            f"inputs and target of a part must have one length, got {lengths}"
+            f"inputs and target of a part must have the same length, got {lengths}"
         )
     samples = sum(length for length, _ in lengths)
     if samples == 0:
@@ -72,8 +79,8 @@ def accumulation(model, loss, parts):
 # %%
 # backward adds, and a step takes nothing away
 # --------------------------------------------
-# The loss is 3 w^2, so its derivative is 12 at w = 2.
-# The last pass adds the derivative at the new w = 1 to that at the old one.
+# The loss is 3 w^2, so its derivative is 12 at w = 2. The last pass adds the derivative
+# at the new w = 1 to that at the old one.
 
 import matplotlib.pyplot as plt
 
@@ -99,10 +106,10 @@ ax.set(xlabel="call, in this order", ylabel="w.grad")
 ax.set_title("Only zero_grad empties what backward fills")
 
 # %%
-# The usual mistake: without zero_grad the weight swings for ever
-# ---------------------------------------------------------------
-# The sum of all gradients so far acts like a speed without friction.
-# Nothing raises, and the loss falls at first.
+# Without zero_grad the weight swings for ever
+# --------------------------------------------
+# The sum of all gradients so far acts like a speed without friction. Nothing raises,
+# and the loss falls at first.
 
 
 def path(zero):
@@ -128,8 +135,8 @@ ax.legend(ncols=2)
 # %%
 # Where nothing flows there is None, not zero
 # -------------------------------------------
-# An optimizer skips None.
-# Zero is a gradient: with weight decay, a weight that no loss uses shrinks.
+# An optimizer skips None. Zero is a gradient: with weight decay, a weight that no loss
+# uses shrinks.
 
 used, unused, detached = (torch.ones(1, requires_grad=True) for _ in range(3))
 (used + detached.detach()).sum().backward()
@@ -142,8 +149,8 @@ for gradient in (None, torch.zeros(1)):
 # %%
 # Only equal parts may be averaged
 # --------------------------------
-# Twelve samples in two parts.
-# Where each part takes its own mean, a sample of the smaller part counts for more.
+# Twelve samples in two parts. Where each part takes its own mean, a sample of the
+# smaller part counts for more.
 
 inputs = torch.linspace(0.1, 1.2, 12, dtype=torch.float64)
 target = inputs**3
@@ -178,9 +185,10 @@ ax.set_title("The mean of means is right for two halves")
 ax.legend()
 
 # %%
-# Take it where a batch does not fit into memory.
-# Do not take it where samples meet within the model: :class:`torch.nn.BatchNorm1d`
-# normalises each part by itself, and no sum of gradients mends that.
+# Use it when a batch does not fit into memory; not when samples meet within the model:
+# :class:`torch.nn.BatchNorm1d` normalises each part by itself, and no sum of gradients
+# mends that. A loss over pairs, such as :doc:`/examples/embedding/infonce`, does not
+# divide into parts either.
 
 norm = torch.nn.BatchNorm1d(1, dtype=torch.float64)
 halves = norm(inputs[:6, None]), norm(inputs[6:, None])

@@ -17,11 +17,13 @@ Source: D. E. Rumelhart, G. E. Hinton, R. J. Williams, Nature 323 (1986), 533-53
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from inspect import signature
 
 import torch
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 
@@ -37,12 +39,12 @@ class Link:
     """
 
     name: str
-    value: torch.Tensor | None = None
-    gradient: torch.Tensor | None = None
-    sent: list[tuple["Link", torch.Tensor]] = field(default_factory=list)
+    value: Tensor | None = None
+    gradient: Tensor | None = None
+    sent: list[tuple["Link", Tensor]] = field(default_factory=list)
 
 
-def chain(function, *tensors):
+def chain(function: Callable[..., Tensor], *tensors: Tensor) -> list[Link]:
     """Run a loss forward and backward, and catch every number on the way.
 
     Args:
@@ -77,7 +79,7 @@ def chain(function, *tensors):
         def __torch_function__(self, func, types, args=(), kwargs=None):
             result = func(*args, **(kwargs or {}))
             for tensor in (*args, result):
-                if isinstance(tensor, torch.Tensor) and tensor.grad_fn:
+                if isinstance(tensor, Tensor) and tensor.grad_fn:
                     values[tensor.grad_fn] = tensor.detach().clone()
             return result
 
@@ -92,7 +94,7 @@ def chain(function, *tensors):
         def catch(sent, received):
             if len(received) > 1:
                 raise ValueError(
-                    f"{link.name} must have one output, got {len(received)}"
+                    f"{link.name} must not have several outputs, got {len(received)}"
                 )
             link.gradient = received[0]
             pairs = zip(sources, sent, strict=bool(sent))  # a leaf sends nothing
@@ -118,8 +120,8 @@ def chain(function, *tensors):
 # %%
 # Values flow forward, gradients flow back
 # ----------------------------------------
-# The loss is (3 w - 4)^2 + 0.5 w^2 / 2 at w = 2.
-# Operations have the names that autograd gives them.
+# The loss is (3 w - 4)^2 + 0.5 w^2 / 2 at w = 2. Operations have the names that
+# autograd gives them.
 
 import matplotlib.pyplot as plt
 
@@ -156,8 +158,8 @@ _ = ax.set_title("Values flow forward in blue, gradients back in orange")
 # %%
 # Each link multiplies, and w adds up what it is sent
 # ---------------------------------------------------
-# Along the upper branch 1 * 4 * 1 * 3 arrives, along the lower 1 * 0.5 * 0.5 * 4.
-# A nudge of w, without autograd, gives their sum.
+# Along the upper branch 1 * 4 * 1 * 3 arrives, along the lower 1 * 0.5 * 0.5 * 4. A
+# nudge of w, without autograd, gives their sum.
 
 for link in links:
     for source, sent in link.sent:
@@ -166,11 +168,11 @@ nudged = (loss(2 + 1e-4) - loss(2 - 1e-4)) / 2e-4
 print(f"{links[-1].name} received {links[-1].gradient:g}, a nudge gives {nudged:.3f}")
 
 # %%
-# The usual mistake: a NaN from the branch that was not taken
-# -----------------------------------------------------------
+# A NaN comes from the branch that was not taken
+# ----------------------------------------------
 # ``torch.where`` discards the square root at 0, but its derivative there is infinite.
-# The root receives 0 and sends 0 times infinity, which is NaN.
-# The cure makes the argument safe before the root.
+# The root receives 0 and sends 0 times infinity, which is NaN. The cure makes the
+# argument safe before the root.
 
 
 def root(x, safe):
@@ -185,5 +187,5 @@ for safe in (False, True):
     print(f"Sqrt received {link.gradient.tolist()}, sent {link.sent[0][1].tolist()}")
 
 # %%
-# Take it for a loss of a few operations whose gradient surprises you.
-# In a whole model :class:`torch.autograd.detect_anomaly` searches for a NaN.
+# Use it for a loss of a few operations whose gradient surprises you; rather
+# :class:`torch.autograd.detect_anomaly` to find a NaN in a whole model.

@@ -2,7 +2,7 @@ r"""
 Gradient field
 ==============
 
-An arrow at every point: it points uphill, and it is as long as the hill is steep.
+The gradient is an arrow at each point: uphill, and as long as the hill is steep.
 
 The gradient holds the partial derivatives of a function, one for each variable. For
 
@@ -18,10 +18,13 @@ it is (36, 147, 28) at the point (2, 3, 5).
 Source: J. Nocedal, S. J. Wright, *Numerical Optimization* (2006), chapter 2.
 """
 
+from collections.abc import Callable
+
 import torch
+from torch import Tensor
 
 
-def g(r, h, lam):
+def g(r: Tensor, h: Tensor, lam: Tensor) -> Tensor:
     """A function of three variables; elementwise, without units.
 
     >>> g(torch.tensor(2.0), torch.tensor(3.0), torch.tensor(5.0)).item()  # 36+135+5
@@ -30,7 +33,7 @@ def g(r, h, lam):
     return 3 * r**2 * h + lam * h**3 + lam
 
 
-def gradient_field(function, *variables):
+def gradient_field(function: Callable[..., Tensor], *variables: Tensor) -> Tensor:
     """The gradient of an elementwise function at many points at once.
 
     Args:
@@ -72,10 +75,9 @@ def gradient_field(function, *variables):
 # %%
 # The third variable bends the field of the other two
 # ---------------------------------------------------
-# A picture has room for two variables: arrows show the derivatives in r and h.
-# The third, lam, is held still in each slice.
-# The blue is deeper where g is higher.
-# An arrow is as long as the cube root of the slope, so that small ones are seen.
+# A picture has room for two variables: arrows show the derivatives in r and h. The
+# third, lam, is held still in each slice. The blue is deeper where g is higher. An
+# arrow is as long as the cube root of the slope, so that small ones are seen.
 
 import matplotlib.pyplot as plt
 
@@ -111,8 +113,8 @@ fig.legend(*axes[2].get_legend_handles_labels(), loc="lower center", ncols=2)
 # %%
 # The slope along any direction is gradient times direction
 # ---------------------------------------------------------
-# Three numbers hold the slopes of all directions.
-# Below, each slope is measured by a small step from (2, 3, 5), without autograd.
+# Three numbers hold the slopes of all directions. Below, each slope is measured by a
+# small step from (2, 3, 5), without autograd.
 
 point = torch.tensor([2.0, 3.0, 5.0], dtype=torch.float64)
 gradient = gradient_field(g, *point)
@@ -137,10 +139,9 @@ print(f"level, {slope(along_level).abs():.4f}, at a right angle to that")
 # %%
 # Following the arrows is steepest ascent
 # ---------------------------------------
-# With lam = -1, g is a saddle with three ways up and three ways down.
-# Twenty-four walkers start in a ring around it and take steps of one length, each
-# along its own gradient.
-# Those who start on a way down turn back first.
+# With lam = -1, g is a saddle with three ways up and three ways down. Twenty-four
+# walkers start in a ring around it and take steps of one length, each along its own
+# gradient. Those who start on a way down turn back first.
 
 start = torch.linspace(0, 2 * torch.pi, 25)[:-1] + 0.1
 walk = [2.5 * torch.stack([start.cos(), start.sin()], dim=-1)]
@@ -170,8 +171,8 @@ right.set(ylabel="h", xlim=(-4, 4), ylim=(-4, 4), anchor="N")
 _ = right.set_title("Three ways up")
 
 # %%
-# The usual mistake: one lam for the whole grid
-# ---------------------------------------------
+# One lam for the whole grid has one gradient, a sum
+# --------------------------------------------------
 # A scalar that is broadcast over the grid has one gradient: the sum over all points.
 # Autograd does not warn, so ``gradient_field`` insists on the same shape.
 
@@ -181,6 +182,6 @@ ten_points = torch.full((10,), 2.0), torch.full((10,), 3.0)
 print(f"one lam for ten points: {summed.item():g}, the derivative: {gradient[2]:g}")
 
 # %%
-# Take it for a function with one output, as every loss is; training goes against the
-# arrows, since a loss is to fall.
-# Several outputs have a gradient each: take :func:`torch.func.jacrev`.
+# Use it for a function with one output, as a loss is; training goes against the arrows,
+# since a loss is to fall. Several outputs have a gradient each: rather
+# :func:`torch.func.jacrev`.

@@ -6,7 +6,7 @@ Near a prediction the loss is a straight line, and its slopes are the gradient.
 
 The gradient with respect to the model's output has one derivative for each output
 element. With the loss at the prediction :math:`p` they make the tangent, the only
-straight line (for several outputs: plane) that the loss clings to:
+straight line (for several outputs: plane) that touches the loss in first order:
 
 .. math::
 
@@ -18,10 +18,15 @@ Source: Taylor's theorem; J. Nocedal, S. J. Wright, *Numerical Optimization* (20
 theorem 2.1.
 """
 
+from collections.abc import Callable
+
 import torch
+from torch import Tensor
 
 
-def tangent(loss, prediction):
+def tangent(
+    loss: Callable[[Tensor], Tensor], prediction: Tensor
+) -> Callable[[Tensor], Tensor]:
     """The straight line, or plane, that touches a loss at a prediction.
 
     Args:
@@ -50,7 +55,7 @@ def tangent(loss, prediction):
     """
     gradient, value = torch.func.grad_and_value(loss)(prediction)
 
-    def line(elsewhere):
+    def line(elsewhere: Tensor) -> Tensor:
         if elsewhere.shape != prediction.shape:
             raise ValueError(
                 f"the tangent touches at a prediction of shape "
@@ -64,8 +69,8 @@ def tangent(loss, prediction):
 # %%
 # One output: the gradient is the slope of the tangent
 # ----------------------------------------------------
-# A classifier's loss over its one logit, where the true class is 1.
-# The more wrong the logit, the steeper the tangent, up to a slope of -1.
+# A classifier's loss over its one logit, where the true class is 1. The more wrong the
+# logit, the steeper the tangent, up to a slope of -1.
 
 import matplotlib.pyplot as plt
 
@@ -101,9 +106,9 @@ axes[0].legend()
 # %%
 # Many outputs: a derivative for each
 # -----------------------------------
-# Each arrow is one step of size 4 against the gradient.
-# Squared error moves an output as far as it is off, here just onto its target.
-# Absolute error moves all alike, and some past their target.
+# Each arrow is one step of size 4 against the gradient. Squared error moves an output
+# as far as it is off, here just onto its target. Absolute error moves all alike, and
+# some past their target.
 
 target = torch.tensor([1.0, 1.4, 1.2, 0.6, 0.2, 0.3, 0.8, 1.3])
 prediction = torch.tensor([1.6, 1.5, 0.3, 0.8, 0.6, -0.4, 1.9, 1.1])
@@ -126,10 +131,10 @@ axes[1].set_title("Absolute error: all alike")
 fig.legend(*axes[0].get_legend_handles_labels(), loc="upper center", ncols=3)
 
 # %%
-# The usual mistake shows when the step shrinks
-# ---------------------------------------------
-# Ten times nearer, the gap between loss and tangent is a hundred times smaller.
-# A backward pass that forgets to divide by the 8 of the mean gives another line, which
+# A wrong gradient shows when the step shrinks
+# --------------------------------------------
+# Ten times nearer, the gap between loss and tangent is a hundred times smaller. A
+# backward pass that forgets to divide by the 8 of the mean gives another line, which
 # cuts through the loss: ten times nearer, its gap is ten times smaller.
 
 
@@ -159,9 +164,9 @@ ax.set_title("A right gradient: ten times nearer, a hundred times better")
 ax.legend()
 
 # %%
-# Take it to judge a gradient by nothing but the values of the loss.
-# :func:`torch.autograd.gradcheck.gradcheck` does so for every derivative, at one step.
-# Take neither at a kink: the gap shrinks with the step there, though all is right.
+# Use it to judge a gradient by nothing but the values of the loss; rather
+# :func:`torch.autograd.gradcheck.gradcheck` to judge each derivative, at one step. Use
+# neither at a kink: the gap shrinks with the step there, though all is right.
 
 kink = torch.zeros(1, dtype=torch.float64)
 line = tangent(lambda x: x.abs().sum(), kink)

@@ -2,7 +2,7 @@ r"""
 Gaussian
 ========
 
-Near the centre it pulls, far away it lets go; its logarithm pulls harder with distance.
+Its gradient fades far from the centre; that of its logarithm grows with the distance.
 
 A Gaussian divides the squared distance from its centre :math:`c` by
 :math:`\sigma^2`, so a larger :math:`\sigma` makes it wider:
@@ -22,10 +22,13 @@ Adaptive Networks*, Complex Systems 2 (1988), 321-355.
 """
 
 import torch
+from torch import Tensor
 
 
-def gaussian(points, centers, sigma, log=False):
-    """Height of the Gaussian round each centre at each point, 1 at the centre.
+def gaussian(
+    points: Tensor, centers: Tensor, sigma: float | Tensor, log: bool = False
+) -> Tensor:
+    """Height of the Gaussian around each centre at each point, 1 at the centre.
 
     Args:
         points: Tensor of shape (N, D).
@@ -55,7 +58,7 @@ def gaussian(points, centers, sigma, log=False):
     """
     if points.dim() != 2 or centers.dim() != 2 or points.shape[1] != centers.shape[1]:
         raise ValueError(
-            f"points and centers must have shapes (N, D) and (K, D), got "
+            f"points and centers must have the shapes (N, D) and (K, D), got "
             f"{tuple(points.shape)} and {tuple(centers.shape)}"
         )
     if isinstance(sigma, int | float) and not sigma > 0:
@@ -80,12 +83,12 @@ class Gaussian(torch.nn.Module):
             parameter, so a step of an optimizer cannot make it negative.
     """
 
-    def __init__(self, centers, sigma):
+    def __init__(self, centers: Tensor, sigma: Tensor):
         super().__init__()
         self.centers = torch.nn.Parameter(centers.clone())
         self.log_sigma = torch.nn.Parameter(sigma.log())
 
-    def forward(self, points):
+    def forward(self, points: Tensor) -> Tensor:
         return gaussian(points, self.centers, self.log_sigma.exp())
 
 
@@ -110,7 +113,7 @@ ax.plot(distance.detach(), loss.detach(), label="Gaussian, sigma = 2")
 ax.plot(distance.detach(), gradient, label="its gradient")
 ax.plot(distance.detach(), log_gradient, "--", label="gradient of its logarithm")
 ax.set(xlabel="distance from the centre", ylabel="value and gradient")
-ax.set_title("At 8 the Gaussian pulls no more, its logarithm pulls the most")
+ax.set_title("At 8 the Gaussian has no gradient left, its logarithm the largest")
 ax.legend()
 
 for away in (2.0, 20.0, 40.0):
@@ -118,15 +121,15 @@ for away in (2.0, 20.0, 40.0):
     for log in (False, True):
         value = gaussian(point, center, sigma=2.0, log=log)
         (slope,) = torch.autograd.grad(value.sum(), point)
-        pull = slope.abs().item()
-        print(f"at {away:4}, {log = !s:5}: {value.item():8.1e}, pull {pull:.1e}")
+        print(f"at {away:4}, {log = !s:5}: {value.item():8.1e}", end=", ")
+        print(f"gradient {slope.item():.1e}")
 
 # %%
-# The usual mistake: sigma squared multiplies
-# -------------------------------------------
-# Multiplied by sigma squared, the squared distance of 2 gives 0.0183 at sigma = 2.
-# A Gaussian gives 0.7788, and its derivative in sigma has the other sign.
-# The product is a valid radial basis function, but what it calls sigma is 1 / width.
+# Multiplied by sigma squared, a larger sigma makes it narrower
+# -------------------------------------------------------------
+# A Gaussian divides the squared distance by sigma squared. The product is a valid
+# radial basis function, too, but what it calls sigma is 1 / width, and its derivative
+# in sigma has the other sign. Nothing fails: a reader of the fitted sigma is misled.
 
 
 def narrowing(points, center, sigma):
@@ -142,24 +145,11 @@ for loss in (narrowing, gaussian):
 assert torch.allclose(narrowing(point, origin, 1 / sigma), value)
 
 # %%
-# Minimising it runs away, minimising its negative logarithm arrives
-# ------------------------------------------------------------------
-# A Gaussian is largest at its centre and gives one number for each point, not one.
-# Both make it no loss. The negative logarithm, averaged, is one.
-
-for loss in (gaussian, lambda *args: -gaussian(*args, log=True)):
-    point = torch.tensor([[1.0, 1.0]], requires_grad=True)
-    for _ in range(50):
-        (gradient,) = torch.autograd.grad(loss(point, origin, 2.0).mean(), point)
-        point = (point - gradient).detach().requires_grad_()
-    print(f"from distance 1.41 to {point.norm().item():.2f}")
-
-# %%
 # Five centres and a linear layer fit a curve
 # -------------------------------------------
-# Every point meets every centre: 40 points and 5 centres make (40, 5).
-# Without the extra dimension 5 points and 5 centres are paired, and a sigma of shape
-# (40, 1) makes 40 x 40 numbers of 40 points, both in silence.
+# Every point meets every centre: 40 points and 5 centres make (40, 5). Without the
+# extra dimension 5 points and 5 centres are paired, and a sigma of shape (40, 1) makes
+# 40 x 40 numbers of 40 points, both in silence.
 
 _ = torch.manual_seed(0)
 x = torch.linspace(-3, 3, 40)[:, None]
@@ -179,10 +169,9 @@ print(f"paired:             {tuple(narrowing(x[:5], bumps.centers, 1.0).shape)}"
 print(f"sigma of (40, 1):   {tuple(narrowing(x, center, torch.ones(40, 1)).shape)}")
 
 # %%
-# Take it as a layer that is active near its centres.
-# Take its negative logarithm as a loss where sigma is given: it is a squared error.
-# Where sigma is learned, take the Gaussian negative log-likelihood: this loss falls for
-# ever as sigma grows.
+# Use it as a layer that is active near its centres, and its negative logarithm as a
+# loss when sigma is given: it is a squared error. When sigma is learned, rather
+# :doc:`/examples/probabilistic/gaussian_nll`: this loss falls for ever as sigma grows.
 
 for sigma in (1.0, 10.0, 100.0):
     loss = -gaussian(torch.ones(1, 2), origin, sigma, log=True)

@@ -2,7 +2,7 @@ r"""
 Squared error
 =============
 
-Each feature pulls with twice its residual, however many features stand beside it.
+The gradient of a feature is 2 / N times its residual, however many features there are.
 
 With the residual :math:`r = \text{prediction} - \text{target}`, the squares are summed
 over the :math:`D` features of a sample and averaged over the :math:`N` samples of the
@@ -22,9 +22,12 @@ comètes* (1805), appendix on least squares.
 """
 
 import torch
+from torch import Tensor
 
 
-def squared_error(prediction, target, reduction="mean"):
+def squared_error(
+    prediction: Tensor, target: Tensor, reduction: str = "mean"
+) -> Tensor:
     """Squared distance of each sample, averaged over the batch.
 
     Args:
@@ -81,19 +84,19 @@ class SquaredError(torch.nn.Module):
     tensor(14.)
     """
 
-    def __init__(self, reduction="mean"):
+    def __init__(self, reduction: str = "mean"):
         super().__init__()
         self.reduction = reduction
 
-    def forward(self, prediction, target):
+    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         return squared_error(prediction, target, self.reduction)
 
 
 # %%
-# The pull of a feature does not depend on the others
-# ---------------------------------------------------
-# One feature of four is off, three are right.
-# A mean over the features divides the pull of the one by four.
+# The gradient of a feature does not depend on the others
+# -------------------------------------------------------
+# One feature of four is off, three are right. A mean over the features divides the
+# gradient of the one by four.
 
 import matplotlib.pyplot as plt
 from torch.nn.functional import mse_loss, pad
@@ -112,14 +115,14 @@ ax.plot(residual.detach(), loss.detach(), label="squared error")
 ax.plot(residual.detach(), gradient, label="its gradient")
 ax.plot(residual.detach(), averaged_gradient, "--", label="gradient of MSELoss")
 ax.set(xlabel="residual of one feature of four", ylabel="loss and gradient")
-ax.set_title("A mean over four features weakens the pull of each by four")
+ax.set_title("A mean over four features divides each gradient by four")
 _ = ax.legend()
 
 # %%
 # Function and Module are one loss, and neither needs a backward
 # --------------------------------------------------------------
-# The Module stores an option and calls the function: the formula stands once.
-# Autograd derives the gradient of any code made of differentiable torch functions.
+# The Module stores an option and calls the function: the formula stands once. Autograd
+# derives the gradient of any code made of differentiable torch functions.
 
 prediction = torch.tensor([[1.0, 2.0], [0.0, -3.0]], requires_grad=True)
 target = torch.tensor([[0.5, 1.0], [2.0, -1.0]])
@@ -134,7 +137,7 @@ assert torch.equal(gradient, 2 * (prediction - target).detach() / len(target))
 # A penalty keeps its weight when features are added
 # --------------------------------------------------
 # Every feature follows y = 2 x, and a penalty on the slopes draws each of them to 1.
-# With the mean over features the penalty wins: it is not divided, their pull is.
+# With the mean over features the penalty wins: it is not divided, their gradient is.
 
 
 def fitted_slope(loss, features):
@@ -152,12 +155,12 @@ for features in (1, 10, 100):
     print(f"{features:3} features: slope {ours:.2f}, with MSELoss {theirs:.2f}")
 
 # %%
-# The usual mistake: state that the Module does not know of
-# ---------------------------------------------------------
-# A loss with state needs a Module, and the Module has to be told of the state.
-# Here it is a scale for each of two features, whose units are 1000 apart.
-# A buffer is saved, loaded and moved with the Module. A plain attribute is left behind,
-# and nothing complains: the loaded loss works with the scale that it was built with.
+# A plain attribute is not saved, a buffer is
+# -------------------------------------------
+# A loss with state needs a Module, and the Module has to be told of the state. Here it
+# is a scale for each of two features, whose units are 1000 apart. A buffer is saved,
+# loaded and moved with the Module. A plain attribute is left behind, and nothing
+# complains: the loaded loss works with the scale that it was built with.
 
 
 class Scale(torch.nn.Module):
@@ -176,11 +179,10 @@ for name in ("buffer", "attribute"):
     print(f"{name}: loss {before:.0f}, after saving and loading {after:.0f}")
 
 # %%
-# Take the function: most losses have nothing to remember.
-# Take the Module where an option is chosen in one place and used in another, or where
-# the loss has buffers or parameters of its own.
-# Take :class:`torch.nn.MSELoss` where the number of features never changes and a
-# learning rate makes up for it. With one feature the two are the same.
+# Use the function: most losses have nothing to remember; rather the Module when an
+# option is chosen in one place and used in another, or when the loss has buffers or
+# parameters. With one feature it is :class:`torch.nn.MSELoss`, with more that many
+# times as large.
 
 for features in (1, 4, 100):
     x = torch.linspace(-1, 1, 2 * features).reshape(2, features)

@@ -25,10 +25,15 @@ Source: D. P. Kingma, J. Ba, *Adam: A Method for Stochastic Optimization*, ICLR 
 section 2.1.
 """
 
+from collections.abc import Callable
+
 import torch
+from torch import Tensor
 
 
-def adam_hides_scale(loss, prediction, target):
+def adam_hides_scale(
+    loss: Callable[[Tensor, Tensor], Tensor], prediction: Tensor, target: Tensor
+) -> float:
     """By how many times a loss's gradient is too long, measured in float64.
 
     Args:
@@ -59,7 +64,7 @@ def adam_hides_scale(loss, prediction, target):
     True
     """
     for name, given in {"prediction": prediction, "target": target}.items():
-        if not (isinstance(given, torch.Tensor) and given.is_floating_point()):
+        if not (isinstance(given, Tensor) and given.is_floating_point()):
             kind = getattr(given, "dtype", type(given).__name__)
             raise ValueError(f"{name} must be a floating tensor, got {kind}")
     prediction = prediction.detach().double().requires_grad_()
@@ -85,9 +90,9 @@ def adam_hides_scale(loss, prediction, target):
 # SGD shows it, Adam hides it, a second term suffers from it
 # ----------------------------------------------------------
 # ``TooSteep`` is wrong on purpose: its value is right, its backward pass forgets 1/N.
-# On a batch of 32 samples SGD runs away with it; with Adam both runs agree.
-# Add 0.1 times the L1 norm of the weights: beside a gradient 32 times too large it
-# counts 32 times too little, and leaves a thousandth of the error that it should.
+# On a batch of 32 samples SGD runs away with it; with Adam both runs agree. Add 0.1
+# times the L1 norm of the weights: beside a gradient 32 times too large it counts 32
+# times too little, and leaves a thousandth of the error that it should.
 
 import matplotlib.pyplot as plt
 from torch.nn.functional import mse_loss
@@ -168,10 +173,10 @@ ax.set(xlabel="step for a gradient of 32 / step for a gradient of 1", xlim=(0, 3
 _ = ax.set_title("Only SGD without clipping shows the factor")
 
 # %%
-# The usual mistake: a test with one sample
-# -----------------------------------------
-# For N = 1 the wrong gradient is right, and gradcheck says so.
-# With more, gradcheck says False, and the factor says why.
+# A test with one sample does not see it
+# --------------------------------------
+# For N = 1 the wrong gradient is right, and gradcheck says so. With more, gradcheck
+# says False, and the factor says why.
 
 x = torch.linspace(-1, 2, 32, dtype=torch.float64)[:, None].requires_grad_()
 for n in (1, 32):
@@ -181,5 +186,6 @@ for n in (1, 32):
     print(f"N = {n}: gradcheck {agrees}, factor {factor:.3f}")
 
 # %%
-# Take Adam to train, not to test: with it a loss trains whatever its factor.
-# Measure the factor before you add a second term, with more than one sample.
+# Use Adam to train, and not to test: with it a loss trains whatever its factor. Use
+# this measurement before you add a second term, with more than one sample; rather
+# :func:`torch.autograd.gradcheck.gradcheck` when single entries may be wrong.

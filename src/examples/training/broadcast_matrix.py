@@ -2,7 +2,7 @@ r"""
 Broadcast matrix
 ================
 
-Shapes (N, 1) and (N,) compare all with all, and the gradient pulls to the mean target.
+Shapes (N, 1) and (N,) compare all with all; the gradient leads to the mean target.
 
 Their difference has shape (N, N), and nobody meant what stands off the diagonal. Who is
 compared with whom can be read off any curved loss: prediction :math:`p_i` meets target
@@ -16,10 +16,13 @@ compared with whom can be read off any curved loss: prediction :math:`p_i` meets
 Source: C. R. Harris et al., *Array Programming with NumPy*, Nature 585 (2020), 357-362.
 """
 
+from collections.abc import Callable
+
 import torch
+from torch import Tensor
 
 
-def squared_error(prediction, target):
+def squared_error(prediction: Tensor, target: Tensor) -> Tensor:
     """Squared error, summed over features, averaged over samples, of equal shapes only.
 
     Args:
@@ -53,7 +56,9 @@ def squared_error(prediction, target):
     return (prediction - target).square().sum(1).mean()
 
 
-def broadcast_matrix(loss, prediction, target):
+def broadcast_matrix(
+    loss: Callable[[Tensor, Tensor], Tensor], prediction: Tensor, target: Tensor
+) -> Tensor:
     """Who is compared with whom: the mixed second derivatives of a loss.
 
     Args:
@@ -81,9 +86,9 @@ def broadcast_matrix(loss, prediction, target):
 # %%
 # A perfect prediction costs 10
 # -----------------------------
-# Without the check of shapes each prediction meets every target.
-# Framed are the comparisons that were meant; the numbers are residuals.
-# The gradient is 2/4 of the sum of a row.
+# Without the check of shapes each prediction meets every target. Framed are the
+# comparisons that were meant; the numbers are residuals. The gradient is 2/4 of the sum
+# of a row.
 
 import matplotlib.pyplot as plt
 
@@ -119,8 +124,8 @@ for ax, (loss, given) in zip(axes, cases, strict=True):
 # %%
 # The model learns the mean and nothing else
 # ------------------------------------------
-# All targets pull at each prediction, and their pulls balance at the mean target.
-# The loss settles far from zero.
+# Each prediction has a gradient from all targets, and it is zero at their mean. The
+# loss settles far from zero.
 
 x = torch.linspace(0, 1, 24)[:, None]
 y = 1 + 3 * x + 0.3 * torch.sin(40 * x)
@@ -154,11 +159,11 @@ for loss in (torch.nn.MSELoss(), careless):
     print([str(warning.message).partition(". ")[0] for warning in caught])
 
 # %%
-# The usual mistake: gradcheck is asked, and says True
-# ----------------------------------------------------
-# ``squeeze`` in a hand-written Function broadcasts, too.
-# This one also forgets to divide by 4; its gradient of shape (4, 4) is summed silently.
-# With the 4 repaired, gradcheck is content, as forward and backward agree on all pairs.
+# gradcheck is asked, and says True
+# ---------------------------------
+# ``squeeze`` in a hand-written Function broadcasts, too. This one also forgets to
+# divide by 4; its gradient of shape (4, 4) is summed silently. With the 4 repaired,
+# gradcheck is content, as forward and backward agree on all pairs.
 
 
 class ByHand(torch.autograd.Function):
@@ -186,5 +191,5 @@ doubles = prediction.detach().double().requires_grad_(), target.double()
 print(torch.autograd.gradcheck(ByHand.apply, (*doubles, 4)))
 
 # %%
-# Take the check of ``squared_error`` wherever a loss subtracts.
-# Take ``broadcast_matrix`` to see whom a loss compares, by accident or on purpose.
+# Use the check of ``squared_error`` wherever a loss subtracts, and ``broadcast_matrix``
+# to see which pairs a loss compares, by accident or on purpose.

@@ -19,9 +19,12 @@ Source: D. E. Rumelhart, G. E. Hinton, R. J. Williams, Nature 323 (1986), 533-53
 """
 
 import torch
+from torch import Tensor
 
 
-def forward(inputs, target, first, second):
+def forward(
+    inputs: Tensor, target: Tensor, first: Tensor, second: Tensor
+) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Compute the loss, and keep the values that backward will need.
 
     Args:
@@ -45,7 +48,9 @@ def forward(inputs, target, first, second):
     return (prediction - target).square().mean(), (hidden, active, prediction)
 
 
-def backward(inputs, target, second, values):
+def backward(
+    inputs: Tensor, target: Tensor, second: Tensor, values: tuple[Tensor, ...]
+) -> tuple[Tensor, ...]:
     """Compute the gradients, from the prediction back to the weights.
 
     ``values`` is what ``forward`` kept. Returned are the gradients of ``first, hidden,
@@ -60,7 +65,14 @@ def backward(inputs, target, second, values):
     return grad_first, grad_hidden, grad_active, grad_second, grad_prediction
 
 
-def training_loop(inputs, target, first, second, learning_rate=0.05, steps=100):
+def training_loop(
+    inputs: Tensor,
+    target: Tensor,
+    first: Tensor,
+    second: Tensor,
+    learning_rate: float = 0.05,
+    steps: int = 100,
+) -> tuple[Tensor, Tensor, Tensor]:
     """Train both layers by gradient descent; tensors as for ``forward``.
 
     Returns:
@@ -99,10 +111,9 @@ def training_loop(inputs, target, first, second, learning_rate=0.05, steps=100):
 # %%
 # Every value meets a gradient of its own shape
 # ---------------------------------------------
-# One step with eight samples and six hidden units.
-# The area of a square is the size of a number; it is pale where the number is negative.
-# Where ReLU lets nothing pass forward, nothing passes back.
-# The usual mistake is to forget that: all shapes fit, and nothing raises.
+# One step with eight samples and six hidden units. The area of a square is the size of
+# a number; it is pale where the number is negative. Where ReLU lets nothing pass
+# forward, nothing passes back. Forget that, and all shapes fit and nothing raises.
 
 import matplotlib.pyplot as plt
 
@@ -187,4 +198,4 @@ optimizer.step()
 print(f"update:   {w.grad = }, w is now {w.item()}")
 
 # %%
-# Write it by hand once, to know what the usual loop does; then take autograd.
+# Write it by hand once, to know what the usual loop does; then use autograd.

@@ -76,7 +76,7 @@ def test_the_loss_returned_has_no_graph_and_the_models_dtype(example):
 def test_parts_whose_lengths_differ_are_refused_before_any_backward(example):
     model = linear()
     parts = [*split(3, 4), (INPUTS[:2], TARGET[:3])]
-    with pytest.raises(ValueError, match=r"one length.*\(2, 3\)"):
+    with pytest.raises(ValueError, match=r"same length.*\(2, 3\)"):
         example.accumulation(model, squared, parts)
     assert model.weight.grad is None
 
