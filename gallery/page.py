@@ -162,24 +162,15 @@ def table(
     Returns:
         The table.
     """
+
+    def written(cells: list[str | nodes.Node]) -> nodes.row:
+        said = [nodes.Text(one) if isinstance(one, str) else one for one in cells]
+        return nodes.row(
+            "", *(nodes.entry("", nodes.paragraph("", "", one)) for one in said)
+        )
+
     group = nodes.tgroup("", cols=len(titles))
     group += [nodes.colspec(colwidth=1) for _ in titles]
-    group += nodes.thead("", table_row([*titles]))
-    group += nodes.tbody("", *map(table_row, rows))
+    group += nodes.thead("", written([*titles]))
+    group += nodes.tbody("", *map(written, rows))
     return nodes.table("", group, classes=[*classes])
-
-
-def table_row(cells: list[str | nodes.Node]) -> nodes.row:
-    """Write a row of a table.
-
-    Args:
-        cells: What stands in it: words, or a node.
-
-    Returns:
-        The row.
-    """
-    row = nodes.row()
-    for cell in cells:
-        content = nodes.Text(cell) if isinstance(cell, str) else cell
-        row += nodes.entry("", nodes.paragraph("", "", content))
-    return row

@@ -12,7 +12,7 @@ import torch
 from docutils import nodes
 
 from gallery.draggable.values import DIGITS
-from gallery.page import table_row
+from gallery.page import table
 
 STEP = 0.5
 PLACE = Decimal(1).scaleb(-DIGITS)
@@ -99,23 +99,18 @@ def still(targets: list[float]) -> list[nodes.Node]:
     """
     loss, gradient = loss_and_gradient(targets, targets, careless=True)
     meant, right = loss_and_gradient(targets, targets, careless=False)
-    group = nodes.tgroup("", cols=len(targets) + 3)
-    group += [nodes.colspec(colwidth=1) for _ in range(len(targets) + 3)]
     heads = [
         "p \N{MINUS SIGN} t",
         *(f"{target:g}" for target in targets),
         "gradient",
         "meant",
     ]
-    group += nodes.thead("", table_row(heads))
-    body = nodes.tbody()
+    rows = []
     for prediction, pull, rightly in zip(targets, gradient, right, strict=True):
         differences = [f"{prediction - target:.1f}" for target in targets]
-        pulls = shown(pull), shown(rightly)
-        body += table_row([f"{prediction:.1f}", *differences, *pulls])
-    group += body
+        rows.append([f"{prediction:.1f}", *differences, shown(pull), shown(rightly)])
     sentence = f"loss {shown(loss)}, meant: loss {shown(meant)}"
-    return [nodes.table("", group), nodes.paragraph("", f"{sentence}.")]
+    return [table(heads, rows), nodes.paragraph("", f"{sentence}.")]
 
 
 def shown(value: float) -> str:

@@ -12,7 +12,7 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
-from gallery.page import table_row
+from gallery.page import table
 
 # torch is imported only where a page is read.
 
@@ -52,7 +52,7 @@ class GradientFlow(SphinxDirective):
             nodes.literal_block(source, source, language="python"),
             figure,
             raw("<details><summary>All numbers of this graph, as a table</summary>"),
-            table(lines),
+            values(lines),
             raw("</details>"),
         ]
 
@@ -62,14 +62,11 @@ def raw(text: str) -> nodes.raw:
     return nodes.raw("", text, format="html")
 
 
-def table(lines: list[Any]) -> nodes.table:
+def values(lines: list[Any]) -> nodes.table:
     """Write values and gradients, and the parts of a gradient that has several."""
     from ownloss_site.gradient_flow.trace import numbers
 
-    group = nodes.tgroup("", cols=3)
-    group += [nodes.colspec(colwidth=1) for _ in range(3)]
-    group += nodes.thead("", table_row(["line", "value", "gradient"]))
-    body = nodes.tbody()
+    rows: list[list[nodes.Node]] = []
     for line in lines:
         gradient: nodes.Node = nodes.Text("none")
         if line.value.grad is not None:
@@ -85,9 +82,8 @@ def table(lines: list[Any]) -> nodes.table:
                     gradient += code(numbers(part))
                     gradient += nodes.Text(f" from {user}")
         said = f"{line.name} = {line.code}" if line.code else line.name
-        body += table_row([code([said]), code(numbers(line.value.detach())), gradient])
-    group += body
-    return nodes.table("", group)
+        rows.append([code([said]), code(numbers(line.value.detach())), gradient])
+    return table(["line", "value", "gradient"], rows)
 
 
 def code(rows: list[str]) -> nodes.literal:
