@@ -138,7 +138,8 @@ ax.legend(loc="upper left")
 # and is another loss: it makes every component fit every target. And a density that is
 # computed before its logarithm underflows fifteen deviations off, where the loss
 # becomes infinite and the gradient NaN. ``logsumexp`` over the components never leaves
-# the logarithm. :class:`torch.distributions.MixtureSameFamily` gives the same value.
+# the logarithm. :class:`~torch.distributions.mixture_same_family.MixtureSameFamily`
+# gives the same value.
 
 
 def mixture(logits, mean, log_std, target):
