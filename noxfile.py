@@ -298,6 +298,15 @@ def confusion(session: nox.Session) -> None:
     run(session, "tests.checker.confusion", *session.posargs)
 
 
+@nox.session(default=False, reuse_venv=True)
+def museum(session: nox.Session) -> None:
+    """Ask all tools about the museum's losses; `-- no-triplet` about one."""
+    groups = nox.project.dependency_groups(PYPROJECT, "museum")
+    pins = ["--constraint", "constraints.txt"]
+    session.install(*pins, "--editable", ".", *groups)
+    session.run("python", "-m", "tests.museum.verdicts", *session.posargs, env=ENV)
+
+
 @command
 def bench(session: nox.Session) -> None:
     """Measure the losses, as ratios; `-- check` the checker, `-- build` the site."""

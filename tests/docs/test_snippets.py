@@ -53,6 +53,7 @@ DIRECTIVES = {
     "install",
     "list-table",
     "literalinclude",
+    "museum-table",
     "note",
     "raw",
     "report",

@@ -29,23 +29,36 @@ class Exhibit:
         place = next(i for i, token in enumerate(tokens) if token.tag == "h1")
         return tokens[place + 1].content
 
-    def code(self) -> Iterator[str]:
-        """The Python of the page in its order; of sessions, what was typed."""
+    def fences(self) -> Iterator[str]:
+        """The page's blocks of Python, in its order."""
         for token in MarkdownIt("commonmark").parse(self.text):
             if token.type == "fence" and token.info.strip() == "python":
-                if token.content.startswith(">>>"):
-                    examples = doctest.DocTestParser().get_examples(token.content)
-                    yield from (example.source for example in examples)
-                else:
-                    yield token.content
+                yield token.content
 
-    def run(self) -> dict[str, Any]:
-        """Run the page from top to bottom; return what it has defined."""
+    def definitions(self) -> Iterator[str]:
+        """The blocks that are code and no session."""
+        yield from (fence for fence in self.fences() if not fence.startswith(">>>"))
+
+    def code(self) -> Iterator[str]:
+        """The Python of the page in its order; of sessions, what was typed."""
+        for fence in self.fences():
+            if fence.startswith(">>>"):
+                examples = doctest.DocTestParser().get_examples(fence)
+                yield from (example.source for example in examples)
+            else:
+                yield fence
+
+    def run(self, *, sessions: bool = True) -> dict[str, Any]:
+        """Run the page from top to bottom; return what it has defined.
+
+        Args:
+            sessions: whether to type what the sessions of the page type, too.
+        """
         torch.manual_seed(0)
         names: dict[str, Any] = {"__name__": self.name}
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("error")
-            for source in self.code():
+            for source in self.code() if sessions else self.definitions():
                 exec(compile(source, f"{self.name}.md", "exec"), names)
         return names
 
