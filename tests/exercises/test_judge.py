@@ -135,6 +135,14 @@ def test_a_function_is_judged_like_a_file():
     assert judge("softmax-backward", gradient).right
 
 
+def test_the_random_numbers_of_a_notebook_go_on(tmp_path):
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    judge("accumulate-unequal", exercises.find("accumulate-unequal").folder / "task.py")
+    assert torch.equal(torch.rand(2), expected)
+
+
 def test_a_function_without_source_is_judged():
     names = {}
     exec(

@@ -322,6 +322,18 @@ def _judge(
 ) -> Verdict:
     """Judge the function or class that a reader has written."""
     judge = importlib.import_module(f"ownloss.exercises.{exercise.folder.name}.judge")
+    with torch.random.fork_rng(devices=[]):  # a notebook's own numbers stay
+        return _judged(exercise, judge, answer, source, file, printed)
+
+
+def _judged(
+    exercise: Exercise,
+    judge: ModuleType,
+    answer: Any,
+    source: str,
+    file: str,
+    printed: str,
+) -> Verdict:
     output = io.StringIO()
     verdict = Verdict(exercise, "right")
     try:
