@@ -20,13 +20,6 @@ HERE = Path(__file__).parent
 EXAMPLES = catalogue.examples()
 EMPTY_HEADINGS = {"plot", "plotting", "example", "usage", "conclusion", "summary"}
 
-# Written before losses were typed; a name goes when its file has annotations.
-# One a line: whoever types a file takes its line away.
-NOT_TYPED_YET = {
-    "assignment",
-    "ctc",
-}
-
 every_example = pytest.mark.parametrize(
     "example", EXAMPLES, ids=[example.name for example in EXAMPLES]
 )
@@ -81,8 +74,6 @@ def test_above_the_line_stands_torch_alone(example):
 
 @every_example
 def test_the_loss_is_typed(example):
-    if example.name in NOT_TYPED_YET:
-        return
     functions = [
         node
         for node in ast.parse(example.loss).body
@@ -94,10 +85,6 @@ def test_the_loss_is_typed(example):
             assert argument.annotation, f"{function.name}: {argument.arg}"
         assert function.returns, function.name
     assert "must have one" not in example.loss, "say 'must have the same shape'"
-
-
-def test_no_example_waits_for_annotations_that_is_not_there():
-    assert {example.name for example in EXAMPLES} >= NOT_TYPED_YET
 
 
 @every_example

@@ -122,7 +122,7 @@ def fit(weights):
 
 
 weight, bias = fit(weights=1)
-predicted = (x * weight + bias > 0).sum(1)
+predicted = (x * weight + bias > 0).sum(1)  # the number of probabilities above 0.5
 print(f"biases: {', '.join(f'{b:.2f}' for b in bias)}")
 print(f"mean distance to the grade: {(predicted - grade).abs().float().mean():.2f}")
 assert (bias.diff() < 0).all()
@@ -141,12 +141,28 @@ for weights in (4, 1):
     print(f"{weights} weights: answers contradict each other at {contradictions} of 61")
 
 # %%
-# Use it when being wrong by one grade is better than by three: ratings, stages, ages;
-# rather :doc:`/examples/ranking/corn` when one score is too little, and cross entropy
-# when classes have no order. It is torch's own cross entropy, summed over the questions
-# of a sample. Its default would divide by their number, too.
+# Levels, class weights and importance weights
+# --------------------------------------------
+# K grades become K - 1 questions, ``levels = (y[:, None] > torch.arange(K - 1))``.
+# Class weights are K numbers, one for each sample by its grade: multiply each sample's
+# loss by ``w[y]``. Importance weights are K - 1 numbers, one for each question; five
+# class weights do not fit four columns. The predicted level is the number of
+# probabilities above 0.5.
 
-cross_entropy = torch.nn.functional.binary_cross_entropy_with_logits
+w = 1 / torch.bincount(grade, minlength=5).clamp(min=1)
 logits = x * weight + bias
+each = coral(logits, levels, reduction="none")
+print(f"weighted by class: {(w[grade] * each).sum() / w[grade].sum():.4f}")
+importance = torch.tensor([1.0, 2.0, 2.0, 1.0])
+cross_entropy = torch.nn.functional.binary_cross_entropy_with_logits
+by_question = cross_entropy(logits, levels, weight=importance, reduction="none").sum(1)
+print(f"weighted by question: {by_question.mean():.4f}, neither: {each.mean():.4f}")
+
+# %%
+# Use it when being wrong by one grade is better than by three: ratings, stages, ages;
+# rather :doc:`/examples/ranking/corn` when one score is too little,
+# :doc:`/examples/ranking/ordinal_emd` to keep a softmax over classes, and cross entropy
+# when classes have no order. It is torch's own binary cross entropy, summed over the
+# questions of a sample; the default of torch divides by their number, too.
+
 print(f"CORAL {coral(logits, levels):.4f}, torch {cross_entropy(logits, levels):.4f}")
-assert torch.allclose(coral(logits, levels), 4 * cross_entropy(logits, levels))

@@ -27,19 +27,30 @@ import torch
 from torch import Tensor
 
 
-def corn(logits: Tensor, target: Tensor, num_classes: int) -> Tensor:
-    """Cross entropy of conditional questions, the mean over all that were asked.
+def corn(
+    logits: Tensor,
+    target: Tensor,
+    num_classes: int,
+    reduction: str = "mean",
+    ignore_index: int = -100,
+) -> Tensor:
+    """Cross entropy of conditional questions, "is the grade above this one, too?".
 
     Args:
         logits: Tensor of shape (N, K - 1), one question each.
-        target: The grades, int64 in [0, K), which is not checked, of shape (N,).
+        target: The grades, int64 in [0, K), of shape (N,).
         num_classes: The number of grades, K; 2 or more.
+        reduction: ``"mean"`` over all questions that were asked, ``"sum"`` or
+            ``"none"``, which sums the questions of each sample.
+        ignore_index: A target that does not count.
 
     Returns:
-        A scalar. A question that nobody was asked adds nothing to it.
+        A scalar, 0 where no question was asked; or a tensor of shape (N,) with
+        ``"none"``: the negative log-likelihood of each grade.
 
     Raises:
-        ValueError: A shape or a dtype does not fit, or ``num_classes`` is below 2.
+        ValueError: A shape or a dtype does not fit, or an option is not one of these.
+        RuntimeError: A grade is out of range.
 
     >>> logits = torch.zeros(2, 2, requires_grad=True)
     >>> loss = corn(logits, torch.tensor([0, 2]), num_classes=3)
@@ -63,14 +74,26 @@ def corn(logits: Tensor, target: Tensor, num_classes: int) -> Tensor:
         raise ValueError(f"target must be int64, got {target.dtype}")
     if num_classes < 2:
         raise ValueError(f"num_classes must be 2 or more, got {num_classes}")
-    question = torch.arange(num_classes - 1, device=target.device)
-    grade = target.unsqueeze(1)
-    asked, above = (question <= grade).to(logits), (question < grade).to(logits)
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(
+            f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
+        )
+    counted = target != ignore_index
+    # Row g has the questions that a sample of grade g was asked, the last answered no.
+    # Looked up, a grade out of range is refused; compared with arange, it would pass.
+    questions = torch.ones(num_classes, num_classes - 1).to(logits)
+    index = target.masked_fill(~counted, 0).unsqueeze(1).expand_as(logits)
+    asked = questions.tril().gather(0, index).masked_fill(~counted.unsqueeze(1), 0)
+    above = questions.tril(-1).gather(0, index)
+    wide = torch.promote_types(logits.dtype, torch.float32)  # float16 ends at 65,504
     loss = torch.nn.functional.binary_cross_entropy_with_logits(
         logits, above, weight=asked, reduction="none"
-    )
-    wide = torch.promote_types(logits.dtype, torch.float32)  # float16 ends at 65,504
-    return (loss.sum(dtype=wide) / asked.sum(dtype=wide)).to(logits.dtype)
+    ).sum(1, dtype=wide)
+    if reduction == "mean":
+        loss = loss.sum() / asked.sum(dtype=wide).clamp(min=1)
+    elif reduction == "sum":
+        loss = loss.sum()
+    return loss.to(logits.dtype)
 
 
 # %%
@@ -137,43 +160,29 @@ assert (above.diff(dim=1) <= 0).all()
 # %%
 # It is the likelihood of the grade
 # ---------------------------------
-# The chain gives every grade a probability: to pass all questions below it, and to
-# stop at its own. The sum over the questions is cross entropy with these.
+# The chain gives every grade a probability: to pass all questions below it, and to stop
+# at its own. With ``reduction="none"`` the loss of a sample is cross entropy with
+# these, so multiply it by the weight of its class, if classes have weights. The mean is
+# per question, which makes it smaller than cross entropy; coral-pytorch divided by the
+# number of classes until its pull request 22, and then a batch twice as large had twice
+# the loss. Predict from the products: an answer alone is about samples that have
+# reached its question.
 
-z = torch.tensor([[1.0, -0.5, 2.0], [0.0, 3.0, -1.0]], dtype=torch.float64)
+z = torch.tensor([[1.0, -0.5, 2.0], [-2.0, 3.0, -1.0]], dtype=torch.float64)
 label = torch.tensor([3, 1])
-above = torch.nn.functional.pad(z.sigmoid().cumprod(1), (1, 1))
-above[:, 0] = 1
-likelihood = -above.diff(dim=1)
-negative_log = torch.nn.functional.nll_loss(likelihood.log(), label, reduction="sum")
-asked = 3 + 2
-print(f"{likelihood = }")
-print(f"CORN {corn(z, label, 4) * asked:.6f}, likelihood {negative_log:.6f}")
-assert torch.allclose(corn(z, label, 4) * asked, negative_log)
-
-# %%
-# Divided by the number of classes, the loss grows with the batch
-# ---------------------------------------------------------------
-# The authors' own package, coral-pytorch, did so until its pull request 22. Then the
-# loss, and with it the step, grows with the batch. Divided by the questions that were
-# asked, it stays.
-
-
-def by_classes(logits, target, num_classes):
-    asked = target.clamp(max=num_classes - 2).sum() + len(target)
-    return corn(logits, target, num_classes) * asked / num_classes
-
-
-for name, loss in {"by classes": by_classes, "by questions": corn}.items():
-    once, twice = loss(z, label, 4), loss(z.repeat(2, 1), label.repeat(2), 4)
-    print(f"{name}: {once:.4f} for the batch, {twice:.4f} for the batch twice")
+passed = torch.nn.functional.pad(z.sigmoid().cumprod(1), (1, 1))
+passed[:, 0] = 1
+likelihood = -passed.diff(dim=1)
+ours = corn(z, label, 4, reduction="none")
+print(f"CORN {ours.tolist()}")
+print(f"likelihood {(-likelihood[range(2), label].log()).tolist()}")
+print(f"second sample: answers yes to {(z[1] > 0).sum()} questions, ", end="")
+print(f"products above one half: {(z[1].sigmoid().cumprod(0) > 0.5).sum()}")
+assert torch.isclose(corn(z.repeat(2, 1), label.repeat(2), 4), ours.sum() / (3 + 2))
 
 # %%
 # Use it when grades are ordered and each step up has causes of its own; rather
-# :doc:`/examples/ranking/coral` for one scale and little data, and cross entropy when
-# classes have no order. Predict from the products: an answer alone is about samples
-# that have reached its question.
-
-answers = torch.tensor([[-2.0, 3.0]])
-print(f"answers above one half: {(answers.sigmoid() > 0.5).sum()}")
-print(f"products above one half: {(answers.sigmoid().cumprod(1) > 0.5).sum()}")
+# :doc:`/examples/ranking/coral` for one scale and little data,
+# :doc:`/examples/ranking/cumulative_link` for a likelihood with learnt cutpoints, and
+# cross entropy when classes have no order. Late questions are asked of few samples, so
+# their answers are learnt last.

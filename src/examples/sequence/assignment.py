@@ -2,7 +2,7 @@ r"""
 Assignment
 ==========
 
-Each row pulls only at the column that it is matched to, in the best matching of all.
+For sets: a row has a gradient for the column that it is matched to, and no other.
 
 The loss is the least total cost of a matching, in which no row and no column is used
 twice. It is the minimum over all plans :math:`P` of zeros and ones; so where the best
@@ -24,6 +24,7 @@ People Detection in Crowded Scenes*, CVPR 2016, for its use in a loss.
 
 import torch
 from scipy.optimize import linear_sum_assignment
+from torch import Tensor
 
 
 class BestPlan(torch.autograd.Function):
@@ -53,7 +54,7 @@ class BestPlan(torch.autograd.Function):
         return BestPlan.apply(cost.movedim(in_dims[0], 0)), 0
 
 
-def assignment(cost):
+def assignment(cost: Tensor) -> Tensor:
     """Total cost of the best matching of rows to columns.
 
     Args:
@@ -116,7 +117,8 @@ print(f"places used: {int(plan.any(0).sum())}, by the closest {greedy.any(0).sum
 # A set is fitted whatever its order
 # ----------------------------------
 # The six points move to the six places. The order in which the places are listed
-# changes nothing. The minimum of each row leaves places empty, with no pull at all.
+# changes nothing. The minimum of each row leaves places empty, which have no
+# gradient at all.
 
 
 def fit(loss):
@@ -133,10 +135,11 @@ print(f"places reached by the assignment: {fit(assignment)} of 6")
 print(f"places reached by the closest:    {fit(lambda c: c.min(1).values.sum())} of 6")
 
 # %%
-# The usual mistake: the cost of the search is not the loss
-# ---------------------------------------------------------
-# The sum that is computed from SciPy's copy has no graph. Only the chosen elements of
-# the tensor itself have a gradient, and they are all that is needed.
+# Match first, then compare
+# -------------------------
+# In detection one cost decides who is matched, often with class probabilities and boxes
+# in it, and the losses of the matched pairs are trained. The indices have no gradient
+# and need none: SciPy's sum has no graph, the chosen elements of the tensor have.
 
 rows, columns = linear_sum_assignment(cost.detach())
 copied = torch.tensor(cost.detach().numpy()[rows, columns].sum())
@@ -144,9 +147,15 @@ print(f"{copied.requires_grad = }, {cost[rows, columns].sum().requires_grad = }"
 assert torch.isclose(cost[rows, columns].sum(), assignment(cost))
 
 # %%
-# Take it where a set of predictions meets a set of targets, as in detection. The value
-# is continuous, the gradient jumps where the matching changes. Where that makes a fit
-# restless, take ``entropic_ot``, whose plan changes gradually.
+# Use it when a set of predictions meets a set of targets; rather
+# :doc:`/examples/sequence/entropic_ot` when the jumps make a fit restless, since its
+# plan changes gradually, :doc:`/examples/sequence/wasserstein_1d` on a line, where
+# sorting is enough. The value is continuous, the gradient jumps where the matching
+# changes, and with a tie it is that of one matching. Predictions that are left over
+# have no gradient from it: give them a class "nothing". A pair that costs inf is
+# forbidden.
 
 tie = torch.ones(2, 2, requires_grad=True)
-print(torch.autograd.grad(assignment(tie), tie)[0])
+print(f"a tie: {torch.autograd.grad(assignment(tie), tie)[0].tolist()}")
+wide = torch.tensor([[3.0, 1.0, 2.0]], requires_grad=True)
+print(f"two left over: {torch.autograd.grad(assignment(wide), wide)[0].tolist()}")

@@ -2,7 +2,7 @@ r"""
 CTC
 ===
 
-Every alignment of the labels to the frames pulls, each as hard as it is likely.
+For labels without times: the gradient comes from all alignments, by their likelihood.
 
 A path :math:`\pi` names a class or a blank in each frame, and spells what is left once
 repeats are merged and blanks are dropped:
@@ -16,17 +16,18 @@ repeats are merged and blanks are dropped:
 with :math:`p` the softmax and :math:`q_t(c)` the share of these paths that is at
 :math:`c` in frame :math:`t`: the paths to there times the paths from there.
 
-Source: A. Graves, S. Fernandez, F. Gomez and J. Schmidhuber, *Connectionist Temporal
+Source: A. Graves, S. Fernández, F. Gomez and J. Schmidhuber, *Connectionist Temporal
 Classification*, ICML 2006, equations 5 to 16, here in log space.
 """
 
 import math
 
 import torch
+from torch import Tensor
 from torch.nn.functional import pad
 
 
-def walk(paths, states, emitted, inside):
+def walk(paths: Tensor, states: Tensor, emitted: Tensor, inside: Tensor) -> Tensor:
     """Log-probability of the paths to each state, before each frame and after all."""
     # A path may stay, come one state on, or skip the blank between unequal labels.
     skip = (states[:, 2:] != states[:, :-2]) & (states[:, 2:] != states[:, :1])
@@ -60,8 +61,8 @@ class CTC(torch.autograd.Function):
         loss = -before[-1].masked_fill(~end, -math.inf).amax(1)
         q = (before[:-1] + emitted + after[:-1].flip(0, 2) + loss.unsqueeze(1)).exp()
         gradient = log_p.exp().scatter_add(2, index, -q.transpose(0, 1))
-        pulled = inside.transpose(0, 1) & ~loss.isinf()[:, None, None]
-        return loss, gradient.masked_fill(~pulled, 0.0)
+        moved = inside.transpose(0, 1) & ~loss.isinf()[:, None, None]
+        return loss, gradient.masked_fill(~moved, 0.0)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -77,7 +78,15 @@ class CTC(torch.autograd.Function):
         return grad_output[:, None, None] * ctx.saved_tensors[0], None, None, None
 
 
-def ctc(logits, target, input_lengths, target_lengths, blank=0, reduction="sum"):
+def ctc(
+    logits: Tensor,
+    target: Tensor,
+    input_lengths: Tensor,
+    target_lengths: Tensor,
+    blank: int = 0,
+    reduction: str = "sum",
+    zero_infinity: bool = False,
+) -> Tensor:
     """Connectionist temporal classification, log-softmax included.
 
     Args:
@@ -87,10 +96,11 @@ def ctc(logits, target, input_lengths, target_lengths, blank=0, reduction="sum")
         target_lengths: Labels that count, int64 in [0, S], of shape (N,).
         blank: The class that means "no label".
         reduction: ``"sum"``, ``"none"``, or torch's ``"mean"`` of loss / labels.
+        zero_infinity: Whether a target that does not fit into its frames costs 0. It
+            costs inf otherwise, as in torch; its gradient is 0 in both cases.
 
     Returns:
-        A scalar, or shape (N,) with ``"none"``, differentiable once. A target that does
-        not fit into its frames costs inf, as in torch, but has a gradient of zero.
+        A scalar, or shape (N,) with ``"none"``, differentiable once.
 
     Raises:
         ValueError: A shape, a length, a label or an option does not fit.
@@ -128,50 +138,61 @@ def ctc(logits, target, input_lengths, target_lengths, blank=0, reduction="sum")
     end = torch.arange(2 * S + 1, device=target.device) == 2 * target_lengths[:, None]
     inside = torch.arange(T, device=end.device)[:, None, None] < input_lengths[:, None]
     loss = CTC.apply(logits, states, end, inside)[0]
+    if zero_infinity:
+        loss = torch.where(loss.isinf(), 0, loss)
     if reduction == "mean":
         loss = loss / target_lengths.clamp(min=1)
     return loss if reduction == "none" else getattr(loss, reduction)()
 
 
 # %%
-# A label is pulled up where its paths pass
-# -----------------------------------------
-# All logits are zero. CTC pulls the second of three labels up where most alignments
-# have it. Cross entropy on even thirds is as sure as if it had heard the borders.
+# Inf, then NaN: how many frames do the labels need?
+# --------------------------------------------------
+# At least as many as labels, plus one for each pair of equal neighbours, since a blank
+# is compulsory only between repeats; not 2 L + 1. With fewer there is no alignment and
+# the loss is inf. In torch the gradient of such a sample is NaN, and one of them
+# poisons the batch; ``zero_infinity=True`` sets its loss and gradient to zero. Here the
+# gradient is 0 in any case. Lengths are those after downsampling: better drop the
+# samples from the data.
 
 import matplotlib.pyplot as plt
 from torch.nn.functional import cross_entropy, ctc_loss
 
-logits, target = torch.zeros(1, 24, 4, requires_grad=True), torch.tensor([[1, 2, 3]])
-lengths = torch.tensor([24]), torch.tensor([3])
-(pull,) = torch.autograd.grad(ctc(logits, target, *lengths), logits)
-even = cross_entropy(logits[0], target[0].repeat_interleave(8), reduction="sum")
-(even_pull,) = torch.autograd.grad(even, logits)
-
-fig, ax = plt.subplots()
-ax.plot(pull[0, :, 1:], label=["CTC, label 1", "CTC, label 2", "CTC, label 3"])
-ax.plot(even_pull[0, :, 2], "C1--", label="cross entropy on thirds, label 2")
-ax.set(xlabel="frame", ylabel="gradient of the logit", ylim=(-0.9, 0.9))
-ax.set_title("CTC pulls each label up where its alignments pass")
-ax.legend(loc="upper center", ncols=2)
+three, frames = torch.zeros(1, 3, 6, requires_grad=True), torch.tensor([3])
+for labels in ([1, 2, 3], [1, 1], [1, 1, 2], [1, 2, 3, 4]):
+    case = torch.tensor([labels]), frames, torch.tensor([len(labels)])
+    theirs = ctc_loss(three.log_softmax(2).transpose(0, 1), *case, reduction="sum")
+    (gradient,) = torch.autograd.grad(theirs, three)
+    (ours,) = torch.autograd.grad(ctc(three, *case), three)
+    print(f"{labels} in 3 frames: loss {theirs:.2f}, NaN in torch's gradient ", end="")
+    print(f"{gradient.isnan().any()}, here {ours.isnan().any()}, ", end="")
+    print(f"with zero_infinity {ctc(three, *case, zero_infinity=True):.2f}")
 
 # %%
-# What the backward by hand pays
-# ------------------------------
-# Late states are out of reach at first: -inf, where autograd's ``logaddexp`` is NaN.
+# A label has a gradient where its alignments pass
+# ------------------------------------------------
+# All logits are zero. The second of three labels is raised where most alignments have
+# it. Cross entropy on even thirds is as sure as if it had heard the borders.
 
-start, states = torch.eye(1, 7).log(), torch.tensor([[0, 1, 0, 2, 0, 3, 0]])
-emitted = logits.log_softmax(2)[..., states[0]].transpose(0, 1)
-paths = walk(start, states, emitted, torch.ones(24, 1, 1) > 0)
-(plain,) = torch.autograd.grad(-paths[-1, 0, -1], logits)
-print(f"NaN in the gradient: {plain.isnan().any()}, by hand {pull.isnan().any()}")
+logits, target = torch.zeros(1, 24, 4, requires_grad=True), torch.tensor([[1, 2, 3]])
+lengths = torch.tensor([24]), torch.tensor([3])
+(gradient,) = torch.autograd.grad(ctc(logits, target, *lengths), logits)
+even = cross_entropy(logits[0], target[0].repeat_interleave(8), reduction="sum")
+(rival,) = torch.autograd.grad(even, logits)
+
+fig, ax = plt.subplots()
+ax.plot(gradient[0, :, 1:], label=["CTC, label 1", "CTC, label 2", "CTC, label 3"])
+ax.plot(rival[0, :, 2], "C1--", label="cross entropy on thirds, label 2")
+ax.set(xlabel="frame", ylabel="gradient of the logit", ylim=(-0.9, 0.9))
+ax.set_title("CTC raises each label where its alignments pass")
+ax.legend(loc="upper center", ncols=2)
 
 # %%
 # The order of the labels is enough
 # ---------------------------------
 # Three sounds last 5, 11 and 8 frames. The loss is told their order, never a border.
+# Do not read times off a trained model, though: it is sure in few frames only.
 
-_ = torch.manual_seed(0)
 order = torch.stack([torch.randperm(3) for _ in range(32)]) + 1
 heard = order.repeat_interleave(torch.tensor([5, 11, 8]), dim=1)
 sound = torch.eye(4)[heard] + 0.2 * torch.randn(32, 24, 4)
@@ -182,9 +203,22 @@ right = ((sound @ weight)[..., 1:].argmax(2) + 1 == heard).float().mean()
 print(f"{right:.0%} of the frames are named right")
 
 # %%
-# The usual mistake is to give torch's loss logits. Take CTC where labels come in order
-# at unknown times. It is sure in few frames only: do not read the times off it.
+# Use it when labels come in order at unknown times; rather
+# :doc:`/examples/sequence/crf_nll` when each frame has a label,
+# :doc:`/examples/sequence/soft_dtw` for two series of numbers. In production rather
+# :func:`torch.nn.functional.ctc_loss`, whose kernels are faster; it wants log-softmax,
+# (T, N, C), and gives the mean by default, which first divides each sample's loss by
+# its number of labels. For the mean over sequences use the sum over the batch size. The
+# backward here is by hand, since states out of reach are -inf, where autograd's
+# ``logaddexp`` is NaN:
 
-for x in (logits.log_softmax(2), logits + 3):  # a softmax sees no difference
-    theirs = ctc_loss(x.transpose(0, 1), target, *lengths, reduction="sum")
-    print(f"torch's {theirs:.2f}, ours {ctc(x, target, *lengths):.2f}")
+start, states = torch.eye(1, 7).log(), torch.tensor([[0, 1, 0, 2, 0, 3, 0]])
+emitted = logits.log_softmax(2)[..., states[0]].transpose(0, 1)
+paths = walk(start, states, emitted, torch.ones(24, 1, 1) > 0)
+(plain,) = torch.autograd.grad(-paths[-1, 0, -1], logits)
+print(f"NaN by autograd: {plain.isnan().any()}, by hand: {gradient.isnan().any()}")
+log_p = logits.log_softmax(2).transpose(0, 1)
+for reduction in ("mean", "sum"):
+    theirs = ctc_loss(log_p, target, *lengths, reduction=reduction)
+    ours = ctc(logits, target, *lengths, reduction=reduction)
+    print(f"{reduction}: torch {theirs:.3f}, here {ours:.3f}")

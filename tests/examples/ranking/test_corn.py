@@ -96,9 +96,43 @@ def test_vmap_of_grad_gives_one_gradient_a_sample(example, logits):
         torch.testing.assert_close(per_sample[row], expected[0])
 
 
-def test_an_empty_batch_gives_what_a_mean_of_nothing_gives(example):
-    loss = example.corn(torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64), 5)
-    assert loss.isnan()
+@pytest.mark.parametrize("target", [[], [-100, -100]])
+def test_where_nothing_was_asked_it_is_0_and_so_is_the_gradient(example, target):
+    logits = torch.ones(len(target), 4, requires_grad=True)
+    loss = example.corn(logits, torch.tensor(target).long(), 5)
+    loss.backward()
+    assert loss == 0
+    assert not logits.grad.any()
+
+
+@pytest.mark.parametrize("grade", [-1, 5, 99])
+def test_a_grade_out_of_range_is_refused(example, grade):
+    with pytest.raises(RuntimeError, match=f"index {grade} is out of bounds"):
+        example.corn(torch.zeros(1, 4), torch.tensor([grade]), 5)
+
+
+@pytest.mark.parametrize("ignored", [-100, 2])
+def test_what_is_ignored_counts_nowhere(example, logits, ignored):
+    target = torch.tensor([0, ignored, 4, 1, ignored, 3])
+    kept = target != ignored
+    expected, gradient = by_the_book(LOGITS[kept], target[kept], 5)
+    loss = example.corn(logits, target, 5, ignore_index=ignored)
+    torch.testing.assert_close(loss, expected)
+    (ours,) = torch.autograd.grad(loss, logits)
+    torch.testing.assert_close(ours[kept], gradient)
+    assert not ours[~kept].any()
+
+
+def test_none_is_the_negative_log_likelihood_of_each_grade(example, logits):
+    above = np.cumprod(expit(LOGITS), axis=1)
+    above = np.column_stack([np.ones(6), above, np.zeros(6)])
+    likelihood = -np.diff(above, axis=1)[np.arange(6), GRADES]
+    each = example.corn(logits, GRADES, 5, "none")
+    torch.testing.assert_close(each.detach(), torch.from_numpy(-np.log(likelihood)))
+    total = example.corn(logits, GRADES, 5, "sum")
+    torch.testing.assert_close(total, each.sum())
+    with pytest.raises(ValueError, match=r"reduction .* 'avg'"):
+        example.corn(logits, GRADES, 5, "avg")
 
 
 @pytest.mark.parametrize(

@@ -133,3 +133,17 @@ def test_what_does_not_fit_is_refused(example, replaced, message):
     }
     with pytest.raises(ValueError, match=message):
         example.ctc(**arguments | replaced)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_zero_infinity_is_torchs(example, reduction):
+    target = torch.tensor([[1, 1, 2], [1, 2, 3]])
+    lengths = torch.tensor([3, 3]), torch.tensor([3, 3])
+    x = logits()[:2, :3].detach().requires_grad_()
+    options = {"reduction": reduction, "zero_infinity": True}
+    ours = example.ctc(x, target, *lengths, **options)
+    theirs = torchs(x, target, *lengths, **options)
+    torch.testing.assert_close(ours, theirs)
+    gradients = [torch.autograd.grad(loss.sum(), x)[0] for loss in (ours, theirs)]
+    torch.testing.assert_close(*gradients)
+    assert not gradients[0][0].any()
