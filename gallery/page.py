@@ -87,6 +87,28 @@ def show_thumbnails_late(_app: Sphinx, doctree: nodes.document) -> None:
             image["loading"] = "lazy"
 
 
+def link_to(example: catalogue.Example, page: str) -> addnodes.pending_xref:
+    """Link to an example by its title.
+
+    Args:
+        example: The example.
+        page: The page that links to it.
+
+    Returns:
+        A reference, which fails the build where the example has no page.
+    """
+    return addnodes.pending_xref(
+        "",
+        nodes.inline("", example.title),
+        refdoc=page,
+        refdomain="std",
+        reftype="doc",
+        reftarget=f"/{example.page}",
+        refexplicit=True,
+        refwarn=True,
+    )
+
+
 class ExampleFigure(SphinxDirective):
     """Show a figure of an example on another page, with a link to the example.
 
@@ -105,9 +127,9 @@ class ExampleFigure(SphinxDirective):
             example = catalogue.find(self.arguments[0])
         except LookupError as error:
             raise self.error(str(error)) from error
-        page = f"/examples/{example.topic}/{example.name}"
         number = self.options.get("number", 1)
-        uri = f"/examples/{example.topic}/{insides.figure(example.name, number)}"
+        topic, _, name = example.page.rpartition("/")
+        uri = f"/{topic}/{insides.figure(name, number)}"
         _, path = self.env.relfn2path(uri)
         self.env.note_dependency(path)
         if not Path(path).exists():
@@ -128,20 +150,10 @@ class ExampleFigure(SphinxDirective):
         image = nodes.image(uri=uri, alt=svg.findtext(f"{SVG}title"), **pixels)
         if self.env.docname != self.config.root_doc:  # there it is in view at once
             image["loading"] = "lazy"
-        link = addnodes.pending_xref(
-            "",
-            nodes.inline("", example.title),
-            refdoc=self.env.docname,
-            refdomain="std",
-            reftype="doc",
-            reftarget=page,
-            refexplicit=True,
-            refwarn=True,
-        )
         content = self.parse_text_to_nodes("\n".join(self.content))
         words = content[0].children if content else []
-        caption = nodes.caption("", "", *words, nodes.Text(" From the example "), link)
-        caption += nodes.Text(".")
+        caption = nodes.caption("", "", *words, nodes.Text(" From the example "))
+        caption += [link_to(example, self.env.docname), nodes.Text(".")]
         # An address of its own: by default it would be the figure's number on the page.
         name = f"{example.name}-{number}"
         figure = nodes.figure("", image, caption, names=[name])

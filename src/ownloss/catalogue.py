@@ -58,6 +58,11 @@ class Example:
         """The name of the folder."""
         return self.path.parent.name
 
+    @property
+    def page(self) -> str:
+        """Its page on the site, such as ``examples/robust/huber``."""
+        return f"examples/{self.topic}/{self.name}"
+
     @functools.cached_property
     def script(self) -> str:
         """The whole script."""
@@ -140,7 +145,7 @@ def published(example: Example) -> str:
     >>> as_published == "# As published: " + digest(find("huber").loss)
     True
     """
-    where = page(f"examples/{example.topic}/{example.name}.html")
+    where = page(f"{example.page}.html")
     return (
         f"# {example.name}, copied from ownloss {version()}: {where}\n"
         "# MIT licence, The ownloss authors. What has changed since: ownloss diff\n"

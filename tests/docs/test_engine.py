@@ -8,10 +8,14 @@ from pathlib import Path
 import furo
 import pytest
 
-from gallery import insides
-from ownloss_site import theme
+from gallery import freshness, insides
+from ownloss_site import site_search, theme
 
-NAMES = {**theme.LEANS_ON, **insides.LEANS_ON}
+NAMES = {
+    name: broken
+    for module in (freshness, insides, site_search, theme)
+    for name, broken in module.LEANS_ON.items()
+}
 
 
 def found(name):
@@ -28,9 +32,10 @@ def found(name):
                 return False
             attributes.insert(0, last)
     for attribute in attributes:
-        if not hasattr(thing, attribute):
+        declared = attribute in getattr(thing, "__annotations__", ())  # for instances
+        if not (declared or hasattr(thing, attribute)):
             return False
-        thing = getattr(thing, attribute)
+        thing = getattr(thing, attribute, None)
     has = list(inspect.signature(thing).parameters) if parameters else []
     wanted = parameters.removesuffix(")").split(", ") if parameters else []
     return [one for one in wanted if one and one not in has] == []
@@ -63,6 +68,12 @@ def test_the_gallery_knows_no_path_of_the_docs():
     for path in (Path(__file__).parents[2] / "gallery").rglob("*.py"):
         named = re.findall(r'"docs\b[^"]*"', path.read_text(encoding="utf-8"))
         assert named == [], path.name
+
+
+def test_the_stemmers_of_the_search_come_with_sphinx():
+    for name in ("base-stemmer.js", "english-stemmer.js"):
+        there = (site_search.STEMMERS / name).is_file()
+        assert there, f"without {name} the search finds no word in another form"
 
 
 @pytest.mark.parametrize("name", ["furo.nothing", "nowhere.at.all", "json.dumps(objs)"])

@@ -41,6 +41,11 @@ def canary(tmp_path_factory):
     settings.write_text(settings.read_text(encoding="utf-8") + TELL)
     said = site.build()
     assert "exit 0" in said, said
+    assert "generating gallery" in said
+    said = site.build()
+    assert "exit 0" in said, said
+    idle = "insides.stop() does not keep Sphinx-Gallery from parsing every script"
+    assert "generating gallery" not in said, idle
     return site.root / "html"
 
 

@@ -91,7 +91,7 @@ def atom(site: str, entries: list[tuple[Example, Change]]) -> ElementTree.Elemen
     add(feed, "updated", entries[0][1].last.isoformat())
     add(ElementTree.SubElement(feed, "author"), "name", "The ownloss authors")
     for example, change in entries:
-        page = urljoin(site, f"examples/{example.topic}/{example.name}.html")
+        page = urljoin(site, f"{example.page}.html")
         entry = ElementTree.SubElement(feed, "entry")
         new = "New" if change.first == change.last else "Changed"
         add(entry, "title", f"{new}: {example.title}")

@@ -38,8 +38,7 @@ def entry(example: catalogue.Example, site: str) -> dict[str, str]:
 
 def offer_loss(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Offer the loss alone on the page of an example, to load down and to copy."""
-    gallery = app.config.sphinx_gallery_conf["gallery_dirs"]
-    at = {f"{gallery}/{one.topic}/{one.name}": one for one in catalogue.examples()}
+    at = {example.page: example for example in catalogue.examples()}
     if app.builder.name != "html" or docname not in at:
         return
     example = at[docname]

@@ -12,7 +12,6 @@ from operator import itemgetter
 from typing import Any
 
 from docutils import nodes
-from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
@@ -20,7 +19,7 @@ from sphinx.util.display import status_iterator
 from sphinx.util.docutils import SphinxDirective
 
 from gallery import workers
-from gallery.page import EVERY_SCRIPT, place_of_topic, table
+from gallery.page import EVERY_SCRIPT, link_to, place_of_topic, table
 from ownloss import catalogue
 from ownloss.catalogue import Example
 
@@ -132,7 +131,7 @@ class SupportMatrix(SphinxDirective):
         """Write the table; note the reasons of what does not work."""
         written = []
         for example, row in rows.items():
-            cells: list[str | nodes.Node] = [self.link(example)]
+            cells: list[str | nodes.Node] = [link_to(example, self.env.docname)]
             for feature in features:
                 verdict = row[feature]
                 if verdict != "yes":
@@ -142,19 +141,6 @@ class SupportMatrix(SphinxDirective):
                 cells.append(verdict)
             written.append(cells)
         return table(["loss", *features], written, "support-matrix")
-
-    def link(self, example: Example) -> nodes.Node:
-        """Link to the page of an example."""
-        return addnodes.pending_xref(
-            "",
-            nodes.inline("", example.title),
-            refdoc=self.env.docname,
-            refdomain="std",
-            reftype="doc",
-            reftarget=f"/examples/{example.topic}/{example.name}",
-            refexplicit=True,
-            refwarn=True,
-        )
 
 
 def see_new_rows(_app: Sphinx, env: BuildEnvironment, *_changes: Any) -> list[str]:

@@ -48,6 +48,12 @@ SPHINX_SEARCH = (
     "_static/language_data.js",
     "_static/sphinx_highlight.js",
 )
+LEANS_ON = {
+    "sphinx.builders.html.StandaloneHTMLBuilder.search": "Sphinx writes its own index, "
+    "a megabyte that nobody loads, beside ours: replace_search() must do otherwise",
+    "sphinx.search.en.ENGLISH_STOPWORDS": "the commonest words are looked for, and "
+    "find every section: terms() needs a list of its own",
+}
 EXCERPT = 100
 PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
