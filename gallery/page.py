@@ -168,7 +168,7 @@ def table(
 
     Args:
         titles: What stands above each column.
-        rows: What stands in each row: words, or nodes.
+        rows: What stands in each row: words, a node within a paragraph, or one.
         *classes: The classes of the table.
 
     Returns:
@@ -176,13 +176,37 @@ def table(
     """
 
     def written(cells: list[str | nodes.Node]) -> nodes.row:
-        said = [nodes.Text(one) if isinstance(one, str) else one for one in cells]
-        return nodes.row(
-            "", *(nodes.entry("", nodes.paragraph("", "", one)) for one in said)
-        )
+        row = nodes.row()
+        for cell in cells:
+            said = nodes.Text(cell) if isinstance(cell, str) else cell
+            if not isinstance(said, nodes.paragraph):
+                said = nodes.paragraph("", "", said)
+            row += nodes.entry("", said)
+        return row
 
     group = nodes.tgroup("", cols=len(titles))
     group += [nodes.colspec(colwidth=1) for _ in titles]
     group += nodes.thead("", written([*titles]))
     group += nodes.tbody("", *map(written, rows))
     return nodes.table("", group, classes=[*classes])
+
+
+def table_of_markdown(
+    directive: SphinxDirective, titles: list[str], rows: Iterable[list[str]]
+) -> nodes.table:
+    """Write a table whose cells are Markdown, on a page that is Markdown.
+
+    Args:
+        directive: The directive that asks for the table.
+        titles: What stands above each column.
+        rows: What stands in each row.
+
+    Returns:
+        The table.
+    """
+
+    def written(cell: str) -> nodes.Node | str:
+        return directive.parse_text_to_nodes(cell)[0] if cell else cell
+
+    cells = [[*map(written, row)] for row in rows]
+    return table(titles, cells, "colwidths-auto")

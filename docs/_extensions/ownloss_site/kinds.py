@@ -20,6 +20,7 @@ from sphinx.util.docutils import SphinxDirective
 
 import ownloss
 from gallery.insides import PRINTED
+from gallery.page import table_of_markdown
 
 if TYPE_CHECKING:  # torch is imported only where a page is read
     from ownloss.checker import Kind, Report
@@ -178,13 +179,13 @@ class KindsTable(SphinxDirective):
         """Write the table."""
         from ownloss.checker import kinds
 
-        lines = ["| name | what is wrong |", "| --- | --- |"]
-        for slug, kind in sorted(kinds().items()):
-            link = f"[`{slug}`](kinds/{slug}.md)"
-            lines.append(f"| {link} | {kind.title}: {lower(kind.meaning)} |")
-        return self.parse_text_to_nodes("\n".join(lines))
+        rows = [
+            [f"[`{slug}`](kinds/{slug}.md)", f"{kind.title}: {lower(kind.meaning)}"]
+            for slug, kind in sorted(kinds().items())
+        ]
+        return [table_of_markdown(self, ["name", "what is wrong"], rows)]
 
 
 def lower(sentence: str) -> str:
-    """Let a sentence go on after a colon, in a row of a table."""
-    return (sentence[0].lower() + sentence[1:]).replace("|", r"\|")
+    """Let a sentence go on after a colon."""
+    return sentence[0].lower() + sentence[1:]

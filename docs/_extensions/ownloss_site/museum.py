@@ -11,6 +11,8 @@ from typing import Any
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
+from gallery.page import table_of_markdown
+
 VERDICTS = Path(__file__).parents[2] / "practice" / "museum" / "verdicts.json"
 CHECK, REFERENCE = "ownloss.check", "ownloss.check with a reference"
 
@@ -29,11 +31,10 @@ class MuseumTable(SphinxDirective):
         ]
         counts = [f"**{count(table, tool)}**" for tool in tools]
         rows.append([f"**found, of {len(table['exhibits'])}**", *counts])
-        lines = [["exhibit", *tools], ["---"] * (1 + len(tools)), *rows]
         asked = [f"{name} {table['versions'][name]}" for name in table["versions"]]
         said = f"Asked on {table['made']}: {', '.join(asked)}."
-        text = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-        return self.parse_text_to_nodes(f"{said}\n\n{text}")
+        said = nodes.paragraph("", said)
+        return [said, table_of_markdown(self, ["exhibit", *tools], rows)]
 
 
 def cells_of(said: dict[str, Any], tools: list[str]) -> list[str]:
