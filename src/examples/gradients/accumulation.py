@@ -133,20 +133,6 @@ ax.set_title("Old gradients push the weight past its best value")
 ax.legend(ncols=2)
 
 # %%
-# Where nothing flows there is None, not zero
-# -------------------------------------------
-# An optimizer skips None. Zero is a gradient: with weight decay, a weight that no loss
-# uses shrinks.
-
-used, unused, detached = (torch.ones(1, requires_grad=True) for _ in range(3))
-(used + detached.detach()).sum().backward()
-print(f"{used.grad = }, {unused.grad = }, {detached.grad = }")
-for gradient in (None, torch.zeros(1)):
-    unused.grad = gradient
-    torch.optim.SGD([unused], lr=0.1, weight_decay=1.0).step()
-    print(f"gradient {gradient}: the unused weight is {unused.item():.1f}")
-
-# %%
 # Only equal parts may be averaged
 # --------------------------------
 # Twelve samples in two parts. Where each part takes its own mean, a sample of the

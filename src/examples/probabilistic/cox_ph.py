@@ -136,21 +136,19 @@ lifetime = torch.distributions.Exponential(hazard).sample()
 end = 2 * torch.rand(1000)
 time, event = torch.minimum(lifetime, end), lifetime <= end
 
-
-def fit(x, event, time):
+print(f"{event.float().mean():.0%} of the events seen; true: 1.00, -0.50")
+for name, rows, seen in (
+    ("Cox", slice(None), event),
+    ("censored left out", event, event),
+    ("taken for events", slice(None), torch.ones(1000)),
+):
     weights = torch.zeros(2, requires_grad=True)
     optimizer = torch.optim.Adam([weights], lr=0.1)
     for _ in range(100):
         optimizer.zero_grad()
-        cox_ph(x @ weights, event, time).backward()
+        cox_ph(x[rows] @ weights, seen[rows], time[rows]).backward()
         optimizer.step()
-    return ", ".join(f"{weight:.2f}" for weight in weights.tolist())
-
-
-print(f"{event.float().mean():.0%} of the events seen; true: 1.00, -0.50")
-print(f"Cox:                {fit(x, event, time)}")
-print(f"censored left out:  {fit(x[event], event[event], time[event])}")
-print(f"taken for events:   {fit(x, torch.ones(1000), time)}")
+    print(f"{name:17}: {weights[0]:.2f}, {weights[1]:.2f}")
 
 # %%
 # NaN in small batches, and sums over rows as they come

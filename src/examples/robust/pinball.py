@@ -143,26 +143,22 @@ def in_order(output):
     return torch.cat([output[:, :1], steps], dim=1).cumsum(1)
 
 
-def fit(loss, quantiles_of):
+def fit(name, quantiles_of=lambda output: output, swap=False):
     model = torch.nn.Linear(1, 3)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
     for _ in range(300):
         optimizer.zero_grad()
-        loss(quantiles_of(model(x)), y.expand(300, 3)).backward()
+        pair = quantiles_of(model(x)), y.expand(300, 3)
+        pinball(*pair[::-1] if swap else pair, quantiles).backward()
         optimizer.step()
-    return lambda x: quantiles_of(model(x)).detach()
-
-
-fitted = {
-    "each on its own": fit(
-        lambda p, y: pinball(p, y, quantiles), lambda output: output
-    ),
-    "increments": fit(lambda p, y: pinball(p, y, quantiles), in_order),
-}
-for name, model in fitted.items():
-    below = ", ".join(f"{share:.2f}" for share in (y < model(x)).float().mean(0))
-    low, _, high = model(torch.tensor([[-1.0]]))[0]
+    shares = (y < quantiles_of(model(x))).float().mean(0)
+    low, _, high = quantiles_of(model(torch.tensor([[-1.0]])))[0]
+    below = ", ".join(f"{share:.2f}" for share in shares)
     print(f"{name}: below each line {below}; width at x = -1 {high - low:.2f}")
+
+
+fit("each on its own")
+fit("increments", in_order)
 
 # %%
 # With prediction and target swapped, the interval is upside down
@@ -177,7 +173,6 @@ for name, model in fitted.items():
 # are decided by few targets. Since the gradient does not fade near the target, lower
 # the learning rate towards the end.
 
-swapped = fit(lambda p, y: pinball(y, p, quantiles), lambda output: output)
-print("swapped, below each line:", (y < swapped(x)).float().mean(0))
+fit("swapped", swap=True)
 cost_too_low, cost_too_high = 9.0, 1.0
 print(f"quantile to plan with: {cost_too_low / (cost_too_low + cost_too_high)}")
