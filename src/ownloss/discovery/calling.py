@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 from ownloss.discovery.constructing import NO_GUESS, values_for
 from ownloss.discovery.finding import CannotGuessError, Found
-from ownloss.discovery.recipes import CLASSES, Recipe, of_role, role_of
+from ownloss.discovery.recipes import CLASSES, FEATURES, Recipe, of_role, role_of
 
 __all__ = ["arguments", "needed", "roles_of"]
 
 _MADE_BY_MODELS = re.compile(r"logit|out|feat|pred|logp|prob|emb")
 """``teacher_logits`` is a tensor, ``teacher`` is a model."""
+
+_FEATURES = re.compile(r"^(?!.*(logit|_scores?$)).*(embed|feat)")
 
 
 def needed(found: Found) -> list[inspect.Parameter]:
@@ -40,6 +42,12 @@ def arguments(
         options_for(found, parameter, role, recipe)
         for parameter, role in zip(wanted, roles, strict=True)
     ]
+    # Features beside logits: each has a shape of its own, and the samples in common.
+    predicted = [i for i, role in enumerate(roles) if role == "prediction"]
+    features = [i for i in predicted if _FEATURES.search(wanted[i].name.lower())]
+    if "target" in roles and 0 < len(features) < len(predicted):
+        for i in features:
+            options[i] = [f"{recipe.shape[0]},{FEATURES}"]
     longest = max((len(option) for option in options), default=0)
     for variant in range(min(longest, 4)):
         specs = [option[min(variant, len(option) - 1)] for option in options]
