@@ -21,7 +21,7 @@ The matrix of (N, 1) against (N,) is declared by its targets::
 
 torch computes all values while the page is built, at every point that the reader can
 reach, so each number on the page is torch's own. The script that lets them move,
-``docs/_static/draggable-figure.js``, looks them up.
+``draggable-figure.js`` beside this file, looks them up.
 """
 
 from gallery.draggable.directive import (

@@ -282,5 +282,5 @@ def test_the_room_is_kept_before_the_script_is_there(browser, served):
 
 
 def test_the_script_is_small():
-    script = ROOT / "docs" / "_static" / "draggable-figure.js"
+    script = ROOT / "gallery" / "draggable" / "draggable-figure.js"
     assert len(script.read_bytes()) <= 10 * 1024
