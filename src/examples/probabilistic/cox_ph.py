@@ -180,9 +180,9 @@ for name, rows in {
 # Use it when events come late or never and their order is to be predicted; it says
 # nothing of the time itself, and any change of the times that keeps their order keeps
 # the loss. Rather :doc:`/examples/probabilistic/gaussian_nll` of the logarithm of the
-# time when all events are seen, :doc:`/examples/ranking/ranknet` when pairs of lists
-# are to be ordered. With many equal times Efron's form is nearer to the truth than
-# Breslow's, which is here.
+# time when all events are seen, :doc:`/examples/ranking/ranknet` when pairs are to be
+# ordered. With many equal times Efron's form is nearer to the truth than Breslow's,
+# which is here.
 
 torch.testing.assert_close(
     cox_ph(x[:, 0], event, time**3), cox_ph(x[:, 0], event, time)

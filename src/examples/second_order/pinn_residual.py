@@ -4,7 +4,7 @@ Residual of a differential equation
 
 For physics-informed networks: the gradient goes through the output's second derivative.
 
-A physics-informed network :math:`u` is trained to fulfil an equation, here that of an
+A physics-informed network :math:`u` is trained to satisfy an equation, here that of an
 oscillation with the wave number :math:`k`. The loss is the mean square of what is
 left of the equation at the points :math:`x_n`:
 
