@@ -2,7 +2,8 @@ r"""
 Entmax loss
 ===========
 
-A class far enough below the best gets a probability, and a gradient, of exactly zero.
+Sparse probabilities: a class far below the best gets a probability, and a gradient, of
+exactly 0.
 
 The 1.5-entmax of the logits maximises score plus entropy over all distributions
 :math:`p`. The loss is that maximum less the score of the true class:

@@ -2,7 +2,8 @@ r"""
 CLIP
 ====
 
-Each image finds its text, each text its image; the temperature has a gradient, too.
+Contrastive, images against texts: each finds its own, and the temperature has a
+gradient, too.
 
 With the cosine similarities :math:`s_{ij} = \cos(\text{image}_i, \text{text}_j)`, the
 scale :math:`\lambda` and the softmax of rows :math:`R` and of columns :math:`C`:
@@ -150,9 +151,10 @@ print("parameter clamped:", torch.autograd.grad(inside, log_scale)[0])
 # %%
 # What value is a good one?
 # -------------------------
-# Untrained or collapsed features cost the logarithm of the batch, log N; the least
-# value depends on N and on the scale, so compare runs of one batch size only. Watch how
-# often an image's own text is the nearest.
+# Collapsed features, all alike, cost the logarithm of the batch, log N; random ones
+# cost more, the larger the scale. The least value depends on N and on the scale, too,
+# so compare runs of one batch size only. Watch how often an image's own text is the
+# nearest.
 #
 # Use it when two encoders meet and either side may be the one that asks; rather
 # :doc:`/examples/embedding/infonce` when only one side asks,

@@ -2,7 +2,8 @@ r"""
 Beta-NLL
 ========
 
-A large variance no longer takes the gradient from the mean: a weight restores it.
+For uncertainty: a large variance no longer takes the gradient from the mean, a weight
+restores it.
 
 The Gaussian likelihood divides the gradient of the mean :math:`\mu` by the variance
 :math:`\sigma^2`, so points that are called noisy early are hardly fitted.

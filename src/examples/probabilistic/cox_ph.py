@@ -2,7 +2,8 @@ r"""
 Cox proportional hazards
 ========================
 
-An event raises its own risk score, and lowers those of all who were still at risk.
+Survival analysis: an event raises its own risk score, and lowers those of all still at
+risk.
 
 In survival analysis each event at time :math:`t_i`, with :math:`e_i = 1`, is a softmax
 cross entropy over everybody who was still at risk. Who is censored, :math:`e_i = 0`,

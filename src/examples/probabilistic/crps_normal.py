@@ -2,7 +2,8 @@ r"""
 CRPS of a normal distribution
 =============================
 
-Robust against outliers: the mean's gradient stays within 1, the scale's within 0.57.
+Forecasts with a spread, robust to outliers: the gradient of the mean stays within 1,
+the scale's within 0.57.
 
 The continuous ranked probability score is the integral of the squared difference
 between the predicted distribution function and the step at the target :math:`y`.

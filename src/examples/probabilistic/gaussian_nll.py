@@ -2,7 +2,8 @@ r"""
 Gaussian negative log-likelihood
 ================================
 
-The gradient of the mean is divided by the variance: what is noisy counts less.
+For uncertainty: the gradient of the mean is divided by the variance, so what is noisy
+counts less.
 
 A model that predicts a mean :math:`\mu` and a variance :math:`\sigma^2` for each target
 :math:`y` says how sure it is:

@@ -2,7 +2,7 @@ r"""
 Mixture density network
 =======================
 
-Each component gets its share of a target's gradient: as much as it explains of it.
+Several answers to one input: each component gets its share of the gradient of a target.
 
 A network predicts :math:`K` Gaussians with weights :math:`\pi` for each target
 :math:`y`, so it may say "here or there" where a single mean would say "between":

@@ -2,7 +2,8 @@ r"""
 ListMLE
 =======
 
-Every place has its own softmax over the items left, so the gradient orders all of them.
+Learning to rank: each place is a softmax over what is left, so the whole order has a
+gradient.
 
 Sort the items by their target, best first. The loss is the negative logarithm of the
 probability that the scores give to exactly this order, if each place goes to one of

@@ -2,7 +2,7 @@ r"""
 ListNet
 =======
 
-Items of a list compete: the gradient is the difference of two softmaxes, and sums to 0.
+Learning to rank by whole lists: the gradient is the difference of two softmaxes.
 
 Scores :math:`s` and relevances :math:`t` both become the probability of an item to
 come first, and the loss is the cross entropy of the two:

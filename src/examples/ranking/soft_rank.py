@@ -2,7 +2,8 @@ r"""
 Soft rank
 =========
 
-Close values share their ranks in proportion, so a rank, flat as it is, gets a gradient.
+Differentiable ranks: close values share theirs in proportion, so a rank gets a
+gradient.
 
 Ranks are the corner of the permutahedron :math:`\mathcal{P}`, the hull of all orders
 of :math:`1, \dots, n`, that lies farthest along the values :math:`\theta`. Soft ranks

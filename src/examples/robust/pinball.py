@@ -2,8 +2,8 @@ r"""
 Pinball
 =======
 
-The gradient depends on the side alone, so a prediction settles where the sides balance:
-at a quantile.
+Quantile regression: the gradient depends on the side alone, so a prediction settles at
+a quantile.
 
 Targets above the prediction count with :math:`\tau`, those below with
 :math:`1 - \tau`, and the gradient does not depend on how far away they are:

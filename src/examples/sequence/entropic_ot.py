@@ -2,7 +2,8 @@ r"""
 Entropic transport
 ==================
 
-The gradient with respect to the cost is the transport plan itself, without unrolling.
+Optimal transport: the gradient with respect to the cost is the transport plan, without
+unrolling.
 
 The plan :math:`P` moves weights :math:`a` to weights :math:`b`, cheaply and blurred:
 

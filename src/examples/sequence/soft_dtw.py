@@ -2,7 +2,8 @@ r"""
 Soft-DTW
 ========
 
-Each pair of points has a gradient, by the share of the alignments that match the two.
+For time series that are shifted: the gradient follows the alignments that match two
+points.
 
 The costs :math:`\delta_{ij} = \|x_i - y_j\|^2` add up along paths through all pairs:
 
