@@ -115,18 +115,6 @@ at = (logit + 3).abs().argmin()
 print(f"gradient at -3: cross entropy {rival[at]:.4f}, focal {gradient[at]:.6f}")
 
 # %%
-# With gamma = 0 and alpha = 1/2 it is half of cross entropy
-# ----------------------------------------------------------
-# So whatever the two options do, they do it to a loss that torch has, too.
-
-answers = torch.tensor([1.0, 0.0, 1.0, 0.0])
-scores = torch.tensor([-100.0, -1.0, 0.5, 100.0])
-half = sigmoid_focal(scores, answers, alpha=0.5, gamma=0.0)
-print(f"{half.item() = }")
-print(f"{binary_cross_entropy_with_logits(scores, answers).item() / 2 = }")
-assert torch.allclose(half, binary_cross_entropy_with_logits(scores, answers) / 2)
-
-# %%
 # Ten objects in two thousand places
 # ----------------------------------
 # Every place is a window of 15 noisy measurements; ten hold a bump. The sum is divided
@@ -142,24 +130,20 @@ def per_object(logits, target):
     return sigmoid_focal(logits, target, reduction="sum") / target.sum().clamp(min=1)
 
 
-def train(loss, first_bias=0.0):
+def train(loss):
     weight = torch.zeros(15, requires_grad=True)
-    bias = torch.tensor(first_bias, requires_grad=True)
+    bias = torch.zeros(1, requires_grad=True)
     optimizer = torch.optim.SGD([weight, bias], lr=0.3)
-    history = []
     for _ in range(100):
         optimizer.zero_grad()
-        value = loss(windows @ weight + bias, is_object)
-        value.backward()
+        loss(windows @ weight + bias, is_object).backward()
         optimizer.step()
-        history.append(value.item())
-    found = (windows @ weight + bias > 0).float()
-    return history, int((found * is_object).sum()), int((found * (1 - is_object)).sum())
+    found = windows @ weight + bias > 0
+    return int(found[::200].sum()), int(found.sum() - found[::200].sum())
 
 
 for name, loss in {"sum / objects": per_object, "mean": sigmoid_focal}.items():
-    _, hits, false_alarms = train(loss)
-    print(f"{name}: {hits} of 10 found, {false_alarms} false alarms")
+    print("{}: {} of 10 found, {} false alarms".format(name, *train(loss)))
 
 # %%
 # Start at the rate of objects, not at one half
@@ -167,16 +151,33 @@ for name, loss in {"sum / objects": per_object, "mean": sigmoid_focal}.items():
 # With a bias of 0 every place begins as half an object, and the first steps are spent
 # on denying it. RetinaNet starts the bias where the probability is 0.01.
 
-first_bias = torch.logit(torch.tensor(0.01)).item()
-print(f"first loss with a bias of 0: {train(per_object)[0][0]:.1f}")
-print(f"first loss at {first_bias:.1f}: {train(per_object, first_bias)[0][0]:.1f}")
+for probability in (0.5, 0.01):
+    bias = torch.logit(torch.tensor(probability))
+    first = per_object(bias.expand(2000), is_object)
+    print(f"first loss with a bias of {bias:.1f}: {first:.1f}")
+
+# %%
+# A soft target is not where the loss is least
+# --------------------------------------------
+# For a target between 0 and 1 the factor 1 - p_t still rewards the surer answer, so the
+# minimum moves towards 0 or 1. Where probabilities are to be matched, as with smoothed
+# labels or a teacher, use gamma 0.
+
+asked = torch.tensor([0.1, 0.3, 0.5, 0.9])
+p = torch.linspace(0.001, 0.999, 999)
+for gamma in (0.0, 2.0):
+    rows = p.logit().unsqueeze(1).expand(-1, 4)
+    values = sigmoid_focal(rows, asked.expand(999, 4), 0.5, gamma, "none")
+    least = [round(value, 2) for value in p[values.argmin(0)].tolist()]
+    print(f"gamma {gamma}: targets 0.1, 0.3, 0.5, 0.9 are least at p = {least}")
 
 # %%
 # Use it when nearly every answer is no: anchors, pixels, rare labels; rather
 # :doc:`/examples/classification/focal` when classes exclude each other, and cross
 # entropy when the answers are balanced or you read the probabilities. alpha is not the
 # rate of a class: gamma alone already silences the background so well that the paper's
-# best alpha weighs an object less, not more. Tune the two together.
+# best alpha weighs an object less, not more. Tune the two together. With gamma 0 and
+# alpha 1/2 it is half of binary cross entropy.
 
 background = torch.full((1990,), -3.0, requires_grad=True)
 objects = torch.full((10,), -3.0, requires_grad=True)

@@ -123,7 +123,7 @@ for ax, name, correlation in zip(
     print(f"{name:12}: diagonal {correlation.diagonal().mean():.2f}, ", end="")
     print(f"largest beside it {off.abs().max():.2f}")
 axes[0].set_ylabel("component of view 1")
-_ = fig.suptitle("Cross-correlation of two views: close to the identity")
+_ = fig.suptitle("With lambda the cross-correlation nears the identity")
 
 # %%
 # Which value is to be expected?

@@ -18,7 +18,7 @@ other:
 Up to constants it is minus the Kozachenko-Leonenko estimate of the entropy of the rows.
 
 Source: A. Sablayrolles, M. Douze, C. Schmid and H. Jégou, *Spreading vectors for
-similarity search*, ICLR 2019, section 3.2; DINOv2 (2023) has it as a regulariser.
+similarity search*, ICLR 2019; DINOv2 (2023) has it as a regulariser.
 """
 
 import torch

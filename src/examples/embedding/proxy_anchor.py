@@ -113,7 +113,7 @@ ax.plot(cosine.detach(), stays, "C0-", label="the row at 0.3")
 ax.plot(cosine.detach(), rival, "C2--", label="the row that moves, judged alone")
 ax.set(xlabel="cosine of the row that moves", ylabel="gradient of a cosine")
 ax.set_title("The row that is further from the proxy takes the gradient over")
-ax.legend()
+ax.legend(loc="lower right")
 print(f"moved to 0: gradient {moves[100]:.2f} there, {stays[100]:.2f} at 0.3, ", end="")
 print(f"and alone {rival[100]:.2f}")
 
