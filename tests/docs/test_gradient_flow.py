@@ -167,9 +167,12 @@ def build(folder, page):
     (docs / "index.md").write_text(f"# A page\n\n{page}")
     (docs / "conf.py").write_text(
         f"import sys\nsys.path[:0] = {[str(ROOT), str(EXTENSIONS)]!r}\n"
-        "from ownloss_site.gradient_flow import GradientFlow\n"
+        "from ownloss_site import exercises, gradient_flow\n"
         'extensions = ["myst_parser"]\nhtml_theme = "basic"\n'
-        'def setup(app): app.add_directive("gradient-flow", GradientFlow)\n'
+        "def setup(app):\n"
+        '    app.add_directive("gradient-flow", gradient_flow.GradientFlow)\n'
+        "    for node, visitors in exercises.NODES.items():\n"
+        "        app.add_node(node, html=visitors)\n"
     )
     command = [sys.executable, "-m", "sphinx", "-q", "-n", "-W", "docs", "html"]
     ran = subprocess.run(

@@ -26,6 +26,6 @@ def test_each_lesson_asks_something_and_has_something_to_hand_in():
 
 
 def test_every_exercise_that_is_handed_out_is_there():
-    named = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", TEXT))
+    named = set(re.findall(r"\{ref\}`([a-z-]+) <exercise-\1>`", TEXT))
     assert len(named) >= 6
     assert [exercises.find(name).name for name in named] == list(named)

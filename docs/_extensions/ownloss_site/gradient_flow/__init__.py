@@ -13,6 +13,7 @@ from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
 from gallery.page import table
+from ownloss_site.exercises import fold
 
 # torch is imported only where a page is read.
 
@@ -51,9 +52,7 @@ class GradientFlow(SphinxDirective):
         return [
             nodes.literal_block(source, source, language="python"),
             figure,
-            raw("<details><summary>All numbers of this graph, as a table</summary>"),
-            values(lines),
-            raw("</details>"),
+            fold("All numbers of this graph, as a table", [values(lines)]),
         ]
 
 
