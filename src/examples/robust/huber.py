@@ -83,8 +83,8 @@ def huber(
 # %%
 # The gradient saturates
 # ----------------------
-# The gradient of squared error grows with the distance of a point. That of Huber's loss
-# stops at delta.
+# The gradient of squared error grows with the distance of a point.
+# That of Huber's loss stops at delta.
 #
 # .. draggable-figure:: huber(along(-4, 4, 2), 0.0, delta=slider(0.2, 2, 1))
 #
