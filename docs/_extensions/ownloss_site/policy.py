@@ -5,7 +5,6 @@ drawn, so it cannot come from a file; the policy names it by its hash.
 """
 
 import base64
-import functools
 import hashlib
 from typing import Any
 
@@ -14,7 +13,6 @@ from sphinx.application import Sphinx
 from ownloss_site import theme
 
 
-@functools.cache
 def hashes() -> list[str]:
     """Name the scripts within the theme's pages as a policy does."""
     scripts = map(str.encode, theme.inline_scripts())

@@ -5,7 +5,6 @@ environment of Sphinx, so only an example that has changed is tried again; the p
 read again only where a row of it may differ.
 """
 
-import functools
 import hashlib
 from importlib import metadata
 from operator import itemgetter
@@ -29,19 +28,17 @@ Row = dict[str, str]
 """From a feature to "yes", or to what was raised or is wrong; empty without proof."""
 
 
-@functools.cache
-def fingerprint_of_checker() -> str:
-    """Hash the checker and the version of torch."""
-    digest = hashlib.sha256(metadata.version("torch").encode())
+def keys() -> dict[Example, str]:
+    """Hash all that the row of each example depends on: checker, torch and the loss."""
+    common = hashlib.sha256(metadata.version("torch").encode())
     for path in sorted((catalogue.folder().parent / "ownloss").rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def key_of(example: Example) -> str:
-    """Hash all that a row depends on."""
-    text = f"{fingerprint_of_checker()}\0{example.loss}"
-    return hashlib.sha256(text.encode()).hexdigest()
+        common.update(path.read_bytes())
+    key_of = {}
+    for example in catalogue.examples():
+        own = common.copy()
+        own.update(example.loss.encode())
+        key_of[example] = own.hexdigest()
+    return key_of
 
 
 def try_features(example: Example) -> tuple[str, Row, str]:
@@ -73,11 +70,11 @@ def try_features(example: Example) -> tuple[str, Row, str]:
     return example.name, row, "" if report.ok else str(report)
 
 
-def try_all(examples: list[Example]) -> dict[str, Row]:
+def try_all(examples: list[Example]) -> dict[Example, Row]:
     """Try every feature on each of the examples."""
     if examples:
         import torch._dynamo  # noqa: F401 - once here, or once in every process
-    rows: dict[str, Row] = {}
+    rows: dict[Example, Row] = {}
     tried = status_iterator(
         workers.spread(try_features, examples),
         "trying what works... ",
@@ -87,7 +84,7 @@ def try_all(examples: list[Example]) -> dict[str, Row]:
     for example, (_, row, errors) in zip(examples, tried, strict=True):
         if errors:
             logger.warning("the checker finds an error in %s: %s", example.path, errors)
-        rows[key_of(example)] = row
+        rows[example] = row
     return rows
 
 
@@ -104,16 +101,16 @@ class SupportMatrix(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Build the table."""
-        place_of = places()
+        place_of, key_of = places(), keys()
         examples = sorted(place_of, key=lambda e: (place_of[e], e.title))
         known: dict[str, Row] = getattr(self.env, "support_rows", {})
-        new = [example for example in examples if key_of(example) not in known]
+        new = [example for example in examples if key_of[example] not in known]
         if self.config.sphinx_gallery_conf["filename_pattern"] != EVERY_SCRIPT:
             new = []  # a build of one example only: the others are tried another time
-        known = {**known, **try_all(new)}
-        rows = {e: known[key_of(e)] for e in examples if key_of(e) in known}
-        self.env.support_rows = {key_of(e): row for e, row in rows.items()}
-        self.env.support_page = self.env.docname, {key_of(e): place_of[e] for e in rows}
+        known = {**known, **{key_of[e]: row for e, row in try_all(new).items()}}
+        rows = {e: known[key_of[e]] for e in examples if key_of[e] in known}
+        self.env.support_rows = {key_of[e]: row for e, row in rows.items()}
+        self.env.support_page = self.env.docname, {key_of[e]: place_of[e] for e in rows}
         rows = {e: row for e, row in rows.items() if row}
         if not rows:
             return []
@@ -146,8 +143,8 @@ class SupportMatrix(SphinxDirective):
 def see_new_rows(_app: Sphinx, env: BuildEnvironment, *_changes: Any) -> list[str]:
     """Say that the page is out of date if a row came, went, moved or may differ."""
     page, known = getattr(env, "support_page", (None, None))
-    if page not in env.found_docs or known == {
-        key_of(example): place for example, place in places().items()
-    }:
+    if page not in env.found_docs:
         return []
-    return [page]
+    key_of = keys()
+    now = {key_of[example]: place for example, place in places().items()}
+    return [] if known == now else [page]
