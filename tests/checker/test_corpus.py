@@ -13,6 +13,8 @@ from tests.checker.losses.evidence import EVIDENCE, prove, tensors
 CORPUS = cases()
 
 
+# What torch itself says of KLDivLoss's default.
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")
 @pytest.mark.parametrize("case", CORPUS, ids=lambda case: f"{case.kind}/{case.name}")
 def test_case_is_what_it_says_it_is(case: Case):
     prove(case)
@@ -53,8 +55,8 @@ def test_there_are_enough_cases_of_both_sorts():
 # What the checker has reached on the corpus, rounded down to a whole percent. Raise a
 # floor when a rule brings more; lower one only with the reason in the commit.
 FLOORS = {
-    "with a reference": {"detected": 0.97, "named": 0.94, "first": 0.96},
-    "without a reference": {"detected": 0.87, "named": 0.87, "first": 0.97},
+    "with a reference": {"detected": 0.98, "named": 0.96, "first": 0.96},
+    "without a reference": {"detected": 0.90, "named": 0.89, "first": 0.97},
 }
 
 

@@ -1,5 +1,8 @@
 """Losses and inputs as strange as they come: no crash, no hang."""
 
+import multiprocessing
+import os
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -8,6 +11,11 @@ from torch import nn
 from ownloss.checker import check
 
 X = torch.linspace(-1, 1, 12).reshape(4, 3)
+T = X.flip(0) / 3
+
+
+def mse(prediction, target):
+    return (prediction - target).square().mean()
 
 
 class MuteError(Exception):
@@ -136,3 +144,72 @@ def test_a_check_without_gradients_is_a_check():
 def test_a_terminal_is_sent_no_escapes():
     report = check(raises(ValueError("\x1b[31mred")), X.clone().requires_grad_())
     assert "\x1b" not in str(report) + report._repr_html_()
+
+
+def test_inside_of_a_transform():
+    reports = []
+    prediction = X.clone().requires_grad_()
+
+    def function(x):
+        reports.append(check(mse, prediction, T))
+        return x.sum()
+
+    torch.vmap(function)(torch.zeros(3, 2))
+    torch.func.grad(function)(torch.zeros(2))
+    assert [report.outcome for report in reports] == ["right", "right"]
+
+
+@pytest.mark.parametrize("transform", [torch.vmap, torch.func.grad])
+def test_what_a_transform_hands_on_is_refused(transform):
+    with pytest.raises(ValueError, match=r"torch.vmap or torch.func.grad"):
+        transform(lambda x: check(mse, x, torch.zeros(2)))(torch.zeros(2))
+
+
+def with_new_tensors(prediction, target):
+    weights = torch.arange(1.0, prediction.shape[1] + 1)
+    return (weights * (prediction - target) ** 2).mean()
+
+
+def test_the_default_device_of_the_caller_does_not_matter():
+    x = X.clone().requires_grad_()
+    with torch.device("meta"):
+        assert check(with_new_tensors, x, T).outcome == "right"
+        assert torch.zeros(1).is_meta
+
+
+def in_a_fork(outcomes):
+    outcomes.put(check(mse, X.clone().requires_grad_(), T).outcome)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_in_a_forked_worker():
+    context = multiprocessing.get_context("fork")
+    outcomes = context.SimpleQueue()
+    worker = context.Process(target=in_a_fork, args=(outcomes,))
+    worker.start()
+    worker.join(60)
+    assert worker.exitcode == 0
+    assert outcomes.get() == "right"
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_an_empty_input_that_is_differentiated(dtype):
+    def loss(first, second):
+        return first.square().sum() + second.square().sum()
+
+    empty = torch.zeros(0, 3, dtype=dtype, requires_grad=True)
+    full = torch.ones(2, 3, dtype=torch.float64, requires_grad=True)
+    report = check(loss, empty, full)
+    assert report.crashes == {}
+    assert report.gradient == "right"
+
+
+def test_bytes_that_are_numbers_beside_one_that_is_none():
+    def loss(prediction, scales):
+        return (prediction.log() * len(scales)).mean()
+
+    given = torch.tensor([1.0, -1.0], requires_grad=True)
+    report = check(loss, given, torch.ones(2).to(torch.float8_e4m3fn))
+    assert report.crashes == {}
+    assert report.findings[0].kind == "nan-trap"

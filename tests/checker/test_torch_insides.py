@@ -2,7 +2,13 @@
 
 import torch
 
-from ownloss.checker.torch_insides import function_of, original_of, version_of
+from ownloss.checker.torch_insides import (
+    function_of,
+    is_transformed,
+    original_of,
+    outside_of_transforms,
+    version_of,
+)
 
 
 class Square(torch.autograd.Function):
@@ -40,3 +46,17 @@ def test_a_compiled_loss_has_its_original():
     compiled = torch.compile(function, backend="eager")
     assert original_of(compiled) is function
     assert original_of(function) is function
+
+
+def test_transforms_are_suspended():
+    seen = []
+
+    def function(x):
+        with outside_of_transforms():
+            seen.append((is_transformed(x), is_transformed(torch.ones(1) + 1)))
+            torch.rand(1)  # which vmap refuses
+        return x.sum()
+
+    torch.vmap(function)(torch.zeros(3, 2))
+    torch.func.grad(function)(torch.zeros(2))
+    assert seen == [(True, False)] * 2

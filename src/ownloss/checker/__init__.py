@@ -92,7 +92,7 @@ def check(
         answers = ask_all(few)
         findings = most_telling(without_shared(few, answers.findings))
         failures = failures_of(few, findings)
-    return Report.of(name_of(loss), few, answers, findings, failures)
+        return Report.of(name_of(loss), few, answers, findings, failures)
 
 
 def failures_of(seen: Observation, findings: list[Finding]) -> list[Finding]:

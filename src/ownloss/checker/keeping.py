@@ -19,6 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ownloss.checker.torch_insides import outside_of_transforms
+
 # Seeds, filters of warnings and watched Functions belong to the whole process: one
 # check at a time. A loss may check another one, in the same thread.
 _ONE_AT_A_TIME = threading.RLock()
@@ -40,6 +42,8 @@ def everything_kept(*things: Any) -> Iterator[None]:
     """
     with (
         _ONE_AT_A_TIME,
+        outside_of_transforms(),
+        on_the_processor(),
         warnings.catch_warnings(),
         random_state_kept(),
         settings_kept(),
@@ -48,6 +52,38 @@ def everything_kept(*things: Any) -> Iterator[None]:
         torch.enable_grad(),
     ):
         warnings.simplefilter("ignore")
+        yield
+
+
+# The default device of the caller, where it is not the processor.
+_OUTER: list[torch.device] = []
+
+
+@contextmanager
+def on_the_processor() -> Iterator[None]:
+    """Make new tensors on the processor, whatever the default device is."""
+    outer = torch.get_default_device()
+    if outer.type == "cpu":
+        yield  # to enter one costs time at every call of torch
+        return
+    _OUTER.append(outer)
+    try:
+        with torch.device("cpu"):
+            yield
+    finally:
+        _OUTER.pop()
+
+
+@contextmanager
+def default_device_of_the_caller() -> Iterator[None]:
+    """Make new tensors where the caller would, for a call of the loss.
+
+    The meta device holds no numbers: a loss cannot be checked there.
+    """
+    if not _OUTER or _OUTER[-1].type == "meta":
+        yield
+        return
+    with _OUTER[-1]:
         yield
 
 

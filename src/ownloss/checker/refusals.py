@@ -15,6 +15,7 @@ from ownloss.checker.containers import tensors_in
 from ownloss.checker.errors import first_line
 from ownloss.checker.observation import Observation
 from ownloss.checker.signatures import name_of
+from ownloss.checker.torch_insides import is_transformed
 
 
 def refuse(
@@ -39,6 +40,11 @@ def refuse(
 
 def refuse_layout(tensor: Tensor) -> None:
     """Raise where the entries of a tensor cannot be read and moved one by one."""
+    if is_transformed(tensor):
+        raise ValueError(
+            "an input belongs to torch.vmap or torch.func.grad, which are running; "
+            "expected a plain tensor: check the loss outside of them"
+        )
     # Before its shape, which a nested one does not have.
     if tensor.is_nested:
         raise ValueError("an input is nested; expected a padded tensor with a mask")

@@ -24,6 +24,7 @@ class Role(enum.Enum):
     ANCHOR = "what others are compared with"
     POSITIVE = "what the anchor should be near"
     NEGATIVE = "what the anchor should be far from"
+    CONSTANT = "what another model says, or said before, and that is not to learn"
     TABLE = "a matrix to learn that belongs to no sample, such as a codebook"
     PARAMETER = "a parameter of a Module"
     OTHER = "anything else"
@@ -41,7 +42,11 @@ _SIZES = ("size", "batch", "num", "count", "len", "total", "sample", "rows", "st
 _PARTS = ("batch", "chunk", "part", "shard", "split", "accum")
 _SCALES = ("scale", "level", "pyramid", "layer", "stage", "feature", "head")
 _SPREADS = ("sigma", "gamma", "var", "scale", "std", "width", "temperature", "spread")
+_BETTER = ("chosen", "preferred", "winner", "accepted")
+_WORSE = ("rejected", "dispreferred", "loser")
 _LOG_PROBABILITIES = ("log_p", "logp", "lp")
+_CONSTANTS = ("teacher", "ema", "momentum", "old", "ref", "frozen")
+_VALUES = ("q", "v", "value", "values", "qvalue", "qvalues")
 _TRIPLET = {"anchor": Role.ANCHOR, "pos": Role.POSITIVE, "neg": Role.NEGATIVE}
 
 
@@ -74,6 +79,8 @@ def role_of(name: str, value: Tensor, domain: Domain, differentiable: bool) -> R
             return role
     if differentiable and _is_table(name, value):
         return Role.TABLE
+    if differentiable and _is_constant(name):
+        return Role.CONSTANT
     if differentiable:
         return Role.PREDICTION
     if _named_like(name, _TARGETS) or name.lower() in _TARGET_LETTERS:
@@ -86,6 +93,22 @@ def _is_table(name: str, value: Tensor) -> bool:
     if words[-1] == "weight":
         return value.dim() == 2 and "log" not in words and "sample" not in words
     return any(word in _TABLES for word in words)
+
+
+def _is_constant(name: str) -> bool:
+    words = name.lower().split("_")
+    bootstrapped = "next" in words and any(word in _VALUES for word in words)
+    return bootstrapped or any(word in _CONSTANTS for word in words)
+
+
+def is_preferred(name: str) -> bool | None:
+    """Whether a name is that of the better of two answers; None if of neither."""
+    words = name.lower().split("_")
+    if _is_constant(name):
+        return None
+    if any(word in _BETTER for word in words):
+        return True
+    return False if any(word in _WORSE for word in words) else None
 
 
 def is_spread(name: str) -> bool:

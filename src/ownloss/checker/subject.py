@@ -13,6 +13,7 @@ from ownloss.checker.budget import Budget
 from ownloss.checker.containers import tensors_in, with_tensors
 from ownloss.checker.copies import cast, copy_of, fingerprint, modules_of
 from ownloss.checker.functions import nodes_of
+from ownloss.checker.keeping import default_device_of_the_caller
 from ownloss.checker.randomness import seed_everything
 from ownloss.checker.runs import Backward, Run
 from ownloss.checker.signatures import parameter_names
@@ -205,7 +206,8 @@ class Subject:
         if seeded:
             seed_everything(self.seed)
         try:
-            run.raw = twin(*args, **kwargs)
+            with default_device_of_the_caller():
+                run.raw = twin(*args, **kwargs)
         except (Exception, SystemExit) as error:
             run.error = _kept(error)
             return run
@@ -220,7 +222,7 @@ class Subject:
             args: its positional arguments.
             kwargs: its keyword arguments; those given if None.
         """
-        with self.budget.call():
+        with self.budget.call(), default_device_of_the_caller():
             return loss(*args, **(self.kwargs if kwargs is None else kwargs))
 
     def _parameters_of(self, twin: Any) -> list[Tensor]:

@@ -1,8 +1,11 @@
 """What torch keeps to itself and the checker needs: each name stands here alone."""
 
+from contextlib import AbstractContextManager
 from typing import Any
 
+import torch
 from torch import Tensor
+from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
 
 
 def version_of(tensor: Tensor) -> int:
@@ -21,3 +24,13 @@ def original_of(loss: Any) -> Any:
         if hasattr(loss, name):
             return getattr(loss, name)
     return loss
+
+
+def is_transformed(tensor: Tensor) -> bool:
+    """Whether it is what torch.vmap or torch.func.grad hands to a function."""
+    return torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+
+
+def outside_of_transforms() -> AbstractContextManager[Any]:
+    """Suspend the torch.vmap or torch.func.grad that is running around this."""
+    return temporarily_clear_interpreter_stack()

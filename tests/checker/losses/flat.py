@@ -189,3 +189,24 @@ def margin_violations_counted():
             return torch.where(inside, 1.0, 0.0).mean()
 
     return MarginViolations(), (normal(9, seed=1, grad=True), 2 * binary(9, seed=2) - 1)
+
+
+@mistake("flat")
+def activations_that_are_full():
+    """tanh of numbers around 60 is 1 to the last digit."""
+
+    def loss(raw, target):
+        return F.mse_loss(raw.tanh(), target)
+
+    return loss, (uniform(6, 3, low=50.0, high=70.0, seed=1, grad=True), uniform(6, 3))
+
+
+@right()
+def margins_that_are_met():
+    """Nothing is left to do where every margin is met."""
+
+    def loss(real, fake):
+        return F.relu(1 - real).mean() + F.relu(1 + fake).mean() + real.new_tensor(0.5)
+
+    real = uniform(6, low=3.0, high=4.0, seed=1, grad=True)
+    return loss, (real, uniform(6, low=-4.0, high=-3.0, seed=2, grad=True))

@@ -8,8 +8,9 @@ from . import mistake, right
 from .evidence import (
     an_ignored_nan_spoils_the_loss,
     ignored_rows_get_a_gradient,
+    value_differs,
 )
-from .inputs import binary, labels, normal, regression
+from .inputs import binary, labels, normal, regression, uniform
 
 
 def _masked():
@@ -238,3 +239,122 @@ def padded_items_as_negatives():
 
     padding = torch.tensor([False, False, True, False, True])
     return contrastive, (normal(5, 5, seed=1, grad=True), padding)
+
+
+def _answers():
+    """Log-probabilities of two answers of different lengths, and of a reference."""
+    chosen = -uniform(4, 6, low=0.1, high=2.0, seed=1)
+    rejected = -uniform(4, 6, low=0.1, high=2.0, seed=2)
+    lengths = torch.tensor([[6], [4], [3], [5]]), torch.tensor([[5], [6], [2], [4]])
+    return (
+        chosen.requires_grad_(),
+        rejected.requires_grad_(),
+        chosen.detach() + 0.1 * normal(4, 6, seed=3),
+        rejected.detach() + 0.1 * normal(4, 6, seed=4),
+        *((torch.arange(6) < length).double() for length in lengths),
+    )
+
+
+def _preference(chosen, rejected, ref_chosen, ref_rejected, chosen_mask, rejected_mask):
+    better = ((chosen - ref_chosen) * chosen_mask).sum(1)
+    worse = ((rejected - ref_rejected) * rejected_mask).sum(1)
+    return -F.logsigmoid(0.1 * (better - worse)).mean()
+
+
+@mistake("mask-leak", reference=_preference, shows=value_differs)
+def reference_model_not_masked():
+    """DPO: the padding of the policy is masked, that of the reference model is not."""
+
+    def dpo(chosen, rejected, ref_chosen, ref_rejected, chosen_mask, rejected_mask):
+        better = (chosen * chosen_mask).sum(1) - ref_chosen.sum(1)
+        worse = (rejected * rejected_mask).sum(1) - ref_rejected.sum(1)
+        return -F.logsigmoid(0.1 * (better - worse)).mean()
+
+    return dpo, _answers()
+
+
+@right(reference=_preference)
+def each_answer_has_its_mask():
+    """DPO with two masks: neither is that of the other answer."""
+    return _preference, _answers()
+
+
+def _balance(router_logits, attention_mask):
+    experts = router_logits.shape[-1]
+    kept = attention_mask.bool()
+    probabilities = router_logits.softmax(-1)[kept]
+    best = F.one_hot(probabilities.argmax(-1), experts).double()
+    return experts * (best.mean(0) * probabilities.mean(0)).sum()
+
+
+def _routed(dtype=torch.int64):
+    steps = torch.arange(6) < torch.tensor([[6], [3]])
+    return normal(2, 6, 4, seed=1, grad=True), steps.to(dtype)
+
+
+@mistake("mask-leak", reference=_balance, shows=value_differs)
+def router_counts_padding():
+    """The load of the experts counts padding, their probability does not."""
+
+    def load_balancing(router_logits, attention_mask):
+        probabilities = router_logits.softmax(-1)
+        experts = probabilities.shape[-1]
+        load = F.one_hot(router_logits.argmax(-1), experts).double().mean((0, 1))
+        mask = attention_mask.unsqueeze(-1).to(probabilities)
+        share = (probabilities * mask).sum((0, 1)) / mask.sum().clamp(min=1)
+        return experts * (load * share).sum()
+
+    return load_balancing, _routed()
+
+
+@right(reference=_balance)
+def router_leaves_padding_out():
+    """Both are counted over the tokens that the mask keeps."""
+
+    def load_balancing(router_logits, attention_mask):
+        probabilities = router_logits.softmax(-1)
+        experts = probabilities.shape[-1]
+        mask = attention_mask[..., None].to(probabilities)
+        count = mask.sum().clamp(min=1)
+        best = torch.zeros_like(probabilities).scatter(
+            -1, router_logits.argmax(-1, keepdim=True), 1.0
+        )
+        load = (best * mask).sum((0, 1)) / count
+        return experts * (load * (probabilities * mask).sum((0, 1)) / count).sum()
+
+    return load_balancing, _routed(torch.float64)
+
+
+def _without_void(logits, target):
+    return F.cross_entropy(logits, target, ignore_index=255)
+
+
+def _pixels():
+    target = labels(3, 2, 4, 5, seed=2)
+    target[0, 0] = target[1, 3, 2:] = 255
+    return normal(2, 3, 4, 5, seed=1, grad=True), target
+
+
+@mistake("mask-leak", reference=_without_void, shows=value_differs)
+def void_is_background():
+    """Pixels of label 255 become background in place of being left out."""
+
+    def loss(logits, target):
+        target = target.clone()
+        target[target == 255] = 0
+        return F.cross_entropy(logits, target)
+
+    return loss, _pixels()
+
+
+@right(reference=_without_void)
+def void_is_left_out():
+    """A class is put in for 255 so that gather can run, and then masked."""
+
+    def loss(logits, target):
+        valid = target != 255
+        known = target.masked_fill(~valid, 0).unsqueeze(1)
+        losses = -logits.log_softmax(1).gather(1, known).squeeze(1)
+        return torch.where(valid, losses, 0.0).sum() / valid.sum().clamp(min=1)
+
+    return loss, _pixels()

@@ -125,3 +125,33 @@ def neighbours_count_too():
         return torch.nn.functional.mse_loss(prediction, target) + 0.1 * smooth
 
     return loss, regression(6)
+
+
+def _overlap(logits, target):
+    share = logits.softmax(1)
+    hot = F.one_hot(target, logits.shape[1]).permute(0, 3, 1, 2).to(share)
+    both = (share * hot).sum((2, 3))
+    return 1 - (2 * both / (share + hot).sum((2, 3)).clamp(min=1e-6)).mean()
+
+
+@mistake("misaligned", reference=_overlap)
+def one_hot_viewed_as_channels_first():
+    """Classes are last in a one-hot target; a view to channels first scrambles it."""
+
+    def dice(logits, target):
+        share = logits.softmax(1)
+        hot = F.one_hot(target, logits.shape[1]).to(share).view_as(share)
+        both = (share * hot).sum((2, 3))
+        return 1 - (2 * both / (share + hot).sum((2, 3)).clamp(min=1e-6)).mean()
+
+    return dice, (normal(2, 3, 4, 5, seed=1, grad=True), labels(3, 2, 4, 5, seed=2))
+
+
+@mistake("misaligned", reference=_next_token)
+def shifted_the_other_way():
+    """The logits lose their first step, the labels their last: it learns the past."""
+
+    def loss(logits, target):
+        return F.cross_entropy(logits[:, 1:].flatten(0, 1), target[:, :-1].flatten())
+
+    return loss, _tokens()

@@ -199,3 +199,42 @@ def root_of_the_sum():
         return torch.sqrt(((prediction - target) ** 2).sum() + 1e-8)
 
     return rmse, regression(16)
+
+
+def _mean_margin(logp, ref_logp, mask):
+    count = mask.sum(1).clamp(min=1)
+    return -F.logsigmoid(((logp - ref_logp) * mask).sum(1) / count).mean()
+
+
+@mistake("reduction", reference=_mean_margin)
+def padding_in_the_mean_of_each_row():
+    """The mean of a row counts its padding, inside of a logarithm."""
+
+    def loss(logp, ref_logp, mask):
+        return -F.logsigmoid(((logp - ref_logp) * mask).mean(1)).mean()
+
+    mask = (torch.arange(6) < torch.tensor([[6], [4], [3]])).double()
+    return loss, (normal(3, 6, seed=1, grad=True), normal(3, 6, seed=2), mask)
+
+
+def _distil(student, teacher):
+    student, teacher = (student / 2).log_softmax(1), (teacher / 2).softmax(1)
+    return 4 * F.kl_div(student, teacher, reduction="batchmean")
+
+
+@mistake("reduction", reference=_distil)
+def divergence_by_its_default():
+    """KLDivLoss divides by the classes as well, unless told "batchmean"."""
+
+    class Distillation(nn.Module):
+        def __init__(self, temperature=2.0):
+            super().__init__()
+            self.temperature = temperature
+            self.divergence = nn.KLDivLoss()
+
+        def forward(self, student, teacher):
+            student = F.log_softmax(student / self.temperature, dim=1)
+            teacher = F.softmax(teacher / self.temperature, dim=1)
+            return self.divergence(student, teacher) * self.temperature**2
+
+    return Distillation(), (normal(5, 4, seed=1, grad=True), normal(5, 4, seed=2))

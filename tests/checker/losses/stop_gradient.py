@@ -122,3 +122,51 @@ def entropy_of_a_policy():
         return -(log_p.exp() * log_p).sum(1).mean()
 
     return entropy, (torch.randn(4, 3, dtype=torch.float64, requires_grad=True),)
+
+
+def _temporal_difference(q, next_q, reward, done):
+    target = reward + 0.9 * (1 - done) * next_q.max(1).values
+    return F.smooth_l1_loss(q, target.detach())
+
+
+def _transitions(*, grad):
+    return (
+        normal(6, seed=1, grad=True),
+        normal(6, 3, seed=2, grad=grad),
+        normal(6, seed=3),
+        torch.tensor([0.0, 1, 0, 0, 1, 0], dtype=torch.float64),
+    )
+
+
+@mistake("stop-gradient", reference=_temporal_difference)
+def bootstrap_that_learns():
+    """The value of the next state is a target, and is moved towards the prediction."""
+
+    def loss(q, next_q, reward, done):
+        target = reward + 0.9 * (1 - done) * next_q.max(1).values
+        return F.smooth_l1_loss(q, target)
+
+    return loss, _transitions(grad=True)
+
+
+@right(reference=_temporal_difference)
+def bootstrap_under_no_grad():
+    """The target is computed without a graph."""
+
+    def loss(q, next_q, reward, done):
+        with torch.no_grad():
+            target = reward + 0.9 * (1 - done) * next_q.max(1).values
+        return F.smooth_l1_loss(q, target)
+
+    return loss, _transitions(grad=False)
+
+
+@right()
+def next_frame_is_a_prediction():
+    """What is named "next" may be what is predicted."""
+
+    def loss(next_frame, frame, flow):
+        return (next_frame - frame - flow).square().mean()
+
+    next_frame, frame = regression(2, 3)
+    return loss, (next_frame, frame, normal(2, 3, seed=3, grad=True))

@@ -1,5 +1,6 @@
 """A softmax runs over the samples."""
 
+import torch
 import torch.nn.functional as F
 from torch import nn
 
@@ -102,3 +103,47 @@ def contrastive_both_ways():
         return -(rows + columns) / 2
 
     return loss, (normal(4, 4, seed=3, grad=True),)
+
+
+def _contrast(image, text):
+    scores = F.normalize(image, dim=1) @ F.normalize(text, dim=1).T
+    return F.cross_entropy(scores / 0.07, torch.arange(len(image)))
+
+
+@mistake("wrong-axis", reference=_contrast)
+def embeddings_normalised_over_the_batch():
+    """Each feature is made one long over the samples, not each sample."""
+
+    def loss(image, text):
+        image, text = F.normalize(image, dim=0), F.normalize(text, dim=0)
+        return F.cross_entropy(image @ text.T / 0.07, torch.arange(len(image)))
+
+    return loss, (normal(6, 4, seed=1, grad=True), normal(6, 4, seed=2, grad=True))
+
+
+def _follow(student, teacher):
+    sharp = (teacher / 0.5).softmax(-1).detach()
+    return -(sharp * student.log_softmax(-1)).sum(-1).mean()
+
+
+@mistake("wrong-axis", reference=_follow)
+def teacher_sharpened_over_the_batch():
+    """The teacher's softmax runs over the samples, the student's over the classes."""
+
+    def loss(student, teacher):
+        sharp = (teacher / 0.5).softmax(0).detach()
+        return -(sharp * student.log_softmax(-1)).sum(-1).mean()
+
+    return loss, (normal(6, 5, seed=1, grad=True), normal(6, 5, seed=2))
+
+
+@right(intentional=True)
+def matches_in_both_directions():
+    """A score of a pair is a probability among its row and among its column."""
+
+    def loss(left, right_):
+        scores = left @ right_.T / 0.5
+        confidence = scores.softmax(0) * scores.softmax(1)
+        return -confidence.diagonal().clamp(min=1e-9).log().mean()
+
+    return loss, (normal(5, 4, seed=1, grad=True), normal(5, 4, seed=2))

@@ -392,3 +392,27 @@ def boxes_read_as_centres():
 
     prediction, target = _boxes()
     return iou, (positive(prediction.detach()).requires_grad_(), positive(target))
+
+
+def _prefer(chosen_rewards, rejected_rewards):
+    return -F.logsigmoid(chosen_rewards - rejected_rewards).mean()
+
+
+@mistake("wrong-value", reference=_prefer)
+def the_rejected_answer_wins():
+    """The difference of the rewards is taken the other way round."""
+
+    def loss(chosen_rewards, rejected_rewards):
+        return -F.logsigmoid(rejected_rewards - chosen_rewards).mean()
+
+    return loss, (normal(5, seed=1, grad=True), normal(5, seed=2, grad=True))
+
+
+@right(reference=_prefer)
+def the_chosen_answer_wins():
+    """The same the right way round, as a softplus."""
+
+    def loss(chosen_rewards, rejected_rewards):
+        return F.softplus(rejected_rewards - chosen_rewards).mean()
+
+    return loss, (normal(5, seed=1, grad=True), normal(5, seed=2, grad=True))

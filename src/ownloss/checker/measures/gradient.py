@@ -249,7 +249,8 @@ class Gradient:
                 return run.weighted(weights)
             return run.total
 
-        length = max(d.abs().max().item() for d in directions.values()) or 1.0
+        lengths = [d.abs().max().item() for d in directions.values() if d.numel()]
+        length = max(lengths, default=0.0) or 1.0
         sizes = [
             max(min(self._subject.arguments[i].size, 10.0), 1e-3) for i in directions
         ]

@@ -46,7 +46,9 @@ class Selection:
                 return ignored
         if IGNORED_BY_TORCH in present:
             return IGNORED_BY_TORCH
-        lowest = min(present)
+        lowest, highest = min(present), max(present)
+        if self._beyond_classes(argument, highest):
+            return highest if self._compared(argument, _EQUALS, highest) else None
         if lowest >= 0:
             return None
         if self._compared(argument, _EQUALS, lowest):
@@ -57,6 +59,18 @@ class Selection:
         ]
         # Noise may be told from clusters like that, and still count as a negative.
         return lowest if below and self._batch.row_weights else None
+
+    def _beyond_classes(self, labels: Argument, label: int) -> bool:
+        """Whether a label is none of the classes, as 255 in pictures of 21 classes."""
+        shape = tuple(labels.value.shape)
+        counts = {
+            x.value.shape[dim]
+            for x in self._batch.arguments
+            if x.floating
+            for dim in range(x.value.dim())
+            if (*x.value.shape[:dim], *x.value.shape[dim + 1 :]) == shape
+        }
+        return bool(counts) and label >= max(counts)
 
     def singled_out(self, argument: Argument) -> set[int]:
         """The labels that the loss treats differently: it ignores or compares them."""

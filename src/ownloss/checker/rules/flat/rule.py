@@ -11,6 +11,7 @@ from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.probes import selecting
 from ownloss.checker.subject import Point
+from ownloss.checker.trace import Call
 
 KIND = Kind(
     slug="flat",
@@ -64,6 +65,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         if _flat(seen, argument):
             yield _finding(seen, argument)
             return
+    yield from _saturated(seen)
 
 
 def _whole_numbers(seen: Observation) -> Finding:
@@ -93,6 +95,57 @@ def _flat(seen: Observation, argument: Argument) -> bool:
         if not found.vanishes or (sloped and not _stands_still(seen, argument, point)):
             return False
     return True
+
+
+def _saturated(seen: Observation) -> Iterator[Finding]:
+    """At the inputs given no gradient arrives, for all lie where a call is level."""
+    whole = seen.whole or seen
+    gradients = [g for g in whole.base_backward.values if g is not None]
+    if not gradients or any(bool((g != 0).any()) for g in gradients):
+        return
+    if not seen.value or not seen.graph.trace.calls or seen.inputs[0].parameter:
+        return  # the least that it can be, as of a margin that is met
+    for call in seen.graph.trace.calls:
+        if call.attached and _is_level(call) and _alone(seen, call):
+            count = call.tensors[0].numel()
+            yield KIND.warning(
+                f"No gradient arrives at the inputs given: `{call.name}` "
+                f"({call.where}) is level at all of its {count} entries.",
+                cure="Let what is out of range count: penalise it before it is cut "
+                "off, or work with logits.",
+                where=call.where,
+                rests_on=(Symptom.NO_GRADIENT,),
+            )
+            return
+
+
+def _alone(seen: Observation, call: Call) -> bool:
+    """Whether nothing else takes what a call was given, as a clipped ratio is."""
+    taken = call.tensors[0]
+    takers = [
+        other
+        for other in seen.graph.trace.calls
+        if other.result is not taken and any(t is taken for t in other.tensors)
+    ]
+    return len(takers) == 1
+
+
+def _is_level(call: Call) -> bool:
+    """Whether a call cuts all of its entries off at two ends, or rounds them to one."""
+    if not isinstance(call.result, Tensor) or not call.tensors or not call.shapes[0]:
+        return False
+    before, after = call.tensors[0].detach(), call.result.detach()
+    if not after.is_floating_point() or before.shape != after.shape:
+        return False
+    if call.name in ("clamp", "clip", "hardtanh", "hardsigmoid", "relu6"):
+        # At one end alone it is a margin.
+        ends = after.unique().numel()
+        return (
+            bool((before != after).all()) and ends <= 2 and not bool((after == 0).all())
+        )
+    if call.name in ("tanh", "sigmoid"):
+        return bool(((after == 0) | (after.abs() == 1)).all())
+    return False
 
 
 def _numbers(seen: Observation) -> list[Any]:

@@ -23,34 +23,59 @@ KIND = Kind(
     cure="Mask both operands or the result by torch.where, not by multiplying, and "
     "divide by `mask.sum()`.",
 )
-CALLS = 8
+CALLS = 9
 
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Change what every mask leaves out."""
     if not seen.inputs or seen.inputs[0].parameter or not seen.base.outputs:
         return
-    prediction = seen.inputs[0]
-    for name, kept, sure in _masks(seen, prediction):
-        if bool(kept.all()) or not bool(kept.any()):
+    masks = [
+        mask
+        for mask in _masks(seen, seen.inputs[0])
+        if bool(mask[1].any()) and not bool(mask[1].all())
+    ]
+    names = {name for name, *_ in masks}
+    notes = []
+    for argument in seen.arguments:
+        if (
+            argument.parameter
+            or not argument.floating
+            or argument.domain is Domain.BINARY
+        ):
             continue
-        for argument in seen.arguments:
-            if (
-                argument.parameter
-                or not argument.floating
-                or argument.domain is Domain.BINARY
-            ):
-                continue
-            selected = spread(kept, argument.value)
-            if selected is None:
-                continue
+        fitting = [
+            (name, selected, sure)
+            for name, kept, sure in masks
+            if (selected := spread(kept, argument.value)) is not None
+        ]
+        # Of several masks, each is for its own inputs.
+        own = [mask for mask in fitting if _meet(seen, argument, mask[0], names)]
+        found = []
+        for name, selected, sure in own or fitting:
             labels = any(
                 x.name == name and x.domain is Domain.LABELS for x in seen.arguments
             )
-            found = _leaks(seen, argument, selected, name, sure, selects=not labels)
-            if found is not None:
-                yield found
-                return
+            found.append(
+                _leaks(seen, argument, selected, name, sure, selects=not labels)
+            )
+        said = [f for f in found if f is not None and f.severity != "note"]
+        if said and (own or len(said) == len(found)):
+            yield said[0]
+            return
+        notes += [f for f in found if f is not None and f not in said]
+    yield from notes[:1]
+
+
+def _meet(seen: Observation, argument: Argument, mask: str, masks: set[str]) -> bool:
+    """Whether a call combines what comes from an input with what is made of a mask."""
+    origins = seen.graph.origins
+    for call in seen.graph.trace.calls:
+        sources = [origins.get(id(t), frozenset()) for t in call.tensors]
+        selects = any(mask in s and s <= masks for s in sources)
+        if selects and any(argument.name in s and mask not in s for s in sources):
+            return True
+    return False
 
 
 def _masks(
@@ -66,9 +91,10 @@ def _masks(
         shape = prediction.value.shape
         if kept is not None:
             labels = argument.role is Role.LABELS
-            if labels or _has_target(seen, prediction, argument):
+            # A mask may itself be the target.
+            target = not _has_target(seen, prediction, argument)
+            if labels or not target or _cuts_off(seen, prediction, kept):
                 yield argument.name, kept, False
-            # Else a mask may itself be the target.
         elif len(shape) > 1 and shape[0] == argument.value.numel() > 1:
             steps = seen.selection.steps(argument, shape[1])
             if steps is not None and int(argument.value.max()) <= shape[1]:
@@ -83,6 +109,19 @@ def _has_target(seen: Observation, prediction: Argument, mask: Argument) -> bool
     )
 
 
+def _cuts_off(seen: Observation, prediction: Argument, kept: Tensor) -> bool:
+    """Whether a gradient arrives at all entries that a mask keeps, and at no other.
+
+    At none of a loss of the target itself: there, zeros count as well.
+    """
+    gradient = seen.base_backward.values[0]
+    selected = spread(kept, prediction.value)
+    if gradient is None or selected is None:
+        return False
+    silent = not bool((gradient[~selected] != 0).any())
+    return silent and bool((gradient[selected] != 0).any())
+
+
 def _leaks(
     seen: Observation,
     argument: Argument,
@@ -94,15 +133,22 @@ def _leaks(
 ) -> Finding | None:
     """Move what is masked out, then set it to NaN where a mask selects entries."""
     value = cast(argument.value, seen.dtype)
-    moved = seen.points.jittered(0.5, 11)[seen.index(argument)].to(seen.dtype)
     base = seen.run()
     if not base.finite:
         return None
-    outside = seen.run(seen.with_values({argument: torch.where(kept, value, moved)}))
+    # What is counted by a threshold or a rank may only move with a larger step.
+    for amount in (0.5, 3.0):
+        moved = seen.points.jittered(amount, 11)[seen.index(argument)].to(seen.dtype)
+        there = torch.where(kept, value, moved)
+        outside = seen.run(seen.with_values({argument: there}))
+        if outside.error is not None:
+            return None
+        out = not _same(seen, base.outputs, outside.outputs)
+        if out:
+            break
     inside = seen.run(seen.with_values({argument: torch.where(kept, moved, value)}))
-    if outside.error is not None or inside.error is not None:
+    if inside.error is not None:
         return None
-    out = not _same(seen, base.outputs, outside.outputs)
     into = not _same(seen, base.outputs, inside.outputs)
     details = {
         "where": argument.name,

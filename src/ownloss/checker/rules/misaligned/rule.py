@@ -40,6 +40,10 @@ def find(seen: Observation) -> Iterator[Finding]:
     base = seen.base_backward.values[0]
     if base is None or base.is_complex():
         return
+    scrambled = _scrambled(seen)
+    if scrambled is not None:
+        yield scrambled
+        return
     for argument in seen.arguments:
         if argument.parameter or argument.differentiable:
             continue
@@ -57,6 +61,71 @@ def find(seen: Observation) -> Iterator[Finding]:
                 explains=(Symptom.VALUE, Symptom.ORDER),
             )
             return
+        late = [_looks_back(argument, prediction, reacting, dim) for dim in dims]
+        trusted = seen.reference.loss is not None
+        if all(late) and (seen.reference.differs or not trusted):
+            say = KIND.error if trusted else KIND.warning
+            yield say(
+                late[-1],
+                where=argument.name,
+                rests_on=(Symptom.PLACE,),
+                explains=(Symptom.VALUE,) if trusted else (),
+            )
+            return
+
+
+_VIEWS = ("view", "reshape", "view_as", "reshape_as")
+
+
+def _scrambled(seen: Observation) -> Finding | None:
+    """A view to the same sizes in another order: it moves every entry elsewhere."""
+    if seen.reference.loss is not None and not seen.reference.differs:
+        return None
+    for call in seen.graph.trace.named(*_VIEWS):
+        if not isinstance(call.result, Tensor) or not call.shapes:
+            continue
+        before = [size for size in call.shapes[0] if size != 1]
+        after = [size for size in call.result.shape if size != 1]
+        permuted = before != after and sorted(before) == sorted(after)
+        if permuted and seen.graph.origins.get(id(call.result)):
+            say = KIND.error if seen.reference.differs else KIND.warning
+            return say(
+                f"`{call.name}` ({call.where}) takes {call.shapes[0]} to "
+                f"{tuple(call.result.shape)}: the same sizes in another order, and no "
+                "dimension is moved. The entries of all places are mixed up.",
+                cure="Move dimensions with permute, movedim or transpose.",
+                where=call.where,
+                rests_on=(Symptom.PLACE,),
+                explains=(Symptom.VALUE, Symptom.ORDER),
+            )
+    return None
+
+
+def _looks_back(
+    argument: Argument,
+    prediction: Argument,
+    reacting: dict[Place, list[Place]],
+    classes: int,
+) -> str:
+    """Say if every label acts on the prediction of the following place."""
+    found = []
+    for label, entries in reacting.items():
+        places = {_without(entry, classes) for entry in entries}
+        if len(places) > 1 or len(label) < 2:
+            return ""
+        found += [(label, place) for place in places]
+    ahead = [
+        place[:-1] == label[:-1] and place[-1] == label[-1] + 1
+        for label, place in found
+    ]
+    if len(ahead) < 3 or not all(ahead):
+        return ""
+    label, place = found[0]
+    return (
+        f"`{argument.name}` {list(label)} acts on `{prediction.name}` at "
+        f"{list(place)}: each place is asked for what came before it, not for what "
+        "follows."
+    )
 
 
 def _class_dims(prediction: Argument, labels: Argument) -> list[int]:

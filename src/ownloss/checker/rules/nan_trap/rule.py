@@ -5,6 +5,7 @@ from itertools import islice
 
 import torch
 
+from ownloss.checker.domains import Domain
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.probes import (
@@ -124,7 +125,8 @@ def _unfit(seen: Observation) -> str:
     for argument in seen.arguments:
         if not argument.value.numel():
             return f"`{argument.name}` is empty, {tuple(argument.value.shape)}"
-        if argument.floating and not bool(argument.value.isfinite().all()):
+        known = argument.floating and argument.domain is not Domain.OPAQUE
+        if known and not bool(argument.value.isfinite().all()):
             count = int((~argument.value.isfinite()).sum())
             size = argument.value.numel()
             return f"`{argument.name}` is so itself, in {count} of {size} entries"

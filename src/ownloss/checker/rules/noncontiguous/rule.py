@@ -63,7 +63,7 @@ def _inputs(
                 a is None
                 or b is None
                 or torch.allclose(
-                    a,
+                    a.to(b.dtype),
                     b,
                     rtol=1e-3,
                     atol=1e-5 * (1 + (b.abs().max().item() if b.numel() else 0)),

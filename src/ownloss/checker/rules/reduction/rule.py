@@ -32,7 +32,15 @@ def find(seen: Observation) -> Iterator[Finding]:
     """Compare with the reference, else watch how the loss grows."""
     if not seen.base.finite or not seen.determinism.steady:
         return
-    for judge in (_by_reference, _rows_agree, _halves, _mixture, _padding, _classes):
+    for judge in (
+        _by_reference,
+        _rows_agree,
+        _halves,
+        _mixture,
+        _padding,
+        _classes,
+        _divergence,
+    ):
         found = judge(seen)
         if found is not None:
             yield found
@@ -182,26 +190,41 @@ def _padding(seen: Observation) -> Finding | None:
             continue
         more, count, what = _with_more_padding(seen, argument, kept)
         expected = seen.value * count / (count + 1)
-        if (
-            more.finite
-            and seen.precision.close(more.total, expected, 100)
-            and seen.value
+        if not more.finite or not seen.value:
+            continue
+        averaged = seen.precision.close(more.total, expected, 100)
+        if not averaged and (
+            what == "row"
+            or seen.precision.close(more.total, seen.value, 100)
+            or not _padding_is_silent(seen, argument, kept, more)
         ):
-            before, after = apart(seen.value, more.total)
-            return KIND.warning(
-                f"One more {what} that `{argument.name}` leaves out changes the loss "
-                f"from {before} to {after}: padding counts in the denominator.",
-                cure="Divide by the number of entries that count.",
-                rests_on=(Symptom.MASKED,),
-                aspect="padding",
-            )
+            continue
+        before, after = apart(seen.value, more.total)
+        say = KIND.error if seen.reference.differs else KIND.warning
+        return say(
+            f"One more {what} that `{argument.name}` leaves out changes the loss "
+            f"from {before} to {after}: padding counts in the denominator.",
+            cure="Divide by the number of entries that count.",
+            rests_on=(Symptom.MASKED,),
+            aspect="padding",
+        )
     return None
 
 
+def _padding_is_silent(
+    seen: Observation, argument: Argument, kept: torch.Tensor, more: Run
+) -> bool:
+    """Whether what stands in the padding does not matter, only that it is there."""
+    other = _with_more_padding(seen, argument, kept, source=1)[0]
+    return other.finite and seen.precision.close(more.total, other.total, 100)
+
+
 def _with_more_padding(
-    seen: Observation, argument: Argument, kept: torch.Tensor
+    seen: Observation, argument: Argument, kept: torch.Tensor, source: int = 0
 ) -> tuple[Run, int, str]:
     """The loss with one more column, or entry, that is left out; how many there were.
+
+    The column is a copy of another one, `source`, but for what leaves it out.
 
     A row that is left out altogether is no padding: it is an empty sample.
     """
@@ -222,9 +245,11 @@ def _with_more_padding(
         else:
             continue
         place = seen.index(other)
-        more = point[place].narrow(dim, 0, 1).clone()
-        if other is argument:
-            more.fill_(left_out.item())
+        copied = min(source, point[place].shape[dim] - 1)
+        more = point[place].narrow(dim, copied, 1).clone()
+        leaves_out = kept if other is argument else seen.selection.kept(other)
+        if leaves_out is not None and not bool(leaves_out.all()):
+            more.fill_(other.value[~leaves_out].reshape(-1)[0].item())
         point[place] = torch.cat([point[place], more], dim)
     return seen.run(point), shape[-1], "column"
 
@@ -274,3 +299,26 @@ def _classes(seen: Observation) -> Finding | None:
         evidence={"classes": classes},
         rests_on=(Symptom.GROWTH,),
     )
+
+
+def _divergence(seen: Observation) -> Finding | None:
+    """A divergence of distributions that is divided by the number of classes, too."""
+    if seen.reference.loss is not None:
+        return None
+    for call in seen.graph.trace.named("kl_div"):
+        if call.kwargs.get("reduction", "mean") != "mean" or not call.attached:
+            continue
+        log, target = call.tensors[:2] if len(call.tensors) > 1 else (None, None)
+        if log is None or log.dim() != 2 or log.shape != target.shape:
+            continue
+        target = target.exp() if call.kwargs.get("log_target") else target
+        if bool(((target.sum(1) - 1).abs() < 1e-3).all()):
+            return KIND.warning(
+                f"`kl_div` ({call.where}) divides by the batch and by the "
+                f"{log.shape[1]} classes: the mean over the samples is "
+                'reduction="batchmean".',
+                cure='Pass reduction="batchmean".',
+                where=call.where,
+                rests_on=(Symptom.GROWTH,),
+            )
+    return None

@@ -8,6 +8,7 @@ from torch import Tensor
 from ownloss.checker.arguments import Argument
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
+from ownloss.checker.roles import Role
 from ownloss.checker.subject import Point
 from ownloss.checker.wording import number
 
@@ -32,6 +33,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         return
     if seen.reference.loss is None:
         yield from _doubled_path(seen)
+        yield from _learning_constant(seen)
         return
     if seen.reference.differs or not seen.determinism.steady:
         return
@@ -72,7 +74,11 @@ def _different(
     if ours.error is not None or theirs.error is not None:
         return None
     for argument, a, b in zip(seen.inputs, ours.values, theirs.values, strict=False):
-        if argument.parameter or a is None or b is None or a.shape != b.shape:
+        if argument.parameter or (a is None and b is None):
+            continue
+        a = torch.zeros_like(b) if a is None else a
+        b = torch.zeros_like(a) if b is None else b
+        if a.shape != b.shape:
             continue
         size = max(a.abs().max().item(), b.abs().max().item()) if a.numel() else 0.0
         if size > 0 and (a - b).abs().max().item() > 1e-3 * size:
@@ -111,3 +117,21 @@ def _whole(probability: Tensor) -> bool:
         bool(((probability.sum(dim) - 1).abs() < 1e-4).all())
         for dim in range(probability.dim())
     )
+
+
+def _learning_constant(seen: Observation) -> Iterator[Finding]:
+    """What is named after something that is held constant gets a gradient."""
+    if len(seen.inputs) < 2 or seen.graph.handmade:
+        return  # whoever writes a gradient for it by hand wants it
+    for argument, gradient in zip(seen.inputs, seen.base_backward.values, strict=True):
+        if argument.role is not Role.CONSTANT or gradient is None:
+            continue
+        if bool((gradient != 0).any()):
+            yield KIND.warning(
+                f"`{argument.name}` gets a gradient; by its name, it is what the "
+                "prediction is to follow, and held constant.",
+                cure=f"If it is not to learn here: `{argument.name}.detach()`.",
+                where=argument.name,
+                rests_on=(Symptom.GRADIENT,),
+            )
+            return

@@ -1,7 +1,9 @@
 """A softmax or a normalisation runs over the samples instead of the classes."""
 
 from collections.abc import Iterator
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from ownloss.checker.findings import Finding, Kind, Symptom
@@ -24,6 +26,7 @@ KIND = Kind(
 CALLS = 4
 
 _NORMALISING = ("softmax", "log_softmax", "logsumexp")
+_COMPARING = ("mul", "__mul__", "__rmul__", "kl_div", "sub", "__sub__", "mse_loss")
 
 
 def find(seen: Observation) -> Iterator[Finding]:
@@ -68,6 +71,94 @@ def find(seen: Observation) -> Iterator[Finding]:
                 explains=(Symptom.VALUE, Symptom.GROWTH, Symptom.PERFECT),
             )
             return
+    if seen.reference.loss is None or seen.reference.differs:
+        yield from _over_places(seen)
+        yield from _normalised_over_samples(seen)
+        yield from _two_axes(seen)
+
+
+def _say(seen: Observation, message: str, **details: Any) -> Finding:
+    """An error where a reference says that it is one."""
+    return (KIND.error if seen.reference.differs else KIND.warning)(message, **details)
+
+
+def _over_places(seen: Observation) -> Iterator[Finding]:
+    """A softmax over the places that a mask tells of, not over what each place has."""
+    shape = seen.inputs[0].value.shape
+    for argument in seen.arguments:
+        if argument.kept is None or argument.value.shape != shape[:-1] or shape[-1] < 2:
+            continue
+        for call in seen.graph.trace.named(*_NORMALISING):
+            dim = _dim(call, shape)
+            if dim is None or dim == len(shape) - 1:
+                continue
+            if not torch.isfinite(call.tensors[0].detach()).all():
+                continue  # what does not count was taken out of it before
+            yield _say(
+                seen,
+                f"`{call.name}` ({call.where}) runs over dimension {dim} of "
+                f"{tuple(shape)}, and `{argument.name}` of shape "
+                f"{tuple(argument.value.shape)} says that these are places: they "
+                "compete with one another, the masked ones among them.",
+                cure="Pass dim=-1.",
+                where=call.where,
+                rests_on=(Symptom.AXIS,),
+                explains=(Symptom.MASKED,),
+            )
+            return
+
+
+def _normalised_over_samples(seen: Observation) -> Iterator[Finding]:
+    """Vectors whose components are made 1 long over the batch."""
+    for call in seen.graph.trace.named("normalize"):
+        shape = call.shapes[0] if call.shapes else ()
+        given = call.kwargs.get("dim", call.args[2] if len(call.args) > 2 else 1)
+        if len(shape) != 2 or given not in (0, -2) or shape[0] != seen.batch.size:
+            continue
+        if shape[1] < 2 or not call.attached:
+            continue
+        yield _say(
+            seen,
+            f"`normalize` ({call.where}) runs over dimension 0 of {shape}, the batch: "
+            "each sample changes with the others, and none is 1 long.",
+            cure="Pass dim=1, or leave it out.",
+            where=call.where,
+            rests_on=(Symptom.AXIS,),
+            explains=(Symptom.VALUE, Symptom.GROWTH),
+        )
+        return
+
+
+def _two_axes(seen: Observation) -> Iterator[Finding]:
+    """Distributions of two inputs, over different dimensions, are compared."""
+    origins = seen.graph.origins
+    over: dict[int, tuple[Call, int]] = {}
+    for call in seen.graph.trace.calls:
+        results = [call.result] if isinstance(call.result, Tensor) else []
+        if call.name in ("softmax", "log_softmax") and results and call.shapes:
+            dim = call.kwargs.get("dim", call.args[1] if len(call.args) > 1 else None)
+            if isinstance(dim, int):
+                over[id(call.result)] = call, dim % max(len(call.shapes[0]), 1)
+            continue
+        known = [over[id(t)] for t in call.tensors if id(t) in over]
+        if len(known) == 2 and call.name in _COMPARING:
+            (first, a), (second, b) = known
+            apart = not origins[id(first.result)] & origins[id(second.result)]
+            if a != b and apart and first.shapes[0] == second.shapes[0]:
+                odd = min(known, key=lambda found: found[1])
+                yield _say(
+                    seen,
+                    f"`{odd[0].name}` ({odd[0].where}) runs over dimension {odd[1]}, "
+                    f"and what it is compared with over dimension {max(a, b)}: these "
+                    "are no two distributions over the same things.",
+                    cure=f"Pass dim={max(a, b)} to both.",
+                    where=odd[0].where,
+                    rests_on=(Symptom.AXIS,),
+                    explains=(Symptom.VALUE, Symptom.GROWTH),
+                )
+                return
+        if len(known) == 1 and len(call.tensors) == 1 and results:
+            over[id(call.result)] = known[0]  # detached, cast, ...
 
 
 def _dim(call: Call, shape: tuple[int, ...]) -> int | None:

@@ -9,7 +9,7 @@ from ownloss.checker.copies import cast
 from ownloss.checker.domains import Domain, jittered
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
-from ownloss.checker.roles import Role
+from ownloss.checker.roles import Role, is_preferred
 from ownloss.checker.subject import Point
 from ownloss.checker.trace import Call
 from ownloss.checker.wording import number
@@ -35,7 +35,13 @@ def find(seen: Observation) -> Iterator[Finding]:
         if seen.reference.differs:
             yield _by_reference(seen)
         return
-    found = _misused(seen) or _imperfect(seen) or _attracted(seen) or _zero_labels(seen)
+    found = (
+        _misused(seen)
+        or _imperfect(seen)
+        or _attracted(seen)
+        or _preferred(seen)
+        or _zero_labels(seen)
+    )
     if found is not None:
         yield found
 
@@ -279,6 +285,29 @@ def _attracted(seen: Observation) -> Finding | None:
             aspect="swapped",
         )
     return None
+
+
+def _preferred(seen: Observation) -> Finding | None:
+    """Whether the better of two answers is made less likely, and the worse one more."""
+    sides = {True: [], False: []}
+    for argument, gradient in zip(seen.inputs, seen.base_backward.values, strict=True):
+        side = is_preferred(argument.name)
+        if side is not None and gradient is not None and not gradient.is_complex():
+            sides[side].append((argument, gradient))
+    if not sides[True] or not sides[False]:
+        return None
+    up = all(bool((g >= 0).all()) and bool((g > 0).any()) for _, g in sides[True])
+    down = all(bool((g <= 0).all()) and bool((g < 0).any()) for _, g in sides[False])
+    if not up or not down:
+        return None
+    better, worse = sides[True][0][0].name, sides[False][0][0].name
+    return KIND.error(
+        f"A step against the gradient lowers `{better}` and raises `{worse}`: they "
+        "are swapped.",
+        where=better,
+        rests_on=(Symptom.PERFECT,),
+        aspect="swapped",
+    )
 
 
 def _zero_labels(seen: Observation) -> Finding | None:
