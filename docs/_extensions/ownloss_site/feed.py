@@ -1,8 +1,8 @@
 """A feed of new and changed losses: ``feed.xml``, in Atom.
 
 The dates and the words are those of the commits that touched an example. Without git
-there is no feed. (atsphinx-feed wants a date in the text of each page, and an example
-has none.)
+there is no feed. (atsphinx-feed 0.1.2 wants a date in the text of each page, writes
+the time of the build in its place, and its link in a page leads to the home page.)
 """
 
 import shutil
