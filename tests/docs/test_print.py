@@ -6,9 +6,11 @@ import re
 import pytest
 from pypdf import PdfReader
 
-# One of each kind: guide, example with a figure to drag, table, home page, gallery.
+# One of each kind: guide, graph of a loss, example with a figure to drag, table, home
+# page, gallery.
 PAGES = (
     "guide/backward",
+    "practice/workbench/cosine",
     "examples/robust/huber",
     "reference/support",
     "index",
