@@ -164,9 +164,11 @@ for labels in ([1, 2, 3], [1, 1], [1, 1, 2], [1, 2, 3, 4]):
     theirs = ctc_loss(three.log_softmax(2).transpose(0, 1), *case, reduction="sum")
     (gradient,) = torch.autograd.grad(theirs, three)
     (ours,) = torch.autograd.grad(ctc(three, *case), three)
-    print(f"{labels} in 3 frames: loss {theirs:.2f}, NaN in torch's gradient ", end="")
-    print(f"{gradient.isnan().any()}, here {ours.isnan().any()}, ", end="")
-    print(f"with zero_infinity {ctc(three, *case, zero_infinity=True):.2f}")
+    print(
+        f"{labels} in 3 frames: {theirs:.2f}, NaN: {gradient.isnan().any()}; ", end=""
+    )
+    zeroed = ctc(three, *case, zero_infinity=True)
+    print(f"here {ours.isnan().any()}, zero_infinity {zeroed:.2f}")
 
 # %%
 # A label has a gradient where its alignments pass
