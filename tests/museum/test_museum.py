@@ -13,6 +13,8 @@ from tests.museum import verdicts
 from tests.museum.exhibits import Exhibit, exhibits
 
 EXHIBITS = exhibits()
+# The checker does not find these, and their pages say so.
+UNSEEN = {"kl-in-bfloat16"}
 each = pytest.mark.parametrize("exhibit", EXHIBITS, ids=lambda exhibit: exhibit.name)
 
 
@@ -31,7 +33,11 @@ def report(ran):
         names = ran(exhibit)
         reference = names.get("reference")
         return ownloss.check(
-            names[which], *names["inputs"], reference=reference, seconds=300
+            names[which],
+            *names["inputs"],
+            reference=reference,
+            mask=names.get("mask"),
+            seconds=300,
         )
 
     return said
@@ -63,6 +69,9 @@ def test_the_page_links_the_kind_that_the_checker_names(exhibit, report):
     linked = set(re.findall(r"reference/kinds/([a-z-]+)\.md", exhibit.text))
     found = report(exhibit, "wrong").findings
     named = {finding.kind for finding in found if finding.severity != "note"}
+    if exhibit.name in UNSEEN:
+        assert linked and not named
+        return
     assert linked & named, f"the checker names {named}, the page links {linked}"
 
 

@@ -69,7 +69,7 @@ class Case:
         self.exhibit, self.which = exhibit, which
         self.loss: Callable[..., Tensor] = names[which]
         self.inputs: tuple[Any, ...] = names["inputs"]
-        self.reference = names.get("reference")
+        self.reference, self.mask = names.get("reference"), names.get("mask")
 
     @property
     def double(self) -> tuple[Any, ...]:
@@ -214,7 +214,8 @@ def by_torch_preflight(case: Case) -> Objections:
 
 def by_ownloss(case: Case, reference: Callable[..., Any] | None = None) -> Objections:
     """Errors and warnings of the checker; a note is no objection."""
-    report = ownloss.check(case.loss, *case.inputs, reference=reference, seconds=300)
+    told = {"reference": reference, "mask": case.mask}
+    report = ownloss.check(case.loss, *case.inputs, **told, seconds=300)
     return {
         f"{finding.severity}: {finding.kind}": first_line(finding.message)
         for finding in report.findings

@@ -1,0 +1,69 @@
+"""The judge of dice-an-image."""
+
+import torch
+from torch import Tensor
+
+from ownloss.exercises.cases import Case, Mistake
+
+PAGE = "guide/segmentation-losses"
+KIND = "repair"
+DIFFICULTY = 2
+DEFINES = "dice_loss"
+HINTS = (
+    "Which dimensions does a bare `sum()` run over? Which of them should be left?",
+    "Take each sum over dimensions 1 and 2, the quotient for each image, and the mean "
+    "at the very end.",
+)
+
+
+def cases() -> list[Case]:
+    place = torch.arange(24.0).reshape(2, 3, 4)
+    probability = (0.5 + 0.4 * (2 * place).sin()).requires_grad_()
+    target = torch.zeros(2, 3, 4)
+    target[0, :, :3] = 1
+    target[1, 1, 1] = 1
+    empty = torch.full((2, 3, 4), 0.1)
+    return [
+        Case((probability, target)),
+        Case((empty.requires_grad_(), torch.zeros(2, 3, 4)), words="With empty images"),
+    ]
+
+
+def reference(probability: Tensor, target: Tensor) -> Tensor:
+    probability, target = probability.flatten(1), target.flatten(1)
+    area = (probability + target).sum(1)
+    return (1 - (2 * (probability * target).sum(1) + 1) / (area + 1)).mean()
+
+
+def mistakes() -> list[Mistake]:
+    def dice(
+        over: tuple[int, ...], two: float = 2, above: float = 1, below: float = 1
+    ) -> Mistake:
+        def loss(probability: Tensor, target: Tensor) -> Tensor:
+            both = (probability * target).sum(over)
+            area = probability.sum(over) + target.sum(over)
+            return (1 - (two * both + above) / (area + below)).mean()
+
+        return Mistake(SAYS[over, two, above, below], loss=loss)
+
+    return [dice(*options) for options in SAYS]
+
+
+SAYS: dict[tuple[tuple[int, ...], float, float, float], str] = {
+    ((0, 1, 2), 2, 1, 1): "The overlap is still that of the whole batch: large objects "
+    "hide small ones.",
+    ((2,), 2, 1, 1): "The sums run over one row of pixels; they should run over all "
+    "pixels of an image, dimensions 1 and 2.",
+    ((1,), 2, 1, 1): "The sums run over one column of pixels; they should run over all "
+    "pixels of an image, dimensions 1 and 2.",
+    ((0,), 2, 1, 1): "The sums run over the images; they should run over the pixels of "
+    "one image, dimensions 1 and 2.",
+    ((1, 2), 1, 1, 1): "The factor 2 of the overlap is missing: an image that is "
+    "predicted perfectly costs 1/2.",
+    (
+        (1, 2),
+        2,
+        0,
+        1,
+    ): "The 1 is added below alone: an empty image that is predicted as empty costs 1.",
+}

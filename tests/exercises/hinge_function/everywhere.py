@@ -1,0 +1,22 @@
+"""The gradient is 0 where the margin is kept"""
+
+import torch
+from torch.autograd import Function
+
+
+class Hinge(Function):
+    @staticmethod
+    def forward(score, target, margin):
+        return torch.relu(margin - target * score).mean()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        score, target, margin = inputs
+        ctx.save_for_backward(score, target)
+        ctx.margin = margin
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        score, target = ctx.saved_tensors
+        gradient = -target / score.numel()
+        return grad_output * gradient, None, None

@@ -1,0 +1,5 @@
+"""is 6x too large"""
+
+
+def gradient(prediction, target, delta):
+    return (prediction - target).clamp(-delta, delta)

@@ -1,0 +1,8 @@
+"""The factor p * (1 - p) is one too many"""
+
+import torch
+
+
+def gradient(logits, target):
+    p = torch.sigmoid(logits)
+    return (p - target) * p * (1 - p) / logits.numel()

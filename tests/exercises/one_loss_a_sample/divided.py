@@ -1,0 +1,19 @@
+"""is 1/4 of what it should be"""
+
+from torch.autograd import Function
+
+
+class SquaredDistance(Function):
+    @staticmethod
+    def forward(prediction, target):
+        return (prediction - target).square().sum(1)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        prediction, target = ctx.saved_tensors
+        residual = prediction - target
+        return 2 * residual * grad_output.unsqueeze(1) / len(residual), None

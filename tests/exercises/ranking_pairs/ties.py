@@ -1,0 +1,9 @@
+"""Ties still count"""
+
+from torch.nn import functional as F
+
+
+def ranking_loss(score, relevance):
+    difference = score[:, None] - score[None, :]
+    pairs = relevance[:, None] >= relevance[None, :]
+    return F.softplus(-difference)[pairs].mean()
