@@ -120,7 +120,7 @@ def test_every_link_of_the_markdown_leads_somewhere(name):
         if link.startswith(base()):
             path = SITE / unquote(link.removeprefix(base()).partition("#")[0])
             if (
-                path.suffix not in {".md", ".svg", ".zip", ".epub"}
+                path.suffix not in {".md", ".svg", ".zip", ".epub", ".py", ".ipynb"}
                 or not path.is_file()
             ):
                 broken.append(link)
