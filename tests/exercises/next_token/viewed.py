@@ -1,4 +1,4 @@
-"""places and classes are mixed up"""
+"""The entries of all places are mixed up"""
 
 from torch.nn import functional as F
 
