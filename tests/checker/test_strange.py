@@ -213,3 +213,24 @@ def test_bytes_that_are_numbers_beside_one_that_is_none():
     report = check(loss, given, torch.ones(2).to(torch.float8_e4m3fn))
     assert report.crashes == {}
     assert report.findings[0].kind == "nan-trap"
+
+
+def test_rows_picked_by_an_array():
+    numpy = pytest.importorskip("numpy")
+
+    def loss(prediction, target):
+        rows = numpy.array([0, 1, 3])
+        return (prediction[rows] - target[rows]).square().mean()
+
+    report = check(loss, X.clone().requires_grad_(), T)
+    assert report.crashes == {}
+
+
+def test_an_empty_prediction_beside_labels():
+    def loss(prediction, labels, weight):
+        return prediction.square().sum() + weight.square().sum() + 0 * len(labels)
+
+    empty = torch.zeros(0, 3, requires_grad=True)
+    labels = torch.zeros(0, dtype=torch.int64)
+    report = check(loss, empty, labels, torch.ones(2, requires_grad=True))
+    assert report.crashes == {}

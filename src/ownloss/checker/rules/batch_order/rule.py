@@ -151,7 +151,8 @@ def _next_to_one_another(call: Call) -> bool:
         return False
     index = call.args[1]
     first = index[0] if isinstance(index, tuple) and index else index
-    return first in (slice(1, None), slice(None, -1))
+    # An array is compared entry by entry.
+    return isinstance(first, slice) and first in (slice(1, None), slice(None, -1))
 
 
 def _every_row_counts(seen: Observation) -> bool:

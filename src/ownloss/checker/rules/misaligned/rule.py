@@ -38,7 +38,7 @@ def find(seen: Observation) -> Iterator[Finding]:
     if prediction.parameter or prediction.value.dim() == 0:
         return
     base = seen.base_backward.values[0]
-    if base is None or base.is_complex():
+    if base is None or base.is_complex() or not base.numel():
         return
     scrambled = _scrambled(seen)
     if scrambled is not None:

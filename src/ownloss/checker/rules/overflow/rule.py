@@ -166,5 +166,6 @@ def _fits(run: Run, gradients: Backward, limit: float) -> bool:
     """Whether value and gradients are finite and far from the largest number."""
     if not _fine(run, gradients) or not math.isfinite(run.total):
         return False
-    sizes = [g.detach().abs().max().item() for g in gradients.values if g is not None]
+    arrived = [g.detach() for g in gradients.values if g is not None and g.numel()]
+    sizes = [g.abs().max().item() for g in arrived]
     return max([abs(run.total), *sizes]) < limit

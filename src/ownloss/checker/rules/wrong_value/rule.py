@@ -203,7 +203,9 @@ def _good_and_bad(
         )
         shape = value.shape[:dim] + value.shape[dim + 1 :]
         classes = value.shape[dim]
-        if labels.shape != shape or classes < 2 or int(labels.max()) >= classes:
+        if labels.shape != shape or classes < 2 or not labels.numel():
+            return None
+        if int(labels.max()) >= classes:
             return None
         numbers = [n for n in (*seen.args, *seen.kwargs.values()) if type(n) is int]
         if classes + 1 in numbers:
