@@ -205,3 +205,45 @@ def test_the_catalogue_needs_no_torch():
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_answer_in_another_dtype_is_judged(tmp_path):
+    file = tmp_path / "stable_binary_cross_entropy.py"
+    file.write_text(
+        "import torch\n"
+        "def binary_cross_entropy(logits, target):\n"
+        "    p = torch.sigmoid(logits.double())\n"
+        "    both = target * torch.log(p) + (1 - target) * torch.log(1 - p)\n"
+        "    return -both.mean().float()\n"
+    )
+    verdict = judge("stable-binary-cross-entropy", file)
+    assert verdict.sentences[0].startswith("At logits of 200: the loss is NaN")
+
+
+def test_a_constant_in_place_of_a_loss_is_told(tmp_path):
+    file = tmp_path / "masked_mean_of_errors.py"
+    file.write_text(
+        "import torch\n"
+        "def masked_error(prediction, target, mask):\n"
+        "    if not mask.any():\n"
+        "        return torch.tensor(0.0)\n"
+        "    return (prediction - target)[mask].square().mean()\n"
+    )
+    (said,) = judge("masked-mean-of-errors", file).sentences
+    assert said.startswith("Where no entry counts: `masked_error` has the right value")
+    assert "the result is a constant" in said
+
+
+def test_a_mistake_that_is_known_comes_alone_unless_a_line_is_named(tmp_path):
+    file = tmp_path / "squeezed_target.py"
+    file.write_text(
+        "def squared_error(prediction, target):\n"
+        "    return (prediction.squeeze(1) - target).abs().mean()\n"
+    )
+    verdict = judge("squeezed-target", file)
+    assert verdict.sentences == ["This is the absolute error; the task has squares."]
+    assert not verdict.kinds
+    task = exercises.find("squeezed-target").folder / "task.py"
+    first, second = judge("squeezed-target", task).sentences
+    assert first.startswith("Every prediction is compared")
+    assert "(line 15 of task.py)" in second

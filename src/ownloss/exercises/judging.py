@@ -73,7 +73,8 @@ class Verdict:
         outcome: ``'right'``, ``'wrong'``, or ``'undecided'`` where the answer could not
             be run or the check could not be completed.
         sentences: What is wrong, the most telling first.
-        kinds: The kinds of mistakes that the check has found.
+        kinds: The kinds of mistakes that the check has found, one for each sentence
+            of the check; empty where it has none.
         remarks: What is worth knowing of an answer that is right.
         printed: What the answer printed at the first example.
     """
@@ -100,7 +101,7 @@ class Verdict:
         yield "title", f"{name}: {said[self.outcome]}"
         for sentence in self.sentences:
             yield "", printable(sentence)
-        for kind in self.kinds:
+        for kind in dict.fromkeys(filter(None, self.kinds)):
             yield "dim", f"More: ownloss explain {kind}"
         for remark in self.remarks:
             yield "", f"Worth knowing: {printable(remark)}"
@@ -362,6 +363,10 @@ def _judged(
     )
 
 
+class _NoGraphError(Exception):
+    """What an answer returned cannot be differentiated."""
+
+
 class _MistakesError(Exception):
     """The check has found mistakes.
 
@@ -421,7 +426,18 @@ def _check(
         except _MistakesError as error:
             with quiet(WHOLE):
                 known = _known(judge, loss, cases)
-            raise _MistakesError(known + error.sentences, error.kinds) from error
+            if not known:
+                known = _almost(judge, loss, cases[0])
+                raise _MistakesError(known + error.sentences, error.kinds) from error
+            # Beside the name of the mistake, what points to its line helps.
+            kept = [
+                (sentence, kind)
+                for sentence, kind in zip(error.sentences, error.kinds, strict=False)
+                if "(line " in sentence
+            ]
+            raise _MistakesError(
+                known + [sentence for sentence, _ in kept], [kind for _, kind in kept]
+            ) from error
         if number == 0:
             with _guarded(name, file), quiet(WHOLE):
                 _features(judge, report)
@@ -458,6 +474,8 @@ def _raises(what: str, error: BaseException, file: str) -> WrongAnswerError:
     where = _line_in(error, file)
     if isinstance(error, NotImplementedError):
         return WrongAnswerError(_unwritten(what.strip("`"), error, file))
+    if isinstance(error, _NoGraphError):
+        return WrongAnswerError(f"{what} has the right value, but {error}.")
     if isinstance(error, SystemExit):
         return WrongAnswerError(f"{what} ends Python{where}: take `exit` out.")
     return WrongAnswerError(f"{what} raises{where} {_said(error)}")
@@ -515,7 +533,12 @@ def _try(loss: Callable[..., Any], case: Case) -> BaseException | None:
         found = loss(*inputs)
         tensors = found if isinstance(found, tuple) else (found,)
         total = sum(t.sum() for t in tensors if isinstance(t, Tensor))
-        if isinstance(total, Tensor) and total.requires_grad:
+        if isinstance(total, Tensor):
+            if not total.requires_grad:
+                return _NoGraphError(
+                    "the result is a constant: nothing connects it with the inputs, "
+                    "and `backward` cannot be called"
+                )
             torch.autograd.backward(total)
     except (WrongAnswerError, NotImplementedError, TimeoutError):
         raise
@@ -560,10 +583,11 @@ def _mistakes(
         errors = [f for f in wrong if f.severity == "error"] or wrong
         raise _MistakesError(
             [_told(f, name, case, failure, file) for f in errors],
-            [f.kind for f in errors if f.kind != UNEXPLAINED],
+            [f.kind if f.kind != UNEXPLAINED else "" for f in errors],
         )
     if failure is not None:
-        raise _raises(f"`{name}`", failure, file)
+        said = str(_raises(f"`{name}`", failure, file))
+        raise WrongAnswerError(f"{case.words}: {said}" if case.words else said)
     if report.outcome == "incomplete":
         what = ", ".join([*report.skipped, *report.crashes]) or "all of the gradient"
         raise _UndecidedError(f"The check could not look at {what}.")
@@ -590,11 +614,12 @@ def _known(judge: ModuleType, loss: Callable[..., Any], cases: list[Case]) -> li
             )
         ):
             return [mistake.words]
-    return _almost(judge, cases[0], own[0][0])
+    return []
 
 
-def _almost(judge: ModuleType, case: Case, value: list[Tensor]) -> list[str]:
+def _almost(judge: ModuleType, loss: Callable[..., Any], case: Case) -> list[str]:
     """Say so where a value is off by less than two per cent."""
+    value, _ = _numbers(loss, case)
     trusted, _ = _numbers(judge.reference, case)
     if not value or not trusted or value[0].shape != trusted[0].shape:
         return []
@@ -617,7 +642,7 @@ def _numbers(loss: Callable[..., Any], case: Case) -> tuple[list[Tensor], list[T
         gradients = torch.autograd.grad(found.sum(), wanted, materialize_grads=True)
     except (Exception, SystemExit):
         return [], []
-    return [found.detach()], list(gradients)
+    return [found.detach().double()], [g.double() for g in gradients]
 
 
 def _equal(some: list[Tensor], others: list[Tensor]) -> bool:
@@ -645,7 +670,9 @@ def _told(
     elif finding.kind == UNEXPLAINED and failure is not None:
         said = str(_raises(f"`{name}`", failure, file))
     else:
-        said = finding.message
+        said = re.sub(r" It may be meant: [^.]*\.", "", finding.message)
+        # The class that carries a reader's formula is none of theirs.
+        said = re.sub(r" \(the \w+ value that `Derived\.backward` returns\)", "", said)
     if not case.words:
         return said
     said = said.replace("At the inputs given the", "The", 1)

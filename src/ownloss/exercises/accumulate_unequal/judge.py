@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ownloss.exercises.cases import WrongAnswerError
+
 PAGE = "guide/accumulate"
 KIND = "train"
 DIFFICULTY = 2
@@ -30,7 +32,14 @@ def model_and_batches() -> tuple[nn.Module, Batches]:
 
 def gradients(accumulate: Callable[[nn.Module, Batches], Any]) -> list[Tensor | None]:
     model, batches = model_and_batches()
+    before = [parameter.detach().clone() for parameter in model.parameters()]
     accumulate(model, batches)
+    for old, new in zip(before, model.parameters(), strict=True):
+        if not torch.equal(old, new):
+            raise WrongAnswerError(
+                "The parameters themselves have changed: the task says to take no "
+                "optimizer step."
+            )
     return [parameter.grad for parameter in model.parameters()]
 
 
@@ -94,13 +103,26 @@ def complaints(answer: Callable[[nn.Module, Batches], Any]) -> Iterator[str]:
             "zero between the calls of backward"
         )
     elif not same(found, gradients(at_once)):
-        yield "The gradient is not that of the mean over all samples"
+        yield f"The gradient is not that of the mean over all samples{times(found)}"
     elif calls != count:
         yield (
             f"The gradient is right, but backward was called {calls} time"
             f"{'s' * (calls != 1)} for {count} micro-batches: the graphs of all of "
             "them were kept, and memory is what is short"
         )
+
+
+def times(found: list[Tensor | None]) -> str:
+    """Say by which factor gradients are wrong, where it is one for all."""
+    expected = by(lambda p, t: F.mse_loss(p, t, reduction="sum") / sum(SIZES))
+    pairs = [(f, e) for f, e in zip(found, expected, strict=True) if f is not None]
+    ratios = torch.cat([(f / e).flatten() for f, e in pairs if e is not None])
+    first = ratios[0].item()
+    if not torch.allclose(ratios, ratios[0], rtol=1e-3):
+        return (
+            ", nor a multiple of it: is each prediction compared with its own target?"
+        )
+    return f": it is {first:.3g} times as large"
 
 
 def of_the_last() -> Iterator[list[Tensor | None]]:

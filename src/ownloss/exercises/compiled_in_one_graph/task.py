@@ -7,7 +7,7 @@ compiled in one graph, without a break, with the same results.
     loss = sum of |prediction - target| where mask is True / number of True entries
 
 `prediction`, `target` and `mask` have shape (N, D); `mask` is boolean.
-Where no entry counts, the loss is 0.
+What the mask leaves out may be nan. Where no entry counts, the loss is 0.
 """
 
 import torch

@@ -42,7 +42,29 @@ def mistakes() -> list[Mistake]:
     def whole(prediction: Tensor, target: Tensor) -> Tensor:
         return torch.linalg.vector_norm(prediction - target)
 
+    def columns(prediction: Tensor, target: Tensor) -> Tensor:
+        return torch.linalg.vector_norm(prediction - target, dim=0).mean()
+
+    def all_pairs(prediction: Tensor, target: Tensor) -> Tensor:
+        return torch.cdist(prediction, target).mean()
+
+    def absolute(prediction: Tensor, target: Tensor) -> Tensor:
+        return (prediction - target).abs().sum(1).mean()
+
     return [
+        Mistake(
+            "These are the lengths of the columns; a sample is a row, so the norm runs "
+            "over dimension 1.",
+            loss=columns,
+        ),
+        Mistake(
+            "`cdist` compares every prediction with every target; each has its own.",
+            loss=all_pairs,
+        ),
+        Mistake(
+            "This is the sum of the absolute values, not the root of the squares.",
+            loss=absolute,
+        ),
         Mistake("The root is missing: these are squared lengths.", loss=squared),
         Mistake(
             "This is the length of the whole batch as one vector; the loss is the mean "

@@ -1,6 +1,7 @@
 """The judge of log-cosh-function."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -44,7 +45,31 @@ def mistakes() -> list[Mistake]:
         gradient = (prediction - target).tanh() / prediction.numel()
         return gradient, gradient
 
+    def by(derivative: Callable[[Tensor], Tensor]) -> Callable[..., tuple[Tensor, ...]]:
+        def gradient(prediction: Tensor, target: Tensor) -> tuple[Tensor, ...]:
+            found = derivative(prediction - target) / prediction.numel()
+            return found, -found
+
+        return gradient
+
     return [
+        Mistake(
+            "sinh(r) is the derivative of cosh(r); the logarithm divides it by "
+            "cosh(r), which gives tanh(r).",
+            gradient=by(torch.sinh),
+            of=both,
+        ),
+        Mistake(
+            "1 - tanh(r)² is the second derivative of log(cosh(r)); the first one is "
+            "tanh(r).",
+            gradient=by(lambda r: 1 - r.tanh() ** 2),
+            of=both,
+        ),
+        Mistake(
+            "1 / cosh(r) is the outer derivative alone: multiply by that of cosh(r).",
+            gradient=by(lambda r: 1 / r.cosh()),
+            of=both,
+        ),
         Mistake(
             "The mean is over all entries; the gradient is divided by the number of "
             "rows.",

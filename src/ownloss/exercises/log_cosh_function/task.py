@@ -7,7 +7,8 @@ Write `setup_context` and `backward`.
     loss = mean over all entries of log(cosh(prediction - target))
 
 `prediction` and `target` have the same shape, such as (N, D).
-Both may require a gradient.
+Both may require a gradient. Second derivatives must be right, too, so save the inputs
+themselves and compute the rest in `backward`.
 """
 
 import math

@@ -48,7 +48,20 @@ def mistakes() -> list[Mistake]:
     def sum_of_logs(x: Tensor) -> Tensor:
         return x.sum(1)
 
+    def one_more(x: Tensor) -> Tensor:
+        return torch.log1p(x.exp().sum(1))
+
+    def product(x: Tensor) -> Tensor:
+        largest = x.max(1).values
+        return largest * torch.logsumexp(x - largest[:, None], 1)
+
     return [
+        Mistake("`log1p` adds 1 to the sum; there is no 1 in the task.", loss=one_more),
+        Mistake(
+            "The maximum is multiplied; exp(m) is a factor of the sum, so its "
+            "logarithm, m, is added.",
+            loss=product,
+        ),
         Mistake("The maximum is taken out and never added again.", loss=not_added),
         Mistake("This is the maximum alone.", loss=maximum),
         Mistake("The sum runs over the rows: classes are dimension 1.", loss=columns),
@@ -61,6 +74,12 @@ def mistakes() -> list[Mistake]:
 def complaints(answer: Callable[[Tensor], Tensor]) -> Iterator[str]:
     x = torch.tensor([[1.0, -torch.inf, 2.0], [-torch.inf, -torch.inf, 0.5]])
     x.requires_grad_()
+    if answer(x[:1]).shape != (1,):
+        yield (
+            f"For one row the result has shape {tuple(answer(x[:1]).shape)}, and "
+            "should have (1,): `squeeze` without a dimension drops the batch, too"
+        )
+        return
     found = answer(x)
     (gradient,) = torch.autograd.grad(found.sum(), x)
     if not torch.allclose(found, reference(x)):

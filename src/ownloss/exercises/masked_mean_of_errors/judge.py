@@ -61,7 +61,16 @@ def mistakes() -> list[Mistake]:
     def one_more(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
         return summed(prediction, target, mask) / (mask.sum() + 1)
 
+    def absolute(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+        error = torch.where(mask, prediction - target, 0).abs()
+        return error.sum() / mask.sum().clamp(min=1)
+
+    def inverted(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+        return reference(prediction, target, ~mask)
+
     return [
+        Mistake("This is the absolute error; the task has squares.", loss=absolute),
+        Mistake("The mask is the wrong way round: True counts.", loss=inverted),
         Mistake(
             "The number of True entries is one too large: the 1 is for the case that "
             "there is none, so `clamp(min=1)` and not `+ 1`.",

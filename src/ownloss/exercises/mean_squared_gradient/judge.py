@@ -42,6 +42,19 @@ def loss_of(answer: Callable[..., Tensor]) -> Callable[..., Tensor]:
 def mistakes() -> list[Mistake]:
     return [
         Mistake(
+            "The division is by N D, the number of entries, and not by its square.",
+            gradient=lambda p, t: 2 * (p - t) / p.numel() ** 2,
+        ),
+        Mistake(
+            "The 2 is missing, and it is divided by the number of samples alone: the "
+            "mean is over all entries.",
+            gradient=lambda p, t: (p - t) / len(p),
+        ),
+        Mistake(
+            "This is the gradient of the mean absolute error.",
+            gradient=lambda p, t: (p - t).sign() / p.numel(),
+        ),
+        Mistake(
             "The mean is over all entries, and this is divided by the number of "
             "samples alone.",
             gradient=lambda p, t: 2 * (p - t) / len(p),

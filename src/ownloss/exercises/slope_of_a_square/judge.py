@@ -38,6 +38,14 @@ def loss_of(answer: Callable[..., Tensor]) -> Callable[..., Tensor]:
 def mistakes() -> list[Mistake]:
     return [
         Mistake(
+            "(3 w - 4)² is 9 w² - 24 w + 16: the middle term is twice the product.",
+            gradient=lambda w: 18 * w - 12,
+        ),
+        Mistake(
+            "The chain rule multiplies the two slopes; here they are added.",
+            gradient=lambda w: 2 * (3 * w - 4) + 3,
+        ),
+        Mistake(
             "The slope of the inner function is missing: 3 w - 4 changes three times "
             "as fast as w.",
             gradient=lambda w: 2 * (3 * w - 4),

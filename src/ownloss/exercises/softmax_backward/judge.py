@@ -62,7 +62,46 @@ def mistakes() -> list[Mistake]:
     def over_all_entries(logits: Tensor, labels: Tensor) -> Tensor:
         return (logits.softmax(1) - labelled(logits, labels)) / logits.numel()
 
+    def no_softmax(logits: Tensor, labels: Tensor) -> Tensor:
+        return (logits - labelled(logits, labels)) / len(logits)
+
+    def logarithms(logits: Tensor, labels: Tensor) -> Tensor:
+        return (logits.log_softmax(1) - labelled(logits, labels)) / len(logits)
+
+    def sigmoid(logits: Tensor, labels: Tensor) -> Tensor:
+        return (logits.sigmoid() - labelled(logits, labels)) / len(logits)
+
+    def plus(logits: Tensor, labels: Tensor) -> Tensor:
+        return (logits.softmax(1) + labelled(logits, labels)) / len(logits)
+
+    def unnormalised(logits: Tensor, labels: Tensor) -> Tensor:
+        return (logits.exp() - labelled(logits, labels)) / len(logits)
+
     return [
+        Mistake(
+            "The logits stand where their softmax belongs: the derivative of logsumexp "
+            "is the softmax.",
+            gradient=no_softmax,
+        ),
+        Mistake(
+            "The logarithm of the softmax stands where the softmax itself belongs.",
+            gradient=logarithms,
+        ),
+        Mistake(
+            "The sigmoid belongs to two classes, one logit each; for C classes that "
+            "exclude each other it is the softmax.",
+            gradient=sigmoid,
+        ),
+        Mistake(
+            "The one-hot label is added; the logit of the label enters the loss with a "
+            "minus.",
+            gradient=plus,
+        ),
+        Mistake(
+            "exp(logits) is not divided by its sum: the probabilities of a sample must "
+            "add up to 1.",
+            gradient=unnormalised,
+        ),
         Mistake(
             "The softmax runs over the samples, dimension 0; the classes are "
             "dimension 1.",

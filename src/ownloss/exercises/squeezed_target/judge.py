@@ -47,7 +47,16 @@ def mistakes() -> list[Mistake]:
         "Every prediction is compared with every target: the difference has shape "
         "(4, 4), and should have one entry a sample."
     )
+
+    def absolute(prediction: Tensor, target: Tensor) -> Tensor:
+        return (prediction.squeeze(1) - target).abs().mean()
+
+    def root(prediction: Tensor, target: Tensor) -> Tensor:
+        return (prediction.squeeze(1) - target).square().mean().sqrt()
+
     return [
+        Mistake("This is the absolute error; the task has squares.", loss=absolute),
+        Mistake("This is the root of the mean; the task has no root.", loss=root),
         Mistake(every, loss=all_pairs),
         Mistake(every, loss=transposed),
         Mistake(every, loss=summed),

@@ -43,7 +43,30 @@ def mistakes() -> list[Mistake]:
     def positive_part(logits: Tensor, target: Tensor) -> Tensor:
         return -(target * F.logsigmoid(logits)).mean()
 
+    def one_minus_logit(logits: Tensor, target: Tensor) -> Tensor:
+        second = (1 - target) * F.logsigmoid(1 - logits)
+        return -(target * F.logsigmoid(logits) + second).mean()
+
+    def one_minus_logarithm(logits: Tensor, target: Tensor) -> Tensor:
+        second = (1 - target) * (1 - F.logsigmoid(logits))
+        return -(target * F.logsigmoid(logits) + second).mean()
+
+    def hundred(logits: Tensor, target: Tensor) -> Tensor:
+        return F.binary_cross_entropy(logits.sigmoid(), target)
+
     return [
+        Mistake(
+            "1 - sigmoid(x) is sigmoid(-x), not sigmoid(1 - x).", loss=one_minus_logit
+        ),
+        Mistake(
+            "log(1 - p) is not 1 - log(p): it is logsigmoid(-logits).",
+            loss=one_minus_logarithm,
+        ),
+        Mistake(
+            "`binary_cross_entropy` cuts its logarithm off at -100, and the sigmoid "
+            "has been rounded before: a logit of 200 costs 200.",
+            loss=hundred,
+        ),
         Mistake(
             "The classes are swapped: a large logit must mean that the target is 1.",
             loss=swapped,

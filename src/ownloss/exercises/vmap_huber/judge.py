@@ -50,7 +50,32 @@ def mistakes() -> list[Mistake]:
     def clamped(prediction: Tensor, target: Tensor) -> Tensor:
         return (prediction - target).abs().clamp(max=1) ** 2 / 2
 
+    def absolute(prediction: Tensor, target: Tensor) -> Tensor:
+        return (prediction - target).abs()
+
+    def minimum(prediction: Tensor, target: Tensor) -> Tensor:
+        size = (prediction - target).abs()
+        return torch.minimum(size**2 / 2, size - 0.5)
+
+    def signed(prediction: Tensor, target: Tensor) -> Tensor:
+        residual = prediction - target
+        return torch.where(residual.abs() <= 1, residual**2 / 2, residual - 0.5)
+
+    def squared(prediction: Tensor, target: Tensor) -> Tensor:
+        return (prediction - target) ** 2 / 2
+
     return [
+        Mistake("This is the absolute error, without the square.", loss=absolute),
+        Mistake("This is the square alone, without the straight part.", loss=squared),
+        Mistake(
+            "The straight part is |r| - 1/2, and here it is r - 1/2: below 0.",
+            loss=signed,
+        ),
+        Mistake(
+            "The straight line lies below the square everywhere, so the minimum is "
+            "always the line: choose by |r| <= 1.",
+            loss=minimum,
+        ),
         Mistake("The square is not halved.", loss=no_half),
         Mistake(
             "The loss jumps where |r| is 1: the straight part is |r| - 1/2.", loss=jumps

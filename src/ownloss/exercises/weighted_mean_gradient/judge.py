@@ -67,7 +67,34 @@ def mistakes() -> list[Mistake]:
         residual, of_prediction, loss = parts(p, t, w)
         return (residual**2 - loss) / w.sum(), of_prediction
 
+    def half_divided(p: Tensor, t: Tensor, w: Tensor) -> tuple[Tensor, ...]:
+        residual, of_prediction, loss = parts(p, t, w)
+        return of_prediction, residual**2 / w.sum() - loss
+
+    def no_two(p: Tensor, t: Tensor, w: Tensor) -> tuple[Tensor, ...]:
+        residual, of_prediction, loss = parts(p, t, w)
+        return of_prediction / 2, (residual**2 - loss) / w.sum()
+
+    def constant(p: Tensor, t: Tensor, w: Tensor) -> tuple[Tensor, ...]:
+        return parts(p, t, w)[1], torch.zeros_like(w)
+
     return [
+        Mistake(
+            "In the gradient of the weight one of the two terms is not divided by "
+            "sum(weight): the loss is, once more than it is itself.",
+            gradient=half_divided,
+            of=OF,
+        ),
+        Mistake(
+            "The gradient of the prediction lacks a 2: the derivative of r² is 2 r.",
+            gradient=no_two,
+            of=OF,
+        ),
+        Mistake(
+            "The weight is taken for a constant: it gets a gradient, too.",
+            gradient=constant,
+            of=OF,
+        ),
         Mistake(
             "The gradient of the weight leaves out that it stands in the denominator, "
             "too: use the quotient rule.",
