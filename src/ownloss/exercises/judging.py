@@ -424,11 +424,11 @@ def _check(
         try:
             remarks += _mistakes(judge, name, case, report, failure, file)
         except _MistakesError as error:
-            with quiet(WHOLE):
+            with _guarded(name, file), quiet(WHOLE):
                 known = _known(judge, loss, cases)
+                near = [] if known else _almost(judge, loss, cases[0])
             if not known:
-                known = _almost(judge, loss, cases[0])
-                raise _MistakesError(known + error.sentences, error.kinds) from error
+                raise _MistakesError(near + error.sentences, error.kinds) from error
             # Beside the name of the mistake, what points to its line helps.
             kept = [
                 (sentence, kind)
