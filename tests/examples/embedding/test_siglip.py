@@ -133,8 +133,9 @@ def test_two_processes_that_all_gather_lose_gradient_and_no_value(example, tmp_p
     image, text = torch.randn(2, 4, 8, dtype=torch.float64)
     whole = example.siglip(image, text.requires_grad_(), 10.0, -1.0)
     (gradient,) = torch.autograd.grad(whole, text)
-    for rank, line in enumerate(printed):
-        total, own = line.strip().split("|")
+    for rank, text in enumerate(printed):
+        # The gloo of torch 2.8 prints a line of its own before.
+        total, own = text.splitlines()[-1].split("|")
         assert float(total) == pytest.approx(whole.item())
         own = torch.tensor([float(x) for x in own.strip("[]").split(",")]).double()
         own = own.reshape(2, 8)
