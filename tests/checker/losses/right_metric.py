@@ -234,3 +234,13 @@ def circle():
     target = torch.tensor([0, 0, 1, 1, 2, 2])
     same = target[:, None] == target[None]
     return circle_loss, ((z @ z.T).requires_grad_(), same)
+
+
+@right()
+def distances_of_all_pairs():
+    """A matrix of all pairs: shuffled samples shuffle its rows and its columns."""
+
+    def loss(points):
+        return 1 - F.cosine_similarity(points[:, None], points, dim=2)
+
+    return loss, (normal(5, 3, seed=1, grad=True),)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import torch
+from torch import Tensor
 
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
@@ -115,14 +116,26 @@ def _same(seen: Observation, run: Run, order: list[int]) -> bool:
     for now, before in zip(run.outputs, seen.base.outputs, strict=True):
         if now.shape != before.shape:
             return True
-        before = before.detach()
-        if before.dim() and before.shape[0] == seen.batch.size:
-            before = before[order]
-        size = before.abs().max().item() if before.numel() else 0.0
-        near = max(1e-8, 1e3 * seen.precision.noise) * (1 + size)
-        if not torch.allclose(now.detach(), before, rtol=1e-6, atol=near):
+        if not any(_near(seen, now, value) for value in _moved(seen, before, order)):
             return False
     return True
+
+
+def _moved(seen: Observation, output: Tensor, order: list[int]) -> Iterator[Tensor]:
+    """An output as shuffled samples may leave it: as it is, its rows, all its pairs."""
+    output, size = output.detach(), seen.batch.size
+    if not output.dim() or output.shape[0] != size:
+        yield output
+        return
+    yield output[order]
+    if output.dim() > 1 and output.shape[1] == size:
+        yield output[order][:, order]
+
+
+def _near(seen: Observation, now: Tensor, before: Tensor) -> bool:
+    size = before.abs().max().item() if before.numel() else 0.0
+    near = max(1e-8, 1e3 * seen.precision.noise) * (1 + size)
+    return torch.allclose(now.detach(), before, rtol=1e-6, atol=near)
 
 
 def _by_design(seen: Observation, size: int) -> bool:
