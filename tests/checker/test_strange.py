@@ -234,3 +234,12 @@ def test_an_empty_prediction_beside_labels():
     labels = torch.zeros(0, dtype=torch.int64)
     report = check(loss, empty, labels, torch.ones(2, requires_grad=True))
     assert report.crashes == {}
+
+
+@pytest.mark.parametrize("dtype", [torch.uint16, torch.bool, torch.float8_e4m3fn])
+def test_numbers_that_cannot_be_added_to(dtype):
+    def loss(prediction, codes):
+        return prediction.square().mean() * len(codes)
+
+    report = check(loss, X.clone().requires_grad_(), torch.ones(4).to(dtype))
+    assert report.crashes == {}

@@ -115,7 +115,9 @@ def _layouts(value: Tensor) -> Iterator[Tensor]:
             if not turned.is_contiguous():
                 yield turned
     if value.dim() == 1 and value.numel() > 1:
-        other = ~value if value.dtype == torch.bool else value + 1
+        # Not all dtypes can be added to.
+        wide = value if value.is_complex() else value.double()
+        other = (1 - wide).to(value.dtype)
         yield torch.stack([value, other], 1)[:, 0]
 
 
