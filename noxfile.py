@@ -168,6 +168,20 @@ def versions(session: nox.Session) -> None:
         session.error("not all tests pass on all of these")
 
 
+def install_peers(session: nox.Session) -> Path:
+    """Make an environment with the libraries that people take instead, once."""
+    folder = ROOT / ".nox" / "peers"
+    python = python_of(folder)
+    if not python.exists():
+        session.run(sys.executable, "-m", "venv", str(folder), external=True)
+    pins = (ROOT / "constraints.txt").read_text().splitlines()
+    torch = next(pin for pin in pins if pin.startswith("torch=="))
+    groups = nox.project.dependency_groups(PYPROJECT, "peers")
+    pip = [str(python), "-m", "pip", "install", "--quiet"]
+    session.run(*pip, torch, "--editable", ".", *groups, external=True)
+    return python
+
+
 def install_torch(session: nox.Session, release: str) -> Path:
     """Make an environment with a release of torch and what the tests use, once."""
     # A release of torch may itself name the one sympy that it works with.
@@ -309,12 +323,16 @@ def museum(session: nox.Session) -> None:
 
 @command
 def bench(session: nox.Session) -> None:
-    """Measure the losses, as ratios; `-- check` the checker, `-- build` the site."""
+    """Measure the losses, as ratios; `-- peers`, `-- check`, `-- build` more."""
     match session.posargs:
         case ["check"]:
             run(session, "benchmarks.check_cost")
         case ["build", *options]:
             run(session, "benchmarks.build_cost", *options)
+        case ["peers", *options]:
+            python = str(install_peers(session))
+            measure = [python, "-m", "benchmarks.peers", *options]
+            session.run(*measure, external=True, env=ENV)
         case names:
             run(session, "benchmarks", *names)
 

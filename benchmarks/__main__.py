@@ -3,7 +3,6 @@
 The page of figures in the reference is made from the file that is written.
 """
 
-import json
 from pathlib import Path
 
 import click
@@ -13,10 +12,10 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.losses import CASES, Case
-from benchmarks.measuring import machine, peak_mebibytes, times_longer
+from benchmarks.measuring import keep, peak_mebibytes, times_longer
 from ownloss import catalogue
 
-FIGURES = Path(__file__).parents[1] / "build" / "benchmarks.json"
+FIGURES = Path(__file__).with_name("figures.json")
 
 
 def measure(case: Case, seconds: float) -> dict[str, object]:
@@ -54,9 +53,7 @@ def main(names: tuple[str, ...], seconds: float) -> None:
         table.add_row(row["name"], row["rival"], *figures, memory)
     console.print(table)
     if not names:
-        FIGURES.parent.mkdir(exist_ok=True)
-        figures = {"machine": machine(), "rows": rows}
-        FIGURES.write_text(json.dumps(figures, indent=2), encoding="utf-8")
+        keep(FIGURES, rows)
         console.print(f"kept in {FIGURES}; the next build of the site shows them")
 
 

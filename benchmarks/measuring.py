@@ -1,6 +1,8 @@
 """Time and memory of two functions, taken in turn in one run and given as ratios."""
 
+import datetime
 import gc
+import json
 import platform
 import statistics
 import time
@@ -88,3 +90,24 @@ def machine() -> dict[str, str]:
         "python": platform.python_version(),
         "torch": torch.__version__,
     }
+
+
+def keep(path: Path, rows: list[dict[str, object]]) -> None:
+    """Write figures with the day and the machine that they are from.
+
+    Args:
+        path: A file beside this one; the page of figures in the reference reads it.
+        rows: A row for each loss. Numbers are kept to three digits.
+    """
+    figures = {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "machine": machine(),
+        "rows": [
+            {
+                k: float(f"{v:.3g}") if isinstance(v, float) else v
+                for k, v in row.items()
+            }
+            for row in rows
+        ],
+    }
+    path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")

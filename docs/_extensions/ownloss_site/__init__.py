@@ -64,7 +64,6 @@ STORY: dict[str, list[tuple[int, Callable[..., Any]]]] = {
     "env-get-outdated": [
         (600, freshness.read_all_again),
         (610, support_matrix.see_new_rows),
-        (620, benchmarks_table.see_new_figures),
     ],
     "env-purge-doc": [(600, site_search.forget_page)],
     # A page has been read, and becomes what the environment knows of it.

@@ -1,62 +1,59 @@
-"""The figures of the last ``nox -s bench``, with the name of the machine.
+"""The figures of a dated run of ``nox -s bench``, with the name of the machine.
 
-The figures are no part of the repository: where nobody has measured on the machine
-that builds the site, the page says so.
+The files with the figures lie in the repository: a run of all losses takes long, and
+few have all the libraries that they are compared with.
 """
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from docutils import nodes
-from sphinx.application import Sphinx
-from sphinx.environment import BuildEnvironment
+from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
 from gallery.page import table
 
-FIGURES = Path(__file__).parents[3] / "build" / "benchmarks.json"
+BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 
 
 class Benchmarks(SphinxDirective):
-    """Write the table of time and memory, or say that nothing was measured."""
+    """Write the table of ``figures.json`` or of ``peers.json``."""
+
+    required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
         """Build the table."""
-        self.env.benchmarks_page = self.env.docname, _time_of_figures()
-        if not FIGURES.exists():
-            return self.parse_text_to_nodes(
-                "Nothing was measured on the machine that built this page: "
-                "`nox -s bench docs` measures, and fills a table in here."
-            )
-        measured = json.loads(FIGURES.read_text(encoding="utf-8"))
+        name = directives.choice(self.arguments[0], ("figures", "peers"))
+        path = BENCHMARKS / f"{name}.json"
+        self.env.note_dependency(str(path))
+        measured = json.loads(path.read_text(encoding="utf-8"))
         machine = ", ".join(f"{k} {v}" for k, v in measured["machine"].items())
-        titles = ["loss", "beside", "time, small", "time, large", "memory, large"]
-        rows = [
-            [
-                *(row["name"], row["rival"]),
-                *(f"{row[size]:.2f}" for size in ("small", "large")),
-                _times_less(row),
-            ]
-            for row in measured["rows"]
-        ]
-        said = nodes.paragraph("", f"Measured on: {machine}.")
+        titles, cells = self.TABLES[name]
+        rows = [cells(row) for row in measured["rows"]]
+        said = nodes.paragraph("", f"Measured on {measured['date']}: {machine}.")
         return [said, table(titles, rows, "support-matrix")]
 
+    @staticmethod
+    def _beside_plain(row: dict[str, Any]) -> list[str]:
+        times = [f"{row[size]:.2f}" for size in ("small", "large")]
+        return [row["name"], row["rival"], *times, _times_less(row.get("memory"))]
 
-def _times_less(row: dict[str, Any]) -> str:
-    ratio = row.get("memory")
+    @staticmethod
+    def _beside_a_library(row: dict[str, Any]) -> list[str]:
+        rival = row["rival"] + (", compiled" if row["compiled"] else "")
+        return [row["name"], row["library"], rival, f"{row['time']:.2f}"]
+
+    TABLES: ClassVar = {
+        "figures": (
+            ["loss", "beside", "time, small", "time, large", "memory, large"],
+            _beside_plain,
+        ),
+        "peers": (["loss", "library", "its loss", "time"], _beside_a_library),
+    }
+
+
+def _times_less(ratio: float | None) -> str:
     if ratio is None:
         return ""
     return f"{ratio:.1f} times less" if ratio >= 1 else f"{1 / ratio:.1f} times more"
-
-
-def _time_of_figures() -> float | None:
-    """When the figures were measured; ``None`` where they were not."""
-    return FIGURES.stat().st_mtime if FIGURES.exists() else None
-
-
-def see_new_figures(_app: Sphinx, env: BuildEnvironment, *_changes: Any) -> list[str]:
-    """Say that the page is out of date if the figures came, went or changed."""
-    page, known = getattr(env, "benchmarks_page", (None, None))
-    return [page] if page in env.found_docs and known != _time_of_figures() else []
