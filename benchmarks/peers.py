@@ -493,7 +493,9 @@ def main(names: tuple[str, ...], seconds: float) -> None:
     rows = [measure(peer, seconds) for peer in track(chosen, "measuring")]
     table = Table("example", "beside", "", title="time of the example / of the other")
     for row in rows:
-        table.add_row(row["name"], f"{row['library']} {row['rival']}", f"{row['time']}")
+        table.add_row(
+            row["name"], f"{row['library']} {row['rival']}", f"{row['time']:.2g}"
+        )
     console = Console()
     console.print(table)
     if not names:
@@ -514,7 +516,7 @@ def measure(peer: Peer, seconds: float) -> dict[str, object]:
         "library": f"{peer.library} {metadata.version(peer.library)}",
         "rival": peer.rival,
         "compiled": peer.compiled,
-        "time": round(ratio, 2),
+        "time": ratio,
     }
 
 

@@ -42,7 +42,7 @@ class Benchmarks(SphinxDirective):
     @staticmethod
     def _beside_a_library(row: dict[str, Any]) -> list[str]:
         rival = row["rival"] + (", compiled" if row["compiled"] else "")
-        return [row["name"], row["library"], rival, f"{row['time']:.2f}"]
+        return [row["name"], row["library"], rival, f"{row['time']:.2g}"]
 
     TABLES: ClassVar = {
         "figures": (

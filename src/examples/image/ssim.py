@@ -82,12 +82,15 @@ def ssim(
         )
     # A variance as a difference of squares has too few digits in half precision.
     wide = torch.promote_types(prediction.dtype, torch.float32)
-    x, y = (image.to(wide).flatten(0, 1)[:, None] for image in (prediction, target))
+    x, y = (image.to(wide).flatten(0, 1) for image in (prediction, target))
     offset = torch.arange(window, device=x.device, dtype=wide) - window // 2
     weight = torch.softmax(-offset.square() / (2 * sigma**2), 0)
-    products = torch.cat([x, y, x * x, y * y, x * y])
-    rows = conv2d(products, weight.reshape(1, 1, -1, 1))
-    mean_x, mean_y, xx, yy, xy = conv2d(rows, weight.reshape(1, 1, 1, -1)).chunk(5)
+    # Each image is a channel of its own, blurred along one dimension, then the other.
+    images = torch.cat([x, y, x * x, y * y, x * y])
+    weight = weight.expand(len(images), 1, 1, -1)
+    blurred = conv2d(images, weight.mT, groups=len(images))
+    blurred = conv2d(blurred, weight, groups=len(images))
+    mean_x, mean_y, xx, yy, xy = blurred.chunk(5)
     c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
     luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
     covariance = xy - mean_x * mean_y

@@ -134,8 +134,8 @@ function find(wanted) {
       tokenize: (text) => text.split(" "),
       processTerm: (term) => term,
       boost: { title: 2, page: 0.2 },
-      // The guide explains what the examples show.
-      boostDocument: (id) => (addressOf(id).startsWith("examples/") ? 0.8 : 1),
+      // The guide explains what the examples and the practice show.
+      boostDocument: (id) => (/^(examples|practice)\//.test(addressOf(id)) ? 0.8 : 1),
       // Only the last word may be unfinished; only what nobody wrote may be misspelt.
       prefix: (term, i, all) => i === all.length - 1 && term.length > 2,
       fuzzy: (term) => !vocabulary.has(term) && term.length > 4 && 0.2,
