@@ -42,6 +42,8 @@ DIRECTIVES = {
     "draggable-matrix",
     "automodule",
     "example-figure",
+    "exercise",
+    "exercises",
     "eval-rst",
     "figure",
     "gradient-flow",

@@ -65,6 +65,11 @@ def simplify(app: Sphinx, doctree: nodes.document, _docname: str) -> None:
     for node in list(doctree.findall(nodes.Element)):
         if isinstance(node, nodes.raw) or ONLY_IN_A_BROWSER & set(node["classes"]):
             node.parent.remove(node)
+    # A figure whose picture is gone leaves a caption; alone it is no figure.
+    for figure in list(doctree.findall(nodes.figure)):
+        if figure.children and all(isinstance(c, nodes.caption) for c in figure):
+            words = [word for caption in figure for word in caption]
+            figure.replace_self(nodes.paragraph("", "", *words, ids=figure["ids"]))
 
 
 def simplify_head(

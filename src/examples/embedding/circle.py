@@ -126,7 +126,7 @@ for pair in ((0.9, 0.6), (0.4, 0.1), (0.5, 0.5)):
 # What it starts at, and where it ends
 # ------------------------------------
 # The value is in units of gamma: rows that are all at right angles start near
-# gamma (1 - 2 m\ :sup:`2`), which is 54 with the defaults, plus the logs of the numbers
+# gamma (1 - 2 m²), which is 54 with the defaults, plus the logs of the numbers
 # of pairs, so a large first value is no fault. It falls to 0 when the worst pair is
 # inside the circle, and rows need not be perfect for that. Losses of two scales are not
 # comparable. The paper has m = 0.25 and gamma = 256 for faces, 0.4 and 80 for images of
@@ -146,7 +146,7 @@ for name, rows in {
 # ---------------------
 # The weights are computed from the same cosines and detached, as in the authors' code:
 # they say how fast each cosine moves, and are not themselves to be made small. Without
-# the detach the product for a positive is (1 - s)\ :sup:`2` less a constant: the
+# the detach the product for a positive is (1 - s)² less a constant: the
 # margin is gone from the gradient.
 
 for start in (0.0, 0.7):

@@ -93,7 +93,7 @@ def proxy_anchor(
 # entropy of cosines each is judged by itself. Here they share at most alpha, and the
 # harder one has most of it, as among pairs of rows in
 # :doc:`/examples/embedding/multi_similarity`; but there are N C cosines in place of
-# N\ :sup:`2`, and no pairs to be found.
+# N², and no pairs to be found.
 
 import matplotlib.pyplot as plt
 

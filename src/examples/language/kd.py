@@ -148,7 +148,7 @@ print(f"from three answers: {agreement(kd, answers):.0%} agree")
 # %%
 # Why T squared?
 # --------------
-# Dividing both logits by T shrinks the gradient by about 1 / T\ :sup:`2`: once by the
+# Dividing both logits by T shrinks the gradient by about 1 / T²: once by the
 # chain rule, once because softened probabilities differ less. The factor keeps the
 # balance with the loss of hard labels when T changes. In torch's own words: the student
 # as ``log_softmax``, the teacher as ``softmax`` without a gradient, and the reduction
