@@ -1,4 +1,4 @@
-"""`LinearSquaredError` raises (line 20) RuntimeError: mat1 and mat2 shapes"""
+"""mat1 and mat2 shapes cannot be multiplied"""
 
 from torch.autograd import Function
 

@@ -59,7 +59,7 @@ def mistakes() -> list[Mistake]:
 
 def complaints(answer: Callable[..., Tensor]) -> Iterator[str]:
     reasons = (
-        (r"item\(\)", "`item` asks for a value"),
+        (r"item\(\)|Tensor\.item", "`item` asks for a value"),
         (r"tolist", "`tolist` asks for values"),
         (r"generic_jump|[Dd]ata-dependent", "an `if` or `bool` asks for a value"),
         (
