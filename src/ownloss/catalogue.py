@@ -232,8 +232,8 @@ def load(example: Example | str) -> ModuleType:
     module = ModuleType(f"{__package__}.examples.{found.name}")
     module.__file__ = str(found.path)
     sys.modules[module.__name__] = module
-    # The project's own example, as its reader would run it.
-    exec(compile(found.loss, module.__file__, "exec"), module.__dict__)  # noqa: S102
+    code = compile(found.loss, module.__file__, "exec")
+    exec(code, module.__dict__)  # noqa: S102 - our own file, as its reader runs it
     return module
 
 

@@ -21,15 +21,15 @@ from ownloss_site.repository import NOTEBOOKS, repository
 FOLDER = "exercises"
 
 
-class folded(nodes.General, nodes.Element):  # noqa: N801 - as docutils names nodes
+class folded(nodes.General, nodes.Element):  # noqa: N801 - docutils' way
     """Something that a reader opens; its first child is a `folded_title`."""
 
 
-class folded_title(nodes.TextElement):  # noqa: N801
+class folded_title(nodes.TextElement):  # noqa: N801 - docutils' way
     """What stands there while it is closed."""
 
 
-class exercise_files(nodes.General, nodes.Element):  # noqa: N801
+class exercise_files(nodes.General, nodes.Element):  # noqa: N801 - docutils' way
     """The place of the links to the files of an exercise."""
 
 

@@ -85,7 +85,9 @@ class Observation(Subject):
         for args, kwargs, mask in smaller_inputs(
             self, self.batch, self.graph, self.mask
         ):
-            self.gradient.decision  # noqa: B018 - while there is time for it
+            # It is kept once asked for, and must be that of all the inputs: ask now,
+            # while nothing else has been paid for.
+            self.gradient.decision  # noqa: B018
             self.budget.begin_another()
             few = Observation(
                 self.loss,

@@ -114,6 +114,7 @@ def with_gradient(
 
     @functools.wraps(loss)
     def derived(*inputs: Any) -> Any:
+        # torch gives `apply` no types.
         return Derived.apply(*inputs)  # type: ignore[no-untyped-call]
 
     derived.__name__ = name

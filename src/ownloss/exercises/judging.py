@@ -389,7 +389,7 @@ def _loss_of(exercise: Exercise, judge: ModuleType, answer: Any, file: str) -> A
         if isinstance(answer, type):
             return answer.apply if issubclass(answer, Function) else answer()
     except (WrongAnswerError, NotImplementedError):
-        raise
+        raise  # they say themselves what is wrong: the second, that it is not written
     except Exception as error:
         raise _raises(f"`{exercise.defines}`", error, file) from error
     return answer
@@ -541,7 +541,7 @@ def _try(loss: Callable[..., Any], case: Case) -> BaseException | None:
                 )
             torch.autograd.backward(total)
     except (WrongAnswerError, NotImplementedError, TimeoutError):
-        raise
+        raise  # not an error of the loss: the judge has a sentence for each
     except (Exception, SystemExit) as error:
         return error
     return None

@@ -22,6 +22,7 @@ class GradientFlow(SphinxDirective):
     """Show lines, the graph that they make, and all of its numbers in a table."""
 
     has_content = True
+    # Docutils reads it from the class, and nobody writes to it.
     option_spec = {"caption": directives.unchanged_required}  # noqa: RUF012
 
     def run(self) -> list[nodes.Node]:

@@ -56,7 +56,7 @@ def trace(source: str) -> list[Line]:
     for statement in ast.parse(source).body:
         text = ast.unparse(statement)
         if not isinstance(statement, ast.Assign):
-            exec(text, names)  # noqa: S102 - the page's own lines
+            exec(text, names)  # noqa: S102 - lines of our own page
             continue
         target = statement.targets[0]
         if len(statement.targets) > 1 or not isinstance(target, ast.Name):
