@@ -27,6 +27,7 @@ VARIES = [
     *(
         "tests/checker",
         "tests/examples",
+        "tests/exercises",
         "tests/museum",
         "tests/ownloss",
         "tests/docs/test_snippets.py",
@@ -168,20 +169,6 @@ def versions(session: nox.Session) -> None:
         session.error("not all tests pass on all of these")
 
 
-def install_peers(session: nox.Session) -> Path:
-    """Make an environment with the libraries that people take instead, once."""
-    folder = ROOT / ".nox" / "peers"
-    python = python_of(folder)
-    if not python.exists():
-        session.run(sys.executable, "-m", "venv", str(folder), external=True)
-    pins = (ROOT / "constraints.txt").read_text().splitlines()
-    torch = next(pin for pin in pins if pin.startswith("torch=="))
-    groups = nox.project.dependency_groups(PYPROJECT, "peers")
-    pip = [str(python), "-m", "pip", "install", "--quiet"]
-    session.run(*pip, torch, "--editable", ".", *groups, external=True)
-    return python
-
-
 def install_torch(session: nox.Session, release: str) -> Path:
     """Make an environment with a release of torch and what the tests use, once."""
     # A release of torch may itself name the one sympy that it works with.
@@ -321,6 +308,15 @@ def museum(session: nox.Session) -> None:
     session.run("python", "-m", "tests.museum.verdicts", *session.posargs, env=ENV)
 
 
+@nox.session(default=False, reuse_venv=True)
+def peers(session: nox.Session) -> None:
+    """Measure the losses beside the libraries that people take: `bench -- peers`."""
+    groups = nox.project.dependency_groups(PYPROJECT, "peers")
+    pins = ["--constraint", "constraints.txt"]
+    session.install(*pins, "--editable", ".", *groups)
+    session.run("python", "-m", "benchmarks.peers", *session.posargs, env=ENV)
+
+
 @command
 def bench(session: nox.Session) -> None:
     """Measure the losses, as ratios; `-- peers`, `-- check`, `-- build` more."""
@@ -330,9 +326,7 @@ def bench(session: nox.Session) -> None:
         case ["build", *options]:
             run(session, "benchmarks.build_cost", *options)
         case ["peers", *options]:
-            python = str(install_peers(session))
-            measure = [python, "-m", "benchmarks.peers", *options]
-            session.run(*measure, external=True, env=ENV)
+            session.notify("peers", options)
         case names:
             run(session, "benchmarks", *names)
 

@@ -25,6 +25,8 @@ from benchmarks.measuring import Work, keep, times_longer
 from ownloss import catalogue
 
 FIGURES = Path(__file__).with_name("peers.json")
+SAME = 1e-3
+"""Two gradients are taken for the same up to this share: epsilons, and rounding."""
 
 
 @dataclass(frozen=True)
@@ -294,6 +296,9 @@ def with_proxies(
     embedding, target = embeddings()
     weight = normal(64, 128)
     other = metric_learning(name, num_classes=64, embedding_size=128, **options)
+    (vectors,) = other.parameters()
+    same = weight.detach() if vectors.shape == weight.shape else weight.detach().T
+    vectors.data.copy_(same)
 
     def theirs(embedding: Tensor, _weight: Tensor, target: Tensor) -> Tensor:
         # The gradient of its own vectors is asked for, too.
@@ -491,11 +496,11 @@ def main(names: tuple[str, ...], seconds: float) -> None:
         raise click.ClickException(f"no peer is known of {', '.join(sorted(unknown))}")
     chosen = [peer for peer in PEERS if not names or peer.name in names]
     rows = [measure(peer, seconds) for peer in track(chosen, "measuring")]
-    table = Table("example", "beside", "", title="time of the example / of the other")
+    title = "time of the example / of the other"
+    table = Table("example", "beside", "its gradient", "time", title=title)
     for row in rows:
-        table.add_row(
-            row["name"], f"{row['library']} {row['rival']}", f"{row['time']:.2g}"
-        )
+        beside = f"{row['library']} {row['rival']}"
+        table.add_row(row["name"], beside, row["gradient"], f"{row['time']:.2g}")
     console = Console()
     console.print(table)
     if not names:
@@ -511,13 +516,32 @@ def measure(peer: Peer, seconds: float) -> dict[str, object]:
         ours, theirs = peer.pair(catalogue.load(peer.name))
         torch.set_num_threads(1)  # some libraries set it when they are imported
         ratio = times_longer(ours, theirs, seconds)
+        gradient = compared(ours()[0], theirs()[0])
     return {
         "name": peer.name,
         "library": f"{peer.library} {metadata.version(peer.library)}",
         "rival": peer.rival,
         "compiled": peer.compiled,
+        "gradient": gradient,
         "time": ratio,
     }
+
+
+def compared(ours: Tensor, theirs: Tensor) -> str:
+    """Say how two gradients of the first input differ.
+
+    A ratio of times means less where they are those of two losses.
+
+    >>> compared(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.0]))
+    'the same'
+    >>> compared(torch.tensor([1.0, 2.0]), torch.tensor([0.5, 1.0]))
+    '0.5 times'
+    """
+    scale = ((ours * theirs).sum() / ours.square().sum()).item()
+    apart = ((theirs - scale * ours).norm() / theirs.norm()).item()
+    if apart > SAME:
+        return f"{apart:.1%} apart"
+    return "the same" if abs(scale - 1) < SAME else f"{scale:.3g} times"
 
 
 if __name__ == "__main__":

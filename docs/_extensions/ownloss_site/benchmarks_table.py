@@ -42,14 +42,18 @@ class Benchmarks(SphinxDirective):
     @staticmethod
     def _beside_a_library(row: dict[str, Any]) -> list[str]:
         rival = row["rival"] + (", compiled" if row["compiled"] else "")
-        return [row["name"], row["library"], rival, f"{row['time']:.2g}"]
+        time = f"{row['time']:.2g}"
+        return [row["name"], row["library"], rival, row["gradient"], time]
 
     TABLES: ClassVar = {
         "figures": (
             ["loss", "beside", "time, small", "time, large", "memory, large"],
             _beside_plain,
         ),
-        "peers": (["loss", "library", "its loss", "time"], _beside_a_library),
+        "peers": (
+            ["loss", "library", "its loss", "its gradient", "time"],
+            _beside_a_library,
+        ),
     }
 
 

@@ -59,7 +59,7 @@ SAYS: dict[tuple[tuple[int, ...], float, float, float], str] = {
     ((0,), 2, 1, 1): "The sums run over the images; they should run over the pixels of "
     "one image, dimensions 1 and 2.",
     ((1, 2), 1, 1, 1): "The factor 2 of the overlap is missing: an image that is "
-    "predicted perfectly costs 1/2.",
+    "predicted perfectly costs nearly 1/2.",
     (
         (1, 2),
         2,
