@@ -570,13 +570,20 @@ def _mistakes(
     """Raise what a report says is wrong; give what is worth knowing."""
     ignored = getattr(judge, "IGNORES", ())
     findings = [f for f in report.findings if f.kind not in ignored]
-    needs_vmap = "vmap" in getattr(judge, "NEEDS", ())
+    needs = getattr(judge, "NEEDS", ())
+    # Nobody asked for a second derivative, unless the task does: worth knowing only.
+    twice = [f for f in findings if f.kind == "double-backward"]
+    if "double backward" in needs:
+        twice = []
     wrong = [
         f
         for f in findings
-        if f.severity == "error"
-        or (f.severity == "warning" and _WRONG & (f.rests_on | f.explains))
-        or (f.kind == "vmap" and needs_vmap)
+        if f not in twice
+        and (
+            f.severity == "error"
+            or (f.severity == "warning" and _WRONG & (f.rests_on | f.explains))
+            or (f.kind == "vmap" and "vmap" in needs)
+        )
     ]
     if wrong:
         # Without an error, a warning or a note that counts here is the mistake.
@@ -591,7 +598,7 @@ def _mistakes(
     if report.outcome == "incomplete":
         what = ", ".join([*report.skipped, *report.crashes]) or "all of the gradient"
         raise _UndecidedError(f"The check could not look at {what}.")
-    return [f.message for f in findings if f.severity == "warning"]
+    return [f.message for f in findings if f in twice or f.severity == "warning"]
 
 
 def _known(judge: ModuleType, loss: Callable[..., Any], cases: list[Case]) -> list[str]:
