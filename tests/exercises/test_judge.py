@@ -135,6 +135,26 @@ def test_a_function_is_judged_like_a_file():
     assert judge("softmax-backward", gradient).right
 
 
+def test_a_second_derivative_counts_only_where_the_task_asks_for_it():
+    class SquaredDistance(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, prediction, target):
+            ctx.save_for_backward(prediction - target)
+            return (prediction - target).square().sum(1)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            (residual,) = ctx.saved_tensors
+            return 2 * residual * grad_output[:, None], None
+
+    verdict = judge("one-loss-a-sample", SquaredDistance)
+    assert verdict.right
+    (remark,) = verdict.remarks  # there are two cases, and both have it
+    assert remark.startswith("Second derivatives are zero")
+    folder = exercises.find("twice-differentiable").folder
+    assert not judge("twice-differentiable", folder / "task.py").right
+
+
 def test_the_random_numbers_of_a_notebook_go_on(tmp_path):
     torch.manual_seed(3)
     expected = torch.rand(2)

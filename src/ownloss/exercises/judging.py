@@ -403,7 +403,7 @@ def _check(
     output: io.StringIO,
 ) -> list[str]:
     """Check the answer at every case; give what is worth knowing."""
-    remarks: list[str] = []
+    remarks: dict[str, str] = {}  # one of each kind: the cases would repeat it
     name = exercise.defines
     with _guarded(name, file):
         loss = _loss_of(exercise, judge, answer, file)
@@ -422,7 +422,8 @@ def _check(
                 seconds=CHECK_SECONDS,
             )
         try:
-            remarks += _mistakes(judge, name, case, report, failure, file)
+            found = _mistakes(judge, name, case, report, failure, file)
+            remarks = {**found, **remarks}
         except _MistakesError as error:
             with _guarded(name, file), quiet(WHOLE):
                 known = _known(judge, loss, cases)
@@ -441,7 +442,7 @@ def _check(
         if number == 0:
             with _guarded(name, file), quiet(WHOLE):
                 _features(judge, report)
-    return list(dict.fromkeys(remarks))
+    return list(remarks.values())
 
 
 @contextlib.contextmanager
@@ -566,8 +567,8 @@ def _mistakes(
     report: Report,
     failure: BaseException | None,
     file: str,
-) -> list[str]:
-    """Raise what a report says is wrong; give what is worth knowing."""
+) -> dict[str, str]:
+    """Raise what a report says is wrong; give what is worth knowing, by its kind."""
     ignored = getattr(judge, "IGNORES", ())
     findings = [f for f in report.findings if f.kind not in ignored]
     needs = getattr(judge, "NEEDS", ())
@@ -598,7 +599,9 @@ def _mistakes(
     if report.outcome == "incomplete":
         what = ", ".join([*report.skipped, *report.crashes]) or "all of the gradient"
         raise _UndecidedError(f"The check could not look at {what}.")
-    return [f.message for f in findings if f in twice or f.severity == "warning"]
+    return {
+        f.kind: f.message for f in findings if f in twice or f.severity == "warning"
+    }
 
 
 def _known(judge: ModuleType, loss: Callable[..., Any], cases: list[Case]) -> list[str]:

@@ -37,33 +37,43 @@ def reference(probability: Tensor, target: Tensor) -> Tensor:
 
 def mistakes() -> list[Mistake]:
     def dice(
-        over: tuple[int, ...], two: float = 2, above: float = 1, below: float = 1
+        words: str,
+        over: tuple[int, ...] = (1, 2),
+        two: float = 2,
+        above: float = 1,
+        below: float = 1,
     ) -> Mistake:
         def loss(probability: Tensor, target: Tensor) -> Tensor:
             both = (probability * target).sum(over)
             area = probability.sum(over) + target.sum(over)
             return (1 - (two * both + above) / (area + below)).mean()
 
-        return Mistake(SAYS[over, two, above, below], loss=loss)
+        return Mistake(words, loss=loss)
 
-    return [dice(*options) for options in SAYS]
-
-
-SAYS: dict[tuple[tuple[int, ...], float, float, float], str] = {
-    ((0, 1, 2), 2, 1, 1): "The overlap is still that of the whole batch: large objects "
-    "hide small ones.",
-    ((2,), 2, 1, 1): "The sums run over one row of pixels; they should run over all "
-    "pixels of an image, dimensions 1 and 2.",
-    ((1,), 2, 1, 1): "The sums run over one column of pixels; they should run over all "
-    "pixels of an image, dimensions 1 and 2.",
-    ((0,), 2, 1, 1): "The sums run over the images; they should run over the pixels of "
-    "one image, dimensions 1 and 2.",
-    ((1, 2), 1, 1, 1): "The factor 2 of the overlap is missing: an image that is "
-    "predicted perfectly costs nearly 1/2.",
-    (
-        (1, 2),
-        2,
-        0,
-        1,
-    ): "The 1 is added below alone: an empty image that is predicted as empty costs 1.",
-}
+    pixels = "they should run over all pixels of an image, dimensions 1 and 2."
+    return [
+        dice(
+            "The overlap is still that of the whole batch: large objects hide small "
+            "ones.",
+            over=(0, 1, 2),
+        ),
+        dice(f"The sums run over one row of pixels; {pixels}", over=(2,)),
+        dice(f"The sums run over one column of pixels; {pixels}", over=(1,)),
+        dice(f"The sums run over the images; {pixels}", over=(0,)),
+        dice(
+            "The factor 2 of the overlap is missing: an image that is predicted "
+            "perfectly costs nearly 1/2.",
+            two=1,
+        ),
+        dice(
+            "The 1 is added below alone: an empty image that is predicted as empty "
+            "costs 1.",
+            above=0,
+        ),
+        dice(
+            "The 1 is missing above and below: an empty image that is predicted as "
+            "empty costs 1, or 0 / 0.",
+            above=0,
+            below=0,
+        ),
+    ]

@@ -63,6 +63,10 @@ def mistakes() -> list[Mistake]:
             gradient=beyond(lambda r, delta: r),
         ),
         Mistake(
+            "Only one side is clamped: the residual may not be below -delta, either.",
+            gradient=lambda p, t, delta: (p - t).clamp(max=delta) / p.numel(),
+        ),
+        Mistake(
             "Beyond delta this is the loss; the gradient there is delta or -delta.",
             gradient=beyond(lambda r, delta: delta * (r.abs() - delta / 2)),
         ),

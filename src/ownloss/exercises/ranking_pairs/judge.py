@@ -47,6 +47,10 @@ def mistakes() -> list[Mistake]:
 
         return Mistake(words, loss=loss)
 
+    def hinge(score: Tensor, relevance: Tensor) -> Tensor:
+        pairs = relevance[:, None] > relevance[None, :]
+        return (1 - (score[:, None] - score[None, :])).clamp(min=0)[pairs].mean()
+
     return [
         pairwise(
             "The sign is still wrong: a higher score of the more relevant item raises "
@@ -64,4 +68,5 @@ def mistakes() -> list[Mistake]:
             ties=False,
             mean_of_all=True,
         ),
+        Mistake("This is a hinge; the task has log(1 + exp(-x)).", loss=hinge),
     ]
