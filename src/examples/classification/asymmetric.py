@@ -155,3 +155,5 @@ for name, loss in {
 share = 0.1
 rows = [asymmetric(z.reshape(1, 1), torch.full((1, 1), share)) for z in logit]
 print(f"best output for one in ten: {p[torch.stack(rows).argmin()]:.2f}")
+
+# sphinx_gallery_tags = ["classification", "multi-label", "imbalance"]

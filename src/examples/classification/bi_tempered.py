@@ -223,3 +223,5 @@ for t2 in (1.2, 0.8):
     loss = bi_tempered(far, torch.tensor([0]), 0.8, t2)
     (gradient,) = torch.autograd.grad(loss, far)
     print(f"t2 {t2}: loss {loss.item():.3f}, gradient {gradient[0, 0].item():.5f}")
+
+# sphinx_gallery_tags = ["classification", "classes", "noisy labels"]

@@ -137,3 +137,5 @@ for name, loss in {
 x, y = torch.randn(50, 4), torch.randint(4, (50,))
 print(f"scores {crammer_singer_hinge(x, y):.2f}, ten times ", end="")
 print(f"{crammer_singer_hinge(10 * x, y):.2f}: wrong ones cost in proportion")
+
+# sphinx_gallery_tags = ["classification", "classes", "margin"]

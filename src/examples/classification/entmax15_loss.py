@@ -198,3 +198,5 @@ tied = torch.tensor([[2.0, 2.0, 0.0, 0.0]], requires_grad=True)
 for loss in (through_the_sort, entmax15_loss):
     (gradient,) = torch.autograd.grad(loss(tied, torch.tensor([0])), tied)
     print(f"{loss.__name__}: {gradient}")
+
+# sphinx_gallery_tags = ["classification", "classes", "sparse", "by hand"]

@@ -183,3 +183,5 @@ p = certain.softmax(1)[0, 0]
 (as_written,) = torch.autograd.grad(-((1 - p) ** 0.5) * p.log(), certain)
 (here,) = torch.autograd.grad(focal(certain, torch.tensor([0]), gamma=0.5), certain)
 print(f"as written {as_written.tolist()}, here {here.tolist()}")
+
+# sphinx_gallery_tags = ["classification", "classes", "imbalance"]

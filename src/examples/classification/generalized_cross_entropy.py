@@ -181,3 +181,5 @@ p = absurd.softmax(1)[0, 0]
 loss = generalized_cross_entropy(absurd, torch.tensor([0]))
 (here,) = torch.autograd.grad(loss, absurd)
 print(f"as written {as_written.tolist()}, here {here.tolist()}")
+
+# sphinx_gallery_tags = ["classification", "classes", "noisy labels"]

@@ -164,3 +164,5 @@ masked = torch.tensor([[2.0, 1.0, -math.inf]])
 print(f"torch: {cross_entropy(masked, zero, label_smoothing=0.1)}, ", end="")
 print(f"here: {label_smoothing(masked, zero):.4f}, ", end="")
 print(f"without that class: {label_smoothing(masked[:, :2], zero):.4f}")
+
+# sphinx_gallery_tags = ["classification", "classes", "overconfidence"]

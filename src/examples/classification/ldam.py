@@ -179,3 +179,5 @@ for margin in (0.0, 0.5):
 plain = 5 * torch.randn(1000, 10)
 loss = ldam(plain, plain.argmax(1), torch.arange(1, 11), reduction="none")
 print(f"plain logits, all right: {(loss < 1e-3).float().mean():.0%} have no gradient")
+
+# sphinx_gallery_tags = ["classification", "classes", "imbalance", "margin"]

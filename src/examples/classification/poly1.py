@@ -138,3 +138,5 @@ for epsilon in (-1.0, 0.0, 2.0):
 
 start = poly1(torch.zeros(1, 10), torch.tensor([3]))
 print(f"{start:.4f} = {torch.tensor(10.0).log():.4f} + 1.8")
+
+# sphinx_gallery_tags = ["classification", "classes"]

@@ -188,3 +188,5 @@ for name, loss in losses.items():
     down, up = torch.autograd.grad(loss(both, truth), (background, objects))
     times = -down.sum() / up.sum()
     print(f"{name}: background has {times:.2f} times the gradient of the objects")
+
+# sphinx_gallery_tags = ["classification", "detection", "binary", "imbalance"]

@@ -156,3 +156,5 @@ truth = (torch.rand(500, 3) < torch.tensor([0.02, 0.2, 0.5])).float()
 logits = torch.randn(500, 3)
 micro = soft_f1(logits.reshape(-1, 1), truth.reshape(-1, 1))
 print(f"macro {soft_f1(logits, truth):.3f}, micro {micro:.3f}")
+
+# sphinx_gallery_tags = ["classification", "multi-label", "imbalance", "metric"]

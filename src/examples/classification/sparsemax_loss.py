@@ -161,3 +161,5 @@ for scale in (0.1, 1.0, 10.0):
 # :doc:`/examples/classification/entmax15_loss` when its corners trouble training, since
 # that lies between this and softmax, and ``torch.nn.functional.cross_entropy`` when a
 # probability must never be 0, as for perplexity or for calibration.
+
+# sphinx_gallery_tags = ["classification", "classes", "sparse"]

@@ -153,3 +153,5 @@ for name, shaped in {"(C,)": weight, "(C, 1, 1)": weight.view(3, 1, 1)}.items():
     print(f"pos_weight {name}: loss of each channel {loss.mean((0, 2, 3)).tolist()}")
 mask_of_bytes = weighted_bce(torch.tensor([4.0]), torch.tensor([255.0]))
 print(f"a target of 255: {mask_of_bytes.item()}")
+
+# sphinx_gallery_tags = ["classification", "multi-label", "imbalance", "missing labels"]

@@ -148,3 +148,5 @@ print(f"a flat box far from a tall one: {ciou(flat, tall).item():.3f}")
 # one-stage detectors; rather :doc:`/examples/detection/diou` when you need a gradient
 # that is the derivative of the value, or aspect ratios are noise. It is one value per
 # box; a mean over boxes is yours to take, with ``max(n, 1)`` for pictures without one.
+
+# sphinx_gallery_tags = ["detection", "boxes", "metric"]

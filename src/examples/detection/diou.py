@@ -150,3 +150,5 @@ for name, loss in {"DIoU": diou, "GIoU": lambda *boxes: giou(*boxes)[0]}.items()
 box, target = torch.tensor([[1.0, 2.0, 4.0, 4.0]]), torch.tensor([[2.0, 2.0, 5.0, 5.0]])
 torch.testing.assert_close(diou(box, target), diou(640 * box, 640 * target))
 assert diou(box[:0], target[:0]).sum() / max(len(box[:0]), 1) == 0
+
+# sphinx_gallery_tags = ["detection", "boxes", "metric"]

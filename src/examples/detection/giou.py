@@ -161,3 +161,5 @@ for inner in ([0.0, 0.0, 1.0, 1.0], [1.5, 1.5, 2.5, 2.5]):
     print(f"{inner} in {outer.tolist()}: {giou(torch.tensor(inner), outer):.4f}")
 width_format = torch.tensor([3.0, 3.0, 2.0, 2.0])  # x, y, width, height: no box at all
 print(f"a box in the wrong format: {giou(width_format, width_format):.1f} to itself")
+
+# sphinx_gallery_tags = ["detection", "boxes", "metric"]

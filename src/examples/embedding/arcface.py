@@ -180,3 +180,5 @@ rows, fifty = torch.randn(500, 16), torch.randn(50, 16)
 for margin in (0.0, 0.5):
     loss = arcface(rows, fifty, torch.arange(500) % 50, margin)
     print(f"at random, margin {margin}: {loss:.2f}; log 50 is {math.log(50):.2f}")
+
+# sphinx_gallery_tags = ["embedding", "classes", "margin"]

@@ -163,3 +163,5 @@ row = torch.randn(1, 12, requires_grad=True)
 loss = barlow_twins(row, row)
 (gradient,) = torch.autograd.grad(loss, row)
 print(f"a batch of one: {loss.item()}, largest gradient {gradient.abs().max().item()}")
+
+# sphinx_gallery_tags = ["embedding", "self-supervised", "pairs"]

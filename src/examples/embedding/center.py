@@ -171,3 +171,5 @@ loss.backward()
 print(f"three rows with mean 4, a centre at 0: its gradient is {centers.grad.item()}")
 moved = isinstance(centers.double(), torch.nn.Parameter)
 print(f"is it a parameter after a move to another dtype? {moved}")
+
+# sphinx_gallery_tags = ["embedding", "classes"]

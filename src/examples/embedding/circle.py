@@ -165,3 +165,5 @@ for start in (0.0, 0.7):
 rows, target = torch.eye(3)[[0, 0, 1]], torch.tensor([0, 0, 1])
 print(f"no positive, or no negative: {circle(rows, torch.arange(3))}", end=" and ")
 print(circle(rows, torch.zeros(3, dtype=torch.int64)).item())
+
+# sphinx_gallery_tags = ["embedding", "classes", "margin"]

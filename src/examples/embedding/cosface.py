@@ -139,3 +139,5 @@ for classes in (10, 1000, 100_000):
 rows, weight, target = torch.randn(500, 64), torch.randn(50, 64), torch.arange(500) % 50
 start = torch.tensor(50.0).log() + 16 * 0.35
 print(f"starts at {cosface(rows, weight, target):.2f}, log C + s m is {start:.2f}")
+
+# sphinx_gallery_tags = ["embedding", "classes", "margin"]

@@ -139,3 +139,5 @@ for count in (2, 4, 8):
     rows = torch.eye(2).repeat(count, 1)
     print(f"perfect, {count} rows a class: ", end="")
     print(f"{multi_similarity(rows, torch.arange(2).repeat(count)):.3f}")
+
+# sphinx_gallery_tags = ["embedding", "classes", "margin"]

@@ -142,3 +142,5 @@ rows = torch.randn(6, 4, requires_grad=True)
 ntxent(rows, torch.arange(3).repeat(2)).backward()
 along = (rows.grad * rows).sum(1).abs().max()
 print(f"gradient along the rows: {along:.1e}")
+
+# sphinx_gallery_tags = ["embedding", "self-supervised", "pairs"]

@@ -163,3 +163,5 @@ for name, copy in {"with its graph": lambda t: t, "a copy": torch.detach}.items(
 # rather :doc:`/examples/embedding/clip` when there is one right answer to choose among
 # the batch. Values of different batch sizes cannot be compared, since there are N - 1
 # negatives for each positive.
+
+# sphinx_gallery_tags = ["embedding", "self-supervised", "pairs"]

@@ -182,3 +182,5 @@ print(f"log 3 is {torch.tensor(3.0).log():.3f}")
 # :doc:`/examples/embedding/arcface` or :doc:`/examples/embedding/proxy_anchor` when the
 # classes are fixed, :doc:`/examples/embedding/ntxent` when positives shall not compete
 # with each other.
+
+# sphinx_gallery_tags = ["embedding", "classes"]

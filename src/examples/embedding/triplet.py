@@ -169,3 +169,5 @@ for name, function in {"torch": theirs, "here": triplet}.items():
     same = torch.zeros(1, 4, requires_grad=True)
     (gradient,) = torch.autograd.grad(function(anchor, same, negative), same)
     print(f"{name}: gradient of an equal row {gradient.tolist()}")
+
+# sphinx_gallery_tags = ["embedding", "pairs", "margin"]

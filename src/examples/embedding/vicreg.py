@@ -198,3 +198,5 @@ print(f"with eps {gradient.abs().max():.1f}; the loss is {loss:.2f}")
 # :doc:`/examples/embedding/koleo` as a small regulariser beside another loss. The three
 # weights have to be in balance: the paper found 25, 25 and 1, and a collapse without
 # the variance term.
+
+# sphinx_gallery_tags = ["embedding", "self-supervised", "pairs"]

@@ -160,3 +160,5 @@ grey = torch.full((1, 4), 0.3)
 best = elbo(grey.logit(), grey, torch.zeros(1, 2), torch.zeros(1, 2))
 entropy = -4 * (0.3 * grey.log() + 0.7 * (1 - grey).log()).mean()
 print(f"perfect and grey: {best:.4f}; entropy of four pixels: {entropy:.4f}")
+
+# sphinx_gallery_tags = ["generative", "images", "uncertainty"]

@@ -159,3 +159,5 @@ for t in (0.02, 0.5, 0.98):
     with torch.no_grad():
         given = ring(5000), torch.randn(5000, 2), torch.full((5000,), t)
         print(f"t = {t}: loss {flow_matching(model, *given):.2f}")
+
+# sphinx_gallery_tags = ["generative", "numbers"]

@@ -142,3 +142,5 @@ print(f"per sample {min_snr(*both, snr):.4f}, mean times mean {separate:.4f}")
 
 ends = min_snr(torch.ones(2, 4), torch.zeros(2, 4), torch.tensor([0.0, torch.inf]), 5.0)
 print(f"SNR 0 has the weight 1, infinity 0: mean {ends:.1f}")
+
+# sphinx_gallery_tags = ["generative", "numbers"]

@@ -152,3 +152,5 @@ offset = focal_frequency(prediction, target + 1)
 at_20 = torch.fft.rfft2(gradient[0, 0], norm="ortho")[0, 20].abs()
 print(f"an offset of 1: {at_20:.1e} at the pattern, ", end="")
 print(f"{torch.fft.rfft2(small[0, 0], norm='ortho')[0, 20].abs():.1e} without")
+
+# sphinx_gallery_tags = ["images", "generative", "numbers"]

@@ -150,3 +150,5 @@ print(f"0 to 1, range 255   {ssim(blurred, target, 255.0):.6f} for the blurred o
 # is no bug: there the structure is inverted.
 
 print(f"inverted: {ssim(1 - target, target):.2f}")
+
+# sphinx_gallery_tags = ["images", "numbers", "metric"]

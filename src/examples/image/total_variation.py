@@ -148,3 +148,5 @@ line = torch.linspace(-1, 1, 400)
 disc = ((line**2 + line[:, None] ** 2) < 0.5).float()
 outline = 2 * torch.pi * 0.5**0.5 * 200
 print(f"{total_variation(disc[None, None]) / outline:.3f} = 4 / pi times the outline")
+
+# sphinx_gallery_tags = ["images", "no target"]

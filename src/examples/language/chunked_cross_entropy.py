@@ -210,3 +210,5 @@ for loss in (chunked_cross_entropy, plain):
         gradient, value = torch.func.grad_and_value(loss, 1)(hidden, fitted, target)
         fitted -= 100 * gradient
     print(f"{loss.__name__}: {value.item():.4f} after 9 steps")
+
+# sphinx_gallery_tags = ["language", "classification", "classes", "memory", "by hand"]

@@ -180,3 +180,5 @@ wins = torch.tensor([1.0] * 8 + [-1.0] * 2)
 m = torch.tensor(4.0).log().div(0.1).requires_grad_()
 (slope,) = torch.autograd.grad(dpo(wins * m, *torch.zeros(3, 10)), m)
 print(f"at a margin of {m:.1f} the gradient is {slope.abs():.4f}")
+
+# sphinx_gallery_tags = ["language", "preferences", "pairs"]

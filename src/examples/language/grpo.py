@@ -190,3 +190,5 @@ given = torch.tensor([[0.01]]).log(), torch.ones(1), torch.ones(1, 1)
 for high in (0.2, 0.28):
     (gradient,) = torch.autograd.grad(grpo(log_prob, *given, clip_high=high), log_prob)
     print(f"clip_high {high}: gradient {gradient.item():.2f} at a ratio of 1.25")
+
+# sphinx_gallery_tags = ["language", "reinforcement learning", "masks"]

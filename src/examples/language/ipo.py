@@ -133,3 +133,5 @@ for margin in (-50.0, 0.0, 5.0, 10.0):
     (gradient,) = torch.autograd.grad(loss, chosen)
     print(f"margin {margin}: gradient {gradient.item():.0f}")
 print(f"exp(5) is {torch.tensor(5.0).exp():.0f}")
+
+# sphinx_gallery_tags = ["language", "preferences", "pairs"]

@@ -133,3 +133,5 @@ for distance in (2.0, 10.0, 100.0):
     loss = jsd(student, torch.tensor([[distance, 0.0]]))
     (gradient,) = torch.autograd.grad(loss, student)
     print(f"{distance} apart: loss {loss:.4f}, gradient {gradient.abs().max():.1e}")
+
+# sphinx_gallery_tags = ["language", "distillation", "distributions"]

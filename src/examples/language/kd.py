@@ -177,3 +177,5 @@ theirs = kl_div(student.log_softmax(1), teacher.softmax(1), reduction="batchmean
 ours = kd(student, teacher, 1.0)
 (gradient,) = torch.autograd.grad(ours, student)
 print(f"torch's {theirs}, ours {ours:.4f}, gradient {gradient.tolist()}")
+
+# sphinx_gallery_tags = ["distillation", "classification", "distributions"]

@@ -130,3 +130,5 @@ print(f"at d = 1e-4, as written {written.item():.1e}, here {ours.item():.1e}")
 print(
     [f"{k.item():.1f}" for k in kl_estimators(torch.tensor(-20.0), torch.tensor(-1.0))]
 )
+
+# sphinx_gallery_tags = ["language", "reinforcement learning", "distributions"]

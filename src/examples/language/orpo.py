@@ -130,3 +130,5 @@ print(f"here: {(sure - _log1mexp(sure)).item():.2f}, loss {orpo(sure, other):.4f
 
 pair = torch.tensor([-1.5]), torch.tensor([-9.0])
 print(f"a settled pair costs {orpo(*pair):.3f}, of which likelihood {-pair[0].item()}")
+
+# sphinx_gallery_tags = ["language", "preferences", "pairs"]

@@ -129,3 +129,5 @@ chosen = torch.tensor([-1.0], requires_grad=True)
 for beta in (2.0, 0.1):
     loss = simpo(chosen, torch.tensor([-1.0]), beta=beta, gamma=0.0)
     print(f"beta {beta}: gradient {torch.autograd.grad(loss, chosen)[0].item():.2f}")
+
+# sphinx_gallery_tags = ["language", "preferences", "pairs"]

@@ -155,3 +155,5 @@ with torch.no_grad():
     warm = token_log_probs(hidden[0] / 0.7, weight, tokens[0, 1:])
 right = (hidden[0] @ weight.T / 0.7).log_softmax(1).gather(1, tokens[0, 1:, None])[:, 0]
 torch.testing.assert_close(warm, right)
+
+# sphinx_gallery_tags = ["language", "classes", "memory"]

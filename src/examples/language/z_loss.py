@@ -160,3 +160,5 @@ assert z_loss(torch.tensor([[0.2, 0.3, 0.5], [0.1, 0.1, 0.8]]).log()) < 1e-12
 rows = torch.tensor([[5.0], [-5.0]])
 print(f"a row up, a row down: {z_loss(rows):.0f}, ", end="")
 print(f"square of the mean {rows.logsumexp(1).mean().square():.0f}")
+
+# sphinx_gallery_tags = ["language", "classification", "no target"]

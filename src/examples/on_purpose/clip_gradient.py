@@ -169,3 +169,5 @@ for _ in range(30):
     plain, clipped_state = 2 * plain, clip_gradient(2 * clipped_state, 1.0)
 for state in (plain, clipped_state):
     print(f"gradient through 30 steps: {torch.autograd.grad(state, x)[0]:.0f}")
+
+# sphinx_gallery_tags = ["changed gradient", "no target", "by hand"]

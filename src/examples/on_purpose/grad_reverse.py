@@ -156,3 +156,5 @@ at = torch.tensor([0.4], dtype=torch.float64, requires_grad=True)
 print(
     "gradcheck:", torch.autograd.gradcheck(grad_reverse, (at,), raise_exception=False)
 )
+
+# sphinx_gallery_tags = ["changed gradient", "no target", "by hand"]

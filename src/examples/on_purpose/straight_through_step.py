@@ -168,3 +168,5 @@ detached = (x > 0).to(x.dtype) + (x - x.detach())
 (gradient,) = torch.autograd.grad(detached.sum(), x)
 assert torch.equal(detached, straight_through_step(x))
 print(f"{gradient = }")
+
+# sphinx_gallery_tags = ["changed gradient", "no target", "by hand"]

@@ -176,3 +176,5 @@ good, bad = torch.tensor(0.01), torch.tensor(1.0)  # variances, equal to the squ
 for name, var in {"sure": good, "unsure": bad}.items():
     scores = (beta_nll(var.sqrt(), torch.tensor(0.0), var, beta) for beta in (0.5, 0.0))
     print("{}: beta-NLL {:.2f}, likelihood {:.2f}".format(name, *scores))
+
+# sphinx_gallery_tags = ["regression", "numbers", "uncertainty"]

@@ -188,3 +188,5 @@ for name, rows in {
 torch.testing.assert_close(
     cox_ph(x[:, 0], event, time**3), cox_ph(x[:, 0], event, time)
 )
+
+# sphinx_gallery_tags = ["survival", "ranking", "missing labels"]

@@ -140,3 +140,5 @@ for name, loss in {
 # :doc:`/examples/robust/pinball` when it gives quantiles, and
 # :doc:`/examples/probabilistic/energy_score` when the target is a vector and it matters
 # how its components go together: a mean of this score over them does not see that.
+
+# sphinx_gallery_tags = ["regression", "numbers", "uncertainty"]

@@ -139,3 +139,5 @@ for name, unit in {"metres": (1.0, 1.0), "one in millimetres": (1.0, 1000.0)}.it
     narrow = energy_score(few * torch.tensor([0.1, 1.0]) * unit, truth * unit)
     print(f"{name}: a first component ten times too narrow costs ", end="")
     print(f"{narrow / energy_score(few * unit, truth * unit) - 1:.1%}")
+
+# sphinx_gallery_tags = ["regression", "numbers", "uncertainty"]

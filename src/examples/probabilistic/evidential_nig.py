@@ -160,3 +160,5 @@ ax.legend()
 
 small = [torch.tensor([v]) for v in (0.0, 1.0, 2.0, 1e-4, 0.0)]
 print(f"loss of a sharp and right prediction: {evidential_nig(*small).item():.2f}")
+
+# sphinx_gallery_tags = ["regression", "numbers", "uncertainty"]

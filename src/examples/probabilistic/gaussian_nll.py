@@ -157,3 +157,5 @@ var = torch.rand(1000) + 0.1
 theirs = torch.nn.functional.gaussian_nll_loss(mean, target, var)
 torch.testing.assert_close(gaussian_nll(mean, target, var, full=False), theirs)
 print(f"a negative variance: {gaussian_nll(mean, target, -var)}")
+
+# sphinx_gallery_tags = ["regression", "numbers", "uncertainty"]

@@ -151,3 +151,5 @@ for value in gradient.unique():
 # :doc:`/examples/probabilistic/gaussian_nll` or
 # :doc:`/examples/probabilistic/crps_normal` when the whole distribution is to be
 # predicted, from which an interval follows.
+
+# sphinx_gallery_tags = ["regression", "numbers", "uncertainty", "quantiles"]

@@ -179,3 +179,5 @@ print("gradient of equal components:", equal.tolist())
 for log_std in (-1.0, -10.0, -20.0):
     value = mdn(weights, target.expand(1, 2), torch.full((1, 2), log_std), target)
     print(f"on the target, log_std {log_std:5}: loss {value:.2f}")
+
+# sphinx_gallery_tags = ["regression", "numbers", "uncertainty"]

@@ -190,3 +190,5 @@ for df in (10.0, 3.0, 2.0):
     print(f"standard deviation at df = {df} and scale 1: {spread:.2f}")
 close = student_t_nll(zero, zero, one / 100, 3.0)
 print(f"a perfect mean with a scale of 0.01: {close:.2f}")
+
+# sphinx_gallery_tags = ["regression", "numbers", "uncertainty", "outliers"]

@@ -138,3 +138,5 @@ print(f"with log of sigmoid, written out: {naive.tolist()}")
 # Use it when people or games compare two at a time; rather
 # :doc:`/examples/language/dpo` when the policy is to be trained on the preferences
 # without a reward model, or :doc:`/examples/ranking/listmle` for whole orders.
+
+# sphinx_gallery_tags = ["ranking", "preferences", "pairs"]

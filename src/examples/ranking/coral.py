@@ -166,3 +166,5 @@ print(f"weighted by question: {by_question.mean():.4f}, neither: {each.mean():.4
 # questions of a sample; the default of torch divides by their number, too.
 
 print(f"CORAL {coral(logits, levels):.4f}, torch {cross_entropy(logits, levels):.4f}")
+
+# sphinx_gallery_tags = ["ranking", "ordinal"]

@@ -186,3 +186,5 @@ assert torch.isclose(corn(z.repeat(2, 1), label.repeat(2), 4), ours.sum() / (3 +
 # :doc:`/examples/ranking/cumulative_link` for a likelihood with learnt cutpoints, and
 # cross entropy when classes have no order. Late questions are asked of few samples, so
 # their answers are learnt last.
+
+# sphinx_gallery_tags = ["ranking", "ordinal"]

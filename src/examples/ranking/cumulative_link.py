@@ -172,3 +172,5 @@ print(f"the median is the grade in {(median == grade).float().mean():.0%}")
 every = torch.arange(4)
 losses = cumulative_link(torch.full((4,), 0.3), cutpoints, every, reduction="none")
 print(f"sum of the probabilities: {torch.exp(-losses).sum():.4f}")
+
+# sphinx_gallery_tags = ["ranking", "ordinal", "learned option"]

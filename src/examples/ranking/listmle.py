@@ -146,3 +146,5 @@ for fill in (0.0, -torch.inf):
 tied, scores = torch.tensor([1.0, 1.0, 0.0]), torch.tensor([2.0, 0.0, 0.0])
 print(f"\nthe better of the tied first {listmle(scores, tied):.4f}", end="")
 print(f", second {listmle(scores[[1, 0, 2]], tied):.4f}")
+
+# sphinx_gallery_tags = ["ranking", "numbers"]

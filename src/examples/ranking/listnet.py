@@ -140,3 +140,5 @@ for scale in (1, 5):
     share = (scale * clicked).softmax(0)[0]
     print(f"clicks times {scale}: the clicked item should come first in {share:.0%}")
 print(f"clicks divided by their sum: in {(clicked / clicked.sum())[0]:.0%}")
+
+# sphinx_gallery_tags = ["ranking", "numbers"]

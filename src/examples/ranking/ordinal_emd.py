@@ -145,3 +145,5 @@ for grades in (3, 5, 10):
     formula = (grades - 1) * (2 * grades - 1) / (6 * grades)
     middle = ordinal_emd(torch.zeros(1, grades), first + grades // 2)
     print(f"{grades:2} grades: {start:.3f} = {formula:.3f}, in the middle {middle:.3f}")
+
+# sphinx_gallery_tags = ["ranking", "classification", "ordinal"]

@@ -106,3 +106,5 @@ for length in (5, 10, 100):
     print(f"{length} items: {ranknet(torch.zeros(length), torch.arange(length)):.1f}")
 scores, target = torch.tensor([0.5, 1.0, 9.0]), torch.tensor([1.0, 0.0, torch.nan])
 assert ranknet(scores, target) == ranknet(scores[:2], target[:2])
+
+# sphinx_gallery_tags = ["ranking", "pairs"]

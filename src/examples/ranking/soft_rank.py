@@ -187,3 +187,5 @@ for loss in (torch.nn.functional.mse_loss, rank_error):
         optimizer.step()
     angle = torch.atan2(weight[1], weight[0]).rad2deg()
     print(f"{loss.__name__}: {angle:.0f} degrees, should be 45")
+
+# sphinx_gallery_tags = ["ranking", "numbers", "metric", "by hand"]

@@ -150,3 +150,5 @@ for grade in (0, 2, 4):
 same = torch.randn(5).expand(2048, 5)
 print(f"the same for all {weighted_kappa(same, target):.3f}, ", end="")
 print(f"opposite {weighted_kappa(30 * unsure.flip(1), target):.3f}")
+
+# sphinx_gallery_tags = ["ranking", "classification", "ordinal", "metric"]

@@ -160,3 +160,5 @@ each = torch.nn.functional.cross_entropy(logits, target, reduction="none")
 ours = masked_mean(each, class_weight[target.clamp(min=0)] * (target != -100))
 theirs = torch.nn.functional.cross_entropy(logits, target, class_weight)
 torch.testing.assert_close(ours, theirs)
+
+# sphinx_gallery_tags = ["reduction", "masks"]

@@ -133,3 +133,5 @@ loss, mask = torch.rand(4, 6), torch.arange(6) < torch.tensor([[1], [6], [2], [5
 parts = loss.split(2), mask.split(2)
 halves = [sequence_mean(*part) for part in zip(*parts, strict=True)]
 torch.testing.assert_close(sum(halves) / 2, sequence_mean(loss, mask))
+
+# sphinx_gallery_tags = ["reduction", "language", "masks"]

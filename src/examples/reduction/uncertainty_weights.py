@@ -146,3 +146,5 @@ for name, s, form in (
     s = s.detach().requires_grad_()
     weight, slope = torch.autograd.grad(form(s), (loss, s))
     print(f"{name}: at rest (gradient in s {slope:.2f}) the weight is {weight:.4f}")
+
+# sphinx_gallery_tags = ["reduction", "several losses", "learned option"]

@@ -141,3 +141,5 @@ assert gradient.abs().max() > 0
 columns = torch.randn(2, 50, 3)
 each = torch.vmap(concordance, in_dims=1)(*columns)
 print(f"columns {[round(v, 2) for v in each.tolist()]}, mean {each.mean():.2f}")
+
+# sphinx_gallery_tags = ["regression", "numbers", "metric"]

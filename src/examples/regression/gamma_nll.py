@@ -161,3 +161,5 @@ whole = -torch.distributions.Gamma(k, k * torch.exp(-p)).log_prob(t).sum()
 (theirs,) = torch.autograd.grad(whole, p)
 (ours,) = torch.autograd.grad(gamma_nll(p, t, "sum"), p)
 torch.testing.assert_close(theirs, 3 * ours)
+
+# sphinx_gallery_tags = ["regression", "amounts"]

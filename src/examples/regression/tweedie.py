@@ -152,3 +152,5 @@ p, t = torch.tensor([7.0]), torch.tensor([400.0])
 for power in (1.1, 1.5, 1.9):
     best = tweedie(t.log(), t, power)
     print(f"power {power}: {tweedie(p, t, power):8.2f}, perfect would be {best:8.2f}")
+
+# sphinx_gallery_tags = ["regression", "amounts", "imbalance"]

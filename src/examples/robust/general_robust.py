@@ -190,3 +190,5 @@ print(f"Cauchy noise:   {learn(torch.tan(torch.pi * (chance - 0.5)), 1)}")
 # settles; rather :doc:`/examples/robust/huber` when one fixed, convex loss will do.
 # Below 1 the loss is not convex and the gradient of points far off is small, so such a
 # fit needs a good start.
+
+# sphinx_gallery_tags = ["regression", "numbers", "outliers", "learned option"]

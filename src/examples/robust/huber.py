@@ -159,3 +159,5 @@ for delta in (2.0, 1.0, 0.1):
     loss = huber(residual.detach(), zero, delta)
     (slope,) = torch.autograd.grad(loss, delta)
     print(f"delta {delta:.1f}: loss {loss:.2f}, gradient in delta {slope:.2f}")
+
+# sphinx_gallery_tags = ["regression", "numbers", "outliers"]

@@ -146,3 +146,5 @@ print(f"the mean, which Newton finds for squared error: {measured.mean():.1f}")
 # penalty; rather :doc:`/examples/robust/huber` when the place where the gradient stops
 # growing has to be chosen. Log-cosh has no delta: divide prediction and target by the
 # size of an ordinary error.
+
+# sphinx_gallery_tags = ["regression", "numbers", "outliers"]

@@ -176,3 +176,5 @@ fit("increments", in_order)
 fit("swapped", swap=True)
 cost_too_low, cost_too_high = 9.0, 1.0
 print(f"quantile to plan with: {cost_too_low / (cost_too_low + cost_too_high)}")
+
+# sphinx_gallery_tags = ["regression", "numbers", "quantiles", "uncertainty"]

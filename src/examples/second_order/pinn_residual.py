@@ -184,3 +184,5 @@ ax.legend(loc="upper right", ncols=2)
 k = torch.tensor(4.0, requires_grad=True)
 loss = pinn_residual(lambda x: (5 * x).sin(), x, k)
 print(f"gradient in k at 4, where 5 is right: {torch.autograd.grad(loss, k)[0]:.0f}")
+
+# sphinx_gallery_tags = ["physics", "second derivative", "no target"]

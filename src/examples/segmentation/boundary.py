@@ -199,3 +199,5 @@ for name, loss in {"boundary": boundary, "Dice": dice}.items():
         optimizer.step()
     away = (middle - home).norm().item()
     print(f"{name:8}: {away:5.2f} pixels away after 80 steps")
+
+# sphinx_gallery_tags = ["segmentation", "regions", "by hand", "needs SciPy"]

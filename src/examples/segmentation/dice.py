@@ -176,3 +176,5 @@ for p in (0.6, 0.99):
     logits = torch.full((1, 1, 8, 8), p).logit()
     print(f"says {p}: Dice {dice(logits, chance):.3f}, ", end="")
     print(f"cross entropy {cross_entropy(logits, chance):.3f}")
+
+# sphinx_gallery_tags = ["segmentation", "regions", "imbalance", "metric"]

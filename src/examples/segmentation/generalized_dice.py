@@ -140,3 +140,5 @@ size = gradient.abs().sum(1)[0]
 print(
     f"one pixel of {size.numel()} has {size[31, 31] / size.sum():.0%} of the gradient"
 )
+
+# sphinx_gallery_tags = ["segmentation", "regions", "imbalance", "metric"]

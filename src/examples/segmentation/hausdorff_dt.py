@@ -156,3 +156,5 @@ for name, mask in {"an object": target, "no object": empty}.items():
 logits = 4 * torch.randn(1, 1, 24, 64)
 for alpha in (1.0, 2.0, 3.0):
     print(f"alpha {alpha}: {hausdorff_dt(logits, target, alpha):.2f}")
+
+# sphinx_gallery_tags = ["segmentation", "regions", "by hand", "needs SciPy"]

@@ -127,3 +127,5 @@ for smooth in (0.0, 1e-5, 1.0, 10.0):
 sure, unsure = (torch.tensor([[[[a, -a]]]]) for a in (4.0, 0.5))
 target = torch.tensor([[[[1.0, 0.0]]]])
 print(f"both decide right: {jaccard(sure, target):.2f}, {jaccard(unsure, target):.2f}")
+
+# sphinx_gallery_tags = ["segmentation", "regions", "imbalance", "metric"]

@@ -165,3 +165,5 @@ p = torch.sigmoid(image)
 overlap, size = (p * disc).sum((1, 2, 3)), (p + disc).sum((1, 2, 3))
 by_hand = 1 - (2 * overlap + 1) / (size + 1)
 torch.testing.assert_close(tversky(image, disc, 0.5, 0.5, 0.5), by_hand.mean())
+
+# sphinx_gallery_tags = ["segmentation", "regions", "imbalance"]

@@ -159,3 +159,5 @@ tie = torch.ones(2, 2, requires_grad=True)
 print(f"a tie: {torch.autograd.grad(assignment(tie), tie)[0].tolist()}")
 wide = torch.tensor([[3.0, 1.0, 2.0]], requires_grad=True)
 print(f"two left over: {torch.autograd.grad(assignment(wide), wide)[0].tolist()}")
+
+# sphinx_gallery_tags = ["sequences", "detection", "sets", "by hand", "needs SciPy"]

@@ -142,3 +142,5 @@ for forbidden in (-1e4, -torch.inf):
     parts = torch.full((2, 2), forbidden).fill_diagonal_(0), *torch.zeros(2, 2)
     path = torch.tensor([[0, 1, 1, 1, 1]])
     print(f"{forbidden}: {crf_nll(emissions, path, *parts, mask).item():.0f}")
+
+# sphinx_gallery_tags = ["sequences", "language", "classes", "masks"]

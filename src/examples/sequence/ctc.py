@@ -224,3 +224,5 @@ for reduction in ("mean", "sum"):
     theirs = ctc_loss(log_p, target, *lengths, reduction=reduction)
     ours = ctc(logits, target, *lengths, reduction=reduction)
     print(f"{reduction}: torch {theirs:.3f}, here {ours:.3f}")
+
+# sphinx_gallery_tags = ["sequences", "audio", "labels without times", "by hand"]

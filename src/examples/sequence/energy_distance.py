@@ -112,3 +112,5 @@ for count in (10, 100, 1000):
 equal = torch.zeros(3, 2, requires_grad=True)
 energy_distance(equal, target).backward()
 print("equal samples:", [[round(v, 3) for v in row] for row in equal.grad.tolist()])
+
+# sphinx_gallery_tags = ["two samples", "no target"]

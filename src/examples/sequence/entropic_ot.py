@@ -205,3 +205,5 @@ def kept_and_gradient(loss):
 (little, ours), (much, right) = map(kept_and_gradient, (entropic_ot, unrolled))
 print(f"unrolled keeps {much / little:.0f} times as much")
 torch.testing.assert_close(ours, right)
+
+# sphinx_gallery_tags = ["two samples", "sequences", "by hand"]

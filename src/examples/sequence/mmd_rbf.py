@@ -123,3 +123,5 @@ for count in (10, 100, 1000):
 
 for sigma in (0.1, 1.0, 1000.0):
     print(f"sigma {sigma}: {mmd_rbf(cloud, target + 1, sigma):.6f}")
+
+# sphinx_gallery_tags = ["two samples", "no target"]

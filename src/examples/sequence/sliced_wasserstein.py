@@ -133,3 +133,5 @@ values = [sliced_wasserstein(start, target, torch.randn(5, 2)) for _ in range(20
 print(
     f"5 directions: {torch.stack(values).mean():.3f} +- {torch.stack(values).std():.3f}"
 )
+
+# sphinx_gallery_tags = ["two samples", "no target"]

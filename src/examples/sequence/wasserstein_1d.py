@@ -123,3 +123,5 @@ for count in (10, 1000, 100_000):
 # when sample i belongs to target i: the order of the samples does not matter here.
 
 print(f"reversed: {wasserstein_1d(target.flip(0), target).item():.1f}")
+
+# sphinx_gallery_tags = ["two samples", "no target"]

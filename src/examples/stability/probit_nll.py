@@ -203,3 +203,5 @@ slips[0, 0], slips[-1, 0] = 1, 0
 for name, loss in {"probit": probit_nll, "logistic": logistic}.items():
     (_, spread), (_, wider) = fit(loss, noticed), fit(loss, slips)
     print(f"{name:8}: two slips widen the spread by {wider / spread - 1:.1%}")
+
+# sphinx_gallery_tags = ["classification", "binary", "stability", "by hand"]
