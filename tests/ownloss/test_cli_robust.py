@@ -97,6 +97,15 @@ def test_a_full_disk_is_one_sentence(shell):
     assert "No space left" in err
 
 
+@pytest.fixture
+def listens_to_ctrl_c():
+    """A shell without a terminal starts what runs in its background deaf to Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("listens_to_ctrl_c")
 def test_ctrl_c_exits_130(shell, tmp_path):
     process = shell("check", "my.py:slow", *SHAPES)
     while process.poll() is None and not (tmp_path / "begun").exists():
