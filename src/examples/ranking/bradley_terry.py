@@ -35,8 +35,8 @@ def bradley_terry(
     Args:
         chosen: Tensor of any shape, the score of the better of each pair.
         rejected: Tensor of the same shape, the score of the other.
-        margin: What the difference has to be larger by: a number, or a tensor of that
-            shape, such as how much better an annotator found it.
+        margin: By how much the chosen one has to be ahead: a number, or one for each
+            pair, such as how much better an annotator found it.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
     Returns:
@@ -73,9 +73,7 @@ def bradley_terry(
         raise ValueError(
             f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
         )
-    if isinstance(margin, Tensor) and margin.shape == (1,):
-        margin = margin.squeeze(0)
-    loss = softplus(rejected - chosen + margin)
+    loss = softplus(rejected - chosen + margin).reshape(chosen.shape)
     if reduction == "none":
         return loss
     return loss.sum() / (max(loss.numel(), 1) if reduction == "mean" else 1)
@@ -84,9 +82,9 @@ def bradley_terry(
 # %%
 # Strengths out of wins and losses
 # --------------------------------
-# Six players of known strength play 3,000 games between random pairs. Their scores are
-# fitted from who won. A margin of 1 stretches the scores, and they are no longer the
-# log-odds of a win.
+# Six players of known strength play 3,000 games between random pairs, and their scores
+# are fitted from who won. Without a margin they are the log-odds of a win. A margin of
+# 1 stretches them.
 
 import matplotlib.pyplot as plt
 
@@ -97,42 +95,36 @@ won = torch.rand(3000) < (strength[first] - strength[second]).sigmoid()
 winner, loser = torch.where(won, first, second), torch.where(won, second, first)
 
 fig, ax = plt.subplots()
-for margin, style in ((0.0, "C0o"), (1.0, "C2^")):
+for margin in (0.0, 1.0):
     scores = torch.zeros(6, requires_grad=True)
     optimizer = torch.optim.Adam([scores], lr=0.1)
-
     for _ in range(200):
         optimizer.zero_grad()
         bradley_terry(scores[winner], scores[loser], margin).backward()
         optimizer.step()
-    fitted = scores.detach() - scores.detach().mean()
-    ax.plot(strength, fitted, style, label=f"margin {margin}")
-    print(f"margin {margin}: {[round(value, 2) for value in fitted.tolist()]}")
-ax.plot(strength, strength, "C1--", label="equal")
-ax.set(
-    xlabel="true strength", ylabel="fitted score", title="Without a margin, log-odds"
-)
+    ax.plot(strength, scores.detach(), "o", label=f"margin {margin}")
+ax.plot(strength, strength, "--", label="equal")
+ax.set(xlabel="true strength", ylabel="fitted score")
+ax.set_title("Without a margin the scores are log-odds")
 ax.legend()
 
 # %%
-# What users ask
-# --------------
-# It starts at log 2 = 0.6931, where scores are equal, and the share of pairs with
-# chosen above rejected says more than the loss. Only differences count: add a number to
-# all scores and nothing changes, so scores drift; a small penalty on their mean square
-# keeps them near 0. A pair that is labelled the wrong way round has a gradient of up
-# to 1, however far off it is, and no more.
+# A reward model starts at 0.6931, and its scores drift
+# -----------------------------------------------------
+# Equal scores cost log 2 = 0.6931; the share of pairs with chosen above rejected says
+# more than the loss. Only differences count, so all scores may drift together: a small
+# penalty on their mean square keeps them near 0. A pair that is labelled the wrong way
+# round has a gradient of at most 1, and an infinite loss if ``log`` and ``sigmoid`` are
+# written out.
 
-chosen, rejected = torch.tensor([0.0, 5.0, -1e4]), torch.tensor([0.0, 0.0, 1e4])
-chosen.requires_grad_()
+chosen = torch.tensor([0.0, 5.0, -1e4], requires_grad=True)
+rejected = torch.tensor([0.0, 0.0, 1e4])
 loss = bradley_terry(chosen, rejected, reduction="none")
 print(f"loss {loss.tolist()}")
 print(f"gradient {torch.autograd.grad(loss.sum(), chosen)[0].tolist()}")
-torch.testing.assert_close(
-    bradley_terry(chosen + 3, rejected + 3, reduction="none"), loss
-)
-naive = -(chosen - rejected).sigmoid().log()
-print(f"with log of sigmoid, written out: {naive.tolist()}")
+print(f"written out {(-(chosen - rejected).sigmoid().log()).tolist()}")
+moved = bradley_terry(chosen + 3, rejected + 3, reduction="none")
+torch.testing.assert_close(moved, loss)
 
 # %%
 # Use it when people or games compare two at a time; rather

@@ -4,9 +4,9 @@ CORAL
 
 For ordered grades: the gradient of the score grows with the number of grades off.
 
-:math:`K` ordered grades are asked for by :math:`K - 1` questions: is the grade above
-the first, above the second, and so on? All logits are one score :math:`f(x)` plus a
-bias of their own, :math:`z_k = f(x) + b_k`, and level :math:`y_k` is 1 for yes:
+:math:`K` ordered grades are :math:`K - 1` questions: is the grade above the first,
+above the second, and so on? All logits are one score :math:`f(x)` plus a bias of their
+own, :math:`z_k = f(x) + b_k`, and level :math:`y_k` is 1 for yes:
 
 .. math::
 
@@ -70,20 +70,17 @@ def coral(logits: Tensor, levels: Tensor, reduction: str = "mean") -> Tensor:
 # %%
 # Four grades off have four times the gradient of one
 # ---------------------------------------------------
-# Five grades, four biases; the truth is the lowest grade. The gradient climbs one step
-# at every threshold. Cross entropy over five classes sees no order: a class is right
-# or wrong, and the gradient of a logit ends at 1.
+# Five grades; the truth is the lowest. The gradient climbs one step at every threshold
+# that the score passes. Where a grade is only right or wrong, it ends at 1.
 
 import matplotlib.pyplot as plt
 
 biases = torch.tensor([15.0, 5.0, -5.0, -15.0])
 score = torch.linspace(-25, 25, 251, requires_grad=True)
-lowest = torch.zeros(len(score), 4)
-
-loss = coral(score.unsqueeze(1) + biases, lowest, reduction="none")
+loss = coral(score[:, None] + biases, torch.zeros(251, 4), reduction="none")
 (gradient,) = torch.autograd.grad(loss.sum(), score)
-two_classes = torch.nn.functional.softplus(score + biases[0])
-(rival,) = torch.autograd.grad(two_classes.sum(), score)
+right_or_wrong = torch.nn.functional.softplus(score + 15)
+(rival,) = torch.autograd.grad(right_or_wrong.sum(), score)
 
 fig, ax = plt.subplots()
 ax.plot(score.detach(), loss.detach(), label="CORAL")
@@ -94,77 +91,43 @@ ax.set_title("The gradient climbs by 1 at every threshold that is passed")
 ax.set_ylim(-0.3, 6)
 ax.legend()
 
-for place in (-10, 0, 10, 20):
-    at = (score - place).abs().argmin()
-    print(f"at a score of {place:3} the gradient is {gradient[at]:.2f}")
-
-# %%
-# The biases put themselves in order
-# ----------------------------------
-# Thirty noisy grades. Nobody asks the biases to fall from question to question; with
-# one shared score they do where the loss is least, so no answer contradicts another.
-
-_ = torch.manual_seed(0)
-x = 6 * torch.rand(30, 1) - 3
-grade = ((x[:, 0] + 0.8 * torch.randn(30)) / 1.2).round().clamp(-2, 2).long() + 2
-levels = (grade.unsqueeze(1) > torch.arange(4)).float()
-
-
-def fit(weights):
-    weight = torch.zeros(1, weights, requires_grad=True)
-    bias = torch.zeros(4, requires_grad=True)
-    optimizer = torch.optim.Adam([weight, bias], lr=0.1)
-    for _ in range(300):
-        optimizer.zero_grad()
-        coral(x * weight + bias, levels).backward()
-        optimizer.step()
-    return weight.detach(), bias.detach()
-
-
-weight, bias = fit(weights=1)
-predicted = (x * weight + bias > 0).sum(1)  # the number of probabilities above 0.5
-print(f"biases: {', '.join(f'{b:.2f}' for b in bias)}")
-print(f"mean distance to the grade: {(predicted - grade).abs().float().mean():.2f}")
-assert (bias.diff() < 0).all()
-
-# %%
-# With weights of their own, the questions contradict each other
-# --------------------------------------------------------------
-# A linear layer with K - 1 outputs gives each question a line of its own. Where two of
-# these lines cross, a grade above the third is more likely than one above the second.
-
-grid = torch.linspace(-3, 3, 61).unsqueeze(1)
-for weights in (4, 1):
-    weight, bias = fit(weights)
-    logits = grid * weight + bias
-    contradictions = (logits.diff(dim=1) > 0).any(1).sum()
-    print(f"{weights} weights: answers contradict each other at {contradictions} of 61")
+print(f"at scores of -10, 0, 10 and 20: {gradient[75::50]}")
 
 # %%
 # Levels, class weights and importance weights
 # --------------------------------------------
-# K grades become K - 1 questions, ``levels = (y[:, None] > torch.arange(K - 1))``.
-# Class weights are K numbers, one for each sample by its grade: multiply each sample's
-# loss by ``w[y]``. Importance weights are K - 1 numbers, one for each question; five
-# class weights do not fit four columns. The predicted level is the number of
-# probabilities above 0.5.
+# K grades become K - 1 questions, ``levels = (y[:, None] > torch.arange(K - 1))``, and
+# the predicted grade is the number of probabilities above 0.5. With one shared score
+# the biases fall from question to question, so no answer contradicts another. Class
+# weights are K numbers, one for each sample by its grade: multiply each sample's loss
+# by ``w[y]``. Importance weights are K - 1 numbers, one for each question.
 
-w = 1 / torch.bincount(grade, minlength=5).clamp(min=1)
-logits = x * weight + bias
+x = 6 * torch.rand(200, 1) - 3
+y = (x[:, 0] + 0.5 * torch.randn(200)).round().clamp(-2, 2).long() + 2
+levels = (y[:, None] > torch.arange(4)).float()
+weight, bias = torch.zeros(1, requires_grad=True), torch.zeros(4, requires_grad=True)
+optimizer = torch.optim.Adam([weight, bias], lr=0.1)
+for _ in range(300):
+    optimizer.zero_grad()
+    coral(x * weight + bias, levels).backward()
+    optimizer.step()
+logits = (x * weight + bias).detach()
+print(f"biases {[round(b, 2) for b in bias.tolist()]}")
+print(f"grades off, mean: {((logits > 0).sum(1) - y).abs().float().mean():.2f}")
+
 each = coral(logits, levels, reduction="none")
-print(f"weighted by class: {(w[grade] * each).sum() / w[grade].sum():.4f}")
+w = 1 / torch.bincount(y, minlength=5).clamp(min=1)
 importance = torch.tensor([1.0, 2.0, 2.0, 1.0])
-cross_entropy = torch.nn.functional.binary_cross_entropy_with_logits
-by_question = cross_entropy(logits, levels, weight=importance, reduction="none").sum(1)
-print(f"weighted by question: {by_question.mean():.4f}, neither: {each.mean():.4f}")
+by_question = torch.nn.functional.binary_cross_entropy_with_logits(
+    logits, levels, weight=importance, reduction="none"
+).sum(1)
+print(f"unweighted {each.mean():.4f}, by question {by_question.mean():.4f}, ", end="")
+print(f"by class {(w[y] * each).sum() / w[y].sum():.4f}")
 
 # %%
 # Use it when being wrong by one grade is better than by three: ratings, stages, ages;
 # rather :doc:`/examples/ranking/corn` when one score is too little,
 # :doc:`/examples/ranking/ordinal_emd` to keep a softmax over classes, and cross entropy
-# when classes have no order. It is torch's own binary cross entropy, summed over the
-# questions of a sample; the default of torch divides by their number, too.
-
-print(f"CORAL {coral(logits, levels):.4f}, torch {cross_entropy(logits, levels):.4f}")
+# when classes have no order.
 
 # sphinx_gallery_tags = ["ranking", "ordinal"]

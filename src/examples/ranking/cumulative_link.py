@@ -14,7 +14,6 @@ the score :math:`f` into :math:`K` grades, with :math:`c_0 = -\infty` and
    \qquad
    \frac{\partial \ell}{\partial f} = 1 - \sigma(c_{y+1} - f) - \sigma(c_y - f)
 
-The grade :math:`y` counts from 0.
 The score has a minus: statsmodels and R's ``polr`` do the same, other texts do not.
 
 Source: P. McCullagh, *Regression Models for Ordinal Data*, Journal of the Royal
@@ -81,8 +80,7 @@ def cumulative_link(
     bounds = torch.cat([-infinity, cutpoints, infinity])
     lower, upper = bounds[target], bounds[target + 1]
     # sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)), where nothing
-    # cancels; the last factor does not even depend on the score.
-    # Of cutpoints that crossed the other two factors part them again.
+    # cancels. If cutpoints have crossed, the first two factors part them again.
     gap = (upper - lower).clamp(min=torch.finfo(score.dtype).tiny)
     log_inside = torch.log(-torch.expm1(-gap))
     loss = -(logsigmoid(upper - score) + logsigmoid(score - lower) + log_inside)
@@ -95,19 +93,16 @@ def cumulative_link(
 # %%
 # The difference of two sigmoids is 0 where it is needed most
 # -----------------------------------------------------------
-# A score of 20 for the middle grade between -1 and 1 is wrong, and its correction
-# should be large. Written as in the formula, both sigmoids round to 0 or 1 in float32
-# and the logarithm is of 0. Adding a small number to it hides that, with a gradient of
-# 0 there.
+# A score of 20 for the middle grade, between -1 and 1, is wrong and needs a large
+# correction. In the formula both sigmoids round to 0 or 1 in float32, and the logarithm
+# is of 0. A small number added to their difference hides that: the gradient is 0 there.
 
 import matplotlib.pyplot as plt
 
 score = torch.linspace(-24, 24, 241, requires_grad=True)
-cutpoints = torch.tensor([-1.0, 1.0])
-middle = torch.ones(241, dtype=torch.int64)
+cutpoints, middle = torch.tensor([-1.0, 1.0]), torch.ones(241, dtype=torch.int64)
 loss = cumulative_link(score, cutpoints, middle, reduction="none")
-difference = torch.sigmoid(1 - score) - torch.sigmoid(-1 - score)
-naive = -torch.log(difference + 1e-7)
+naive = -torch.log(torch.sigmoid(1 - score) - torch.sigmoid(-1 - score) + 1e-7)
 (gradient,) = torch.autograd.grad(loss.sum(), score)
 (lost,) = torch.autograd.grad(naive.sum(), score)
 
@@ -116,45 +111,32 @@ ax.plot(score.detach(), loss.detach(), label="cumulative link")
 ax.plot(score.detach(), gradient, label="its gradient")
 ax.plot(score.detach(), lost, "--", label="gradient of log(difference + 1e-7)")
 ax.set(xlabel="score of a sample of the middle grade", ylabel="loss and gradient")
-ax.set_title("Far off, the gradient has a size of 1 and not 0", loc="left")
+ax.set_title("Far off, the gradient has a size of 1 and not 0")
 ax.set_ylim(-2, 10)
 ax.legend()
-for at in (130, 180, 220):
-    print(f"at {score[at]:.0f}: gradient {gradient[at]:.3f}, {lost[at]:.3f} by 1e-7")
 
 # %%
-# Learn the gaps, not the cutpoints
-# ---------------------------------
-# Free cutpoints may cross in a step. The grade between them then has no probability;
-# the plain formula takes the logarithm of a negative number, and here the loss is near
-# 90 in float32, with a gradient that parts them again. Let them not cross at all: make
-# the first cutpoint and the gaps the parameters, the gaps positive by softplus. The
-# grades here are of unequal widths, and the cutpoints find that out.
+# Learn the gaps, so that cutpoints cannot cross
+# ----------------------------------------------
+# Free cutpoints may cross in a step, and the grade between them then has no
+# probability. Make the first cutpoint and the gaps the parameters, the gaps positive by
+# softplus. Give the score no bias: a constant added to it and to all cutpoints changes
+# nothing. The number of cutpoints below the score is the grade to predict, the median.
 
-crossed = torch.tensor([1.0, -1.0], requires_grad=True)
-loss = cumulative_link(torch.zeros(1), crossed, torch.tensor([1]))
-(gradient,) = torch.autograd.grad(loss, crossed)
-print(f"crossed: loss {loss:.1f}, gradient {[round(g, 2) for g in gradient.tolist()]}")
 x = torch.linspace(-3, 3, 2000)
 truth = torch.tensor([-2.0, 2.0, 2.5])
-noise = torch.logit(torch.rand(2000))  # logistic, as the model has it
-grade = torch.bucketize(2 * x + noise, truth)
+grade = torch.bucketize(2 * x + torch.logit(torch.rand(2000)), truth)
 weight = torch.ones(1, requires_grad=True)
 first, gaps = (torch.zeros(n, requires_grad=True) for n in (1, 2))
 optimizer = torch.optim.Adam([weight, first, gaps], lr=0.1)
 for _ in range(200):
     optimizer.zero_grad()
-    steps = torch.nn.functional.softplus(gaps)
-    cutpoints = torch.cat([first, steps]).cumsum(0)
-    cumulative_link(weight * x, cutpoints, grade).backward()
+    cutpoints = torch.cat([first, torch.nn.functional.softplus(gaps)]).cumsum(0)
+    loss = cumulative_link(weight * x, cutpoints, grade)
+    loss.backward()
     optimizer.step()
-print("cutpoints", [f"{c:.2f}" for c in cutpoints], "of", truth.tolist())
+print(f"cutpoints {[round(c, 2) for c in cutpoints.tolist()]} of {truth.tolist()}")
 print(f"weight {weight.item():.2f} of 2")
-
-# %%
-# Give the score no bias: a constant added to it and to all cutpoints changes nothing.
-# The grade to predict is the one with the largest probability, or the number of
-# cutpoints below the score, which is the median.
 
 moved = cumulative_link(weight * x + 7, cutpoints + 7, grade)
 torch.testing.assert_close(moved, cumulative_link(weight * x, cutpoints, grade))
@@ -163,14 +145,11 @@ print(f"the median is the grade in {(median == grade).float().mean():.0%}")
 
 # %%
 # Use it when grades come from something continuous underneath and you want their
-# probabilities; rather :doc:`/examples/ranking/coral` when the yes-or-no questions
-# "above this grade?" are enough, :doc:`/examples/ranking/corn` when one score for all
-# of them is too little, and cross entropy when grades have no order.
-# CORAL adds up the binary losses of all K - 1 questions. This is the likelihood of the
-# grade itself: the probabilities of the grades sum to 1.
+# probabilities, which sum to 1; rather :doc:`/examples/ranking/coral` when the
+# yes-or-no questions "above this grade?" are enough, :doc:`/examples/ranking/corn` when
+# one score for all of them is too little, and cross entropy when grades have no order.
 
-every = torch.arange(4)
-losses = cumulative_link(torch.full((4,), 0.3), cutpoints, every, reduction="none")
-print(f"sum of the probabilities: {torch.exp(-losses).sum():.4f}")
+each = cumulative_link(torch.zeros(4), cutpoints, torch.arange(4), reduction="none")
+print(f"sum of the probabilities: {torch.exp(-each).sum():.4f}")
 
 # sphinx_gallery_tags = ["ranking", "ordinal", "learned option"]

@@ -5,9 +5,9 @@ ListMLE
 Learning to rank: each place is a softmax over what is left, so the whole order has a
 gradient.
 
-Sort the items by their target, best first. The loss is the negative logarithm of the
-probability that the scores give to exactly this order, if each place goes to one of
-the items that are left with a probability proportional to :math:`e^s`:
+The negative logarithm of the probability of the target's order, best first, if each
+place goes to one of the items that are left with a probability proportional to
+:math:`e^s`:
 
 .. math::
 
@@ -67,8 +67,7 @@ def listmle(scores: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     best_first = scores.gather(-1, order)
     # Low, but finite also after the shift: -inf less -inf is NaN.
     best_first = best_first.masked_fill(padding, torch.finfo(scores.dtype).min / 2)
-    # A shift is free, and small numbers keep more digits.
-    best_first = best_first - best_first.detach().amax(-1, keepdim=True)
+    best_first = best_first - best_first.detach().amax(-1, keepdim=True)  # more digits
     left = best_first.flip(-1).logcumsumexp(-1).flip(-1)
     loss = (left - best_first).masked_fill(padding, 0).sum(-1)
     return loss if reduction == "none" else getattr(loss, reduction)()
@@ -88,63 +87,38 @@ scores = torch.zeros(10, requires_grad=True)
 (gradient,) = torch.autograd.grad(listmle(scores, relevance), scores)
 listnet_gradient = scores.detach().softmax(0) - relevance.softmax(0)
 place = torch.arange(1, 11)
-each_place = torch.arange(10, 0, -1).log()  # log of how many are left
 
 fig, ax = plt.subplots()
-ax.plot(place, each_place, ".-", label="ListMLE, place by place")
+ax.plot(place, place.flip(0).log(), ".-", label="ListMLE, place by place")
 ax.plot(place, gradient, ".-", label="its gradient")
 ax.plot(place, listnet_gradient, ".--", label="gradient of ListNet")
 ax.set(xlabel="place in the target's order", ylabel="loss and gradient", ylim=(-1.2, 4))
 ax.set_title("ListNet sorts the top, ListMLE the whole list")
 ax.legend(loc="upper center")
 
-print(f"place 9 against 10, ListMLE: {(gradient[9] - gradient[8]).item():.4f}")
-gap = listnet_gradient[9] - listnet_gradient[8]
-print(f"place 9 against 10, ListNet: {gap.item():.4f}")
-
 # %%
-# Results of races give the strengths of the runners
-# --------------------------------------------------
-# Five runners, 300 races. Noise with a Gumbel distribution makes the orders follow the
-# model exactly, so the fit finds the strengths, up to a shift.
+# Padding, ties, and lists of different length
+# --------------------------------------------
+# A padded score of 0 stays in the sum of every place before it, and a mask on the loss
+# comes too late: fill padding with minus infinity before ``logcumsumexp``, then more of
+# it changes neither loss nor gradient. The places are summed, so a long list costs
+# more: divide by the length. Of two equal items the one that stands first in the list
+# counts as better, so shuffle ties.
 
-_ = torch.manual_seed(0)
-strength = torch.tensor([2.0, 1.0, 0.0, -1.0, -2.0])
-races = strength - torch.rand(300, 5).log().neg().log()
-fitted = torch.zeros(5, requires_grad=True)
-optimizer = torch.optim.Adam([fitted], lr=0.1)
-for _ in range(100):
-    optimizer.zero_grad()
-    listmle(fitted.expand(300, 5), races).backward()
-    optimizer.step()
-
-centred = fitted.detach() - fitted.detach().mean()
-print(f"strengths: {', '.join(f'{s:5.2f}' for s in strength)}")
-print(f"fitted:    {', '.join(f'{s:5.2f}' for s in centred)}")
-
-# %%
-# A long list costs more, and ties are decided by chance
-# ------------------------------------------------------
-# The places are summed, so equal scores cost the logarithm of the number of orders:
-# divide by the length if lists differ in it. Padding must have the score minus
-# infinity; a score of 0 stays in the sum of every place before it, and a mask on the
-# terms comes too late for that. Which of two equal items comes first in the list
-# decides the loss, so shuffle the items of a tie, or use another loss.
-#
-# Use it when the target is an order; rather :doc:`/examples/ranking/listnet` when
-# relevances are graded, or cross entropy against the clicks divided by their sum when
-# there are only clicks; :doc:`/examples/ranking/bradley_terry` for single pairs.
-
-for length in (2, 10, 100):
-    equal = torch.zeros(length)
-    print(f"{length} equal scores: {listmle(equal, equal):.1f}")
 scores, order = torch.tensor([1.5, 0.3]), torch.tensor([1.0, 2.0])
 print(f"two items {listmle(scores, order):.4f}", end="")
 for fill in (0.0, -torch.inf):
     padded = (torch.nn.functional.pad(x, (0, 2), value=fill) for x in (scores, order))
     print(f", padded with {fill} {listmle(*padded):.4f}", end="")
-tied, scores = torch.tensor([1.0, 1.0, 0.0]), torch.tensor([2.0, 0.0, 0.0])
-print(f"\nthe better of the tied first {listmle(scores, tied):.4f}", end="")
-print(f", second {listmle(scores[[1, 0, 2]], tied):.4f}")
+equal = torch.zeros(100)
+print(f"\nequal scores: 10 cost {listmle(equal[:10], equal[:10]):.1f}, ", end="")
+print(f"100 cost {listmle(equal, equal):.1f}")
+print(f"a tie, in one order {listmle(scores, torch.ones(2)):.4f}, ", end="")
+print(f"in the other {listmle(scores.flip(0), torch.ones(2)):.4f}")
+
+# %%
+# Use it when the target is an order; rather :doc:`/examples/ranking/listnet` when
+# relevances are graded, or cross entropy against the clicks divided by their sum when
+# there are only clicks; :doc:`/examples/ranking/bradley_terry` for single pairs.
 
 # sphinx_gallery_tags = ["ranking", "numbers"]

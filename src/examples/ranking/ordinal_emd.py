@@ -15,8 +15,7 @@ ordered grades and the true one: with the cumulative sums
    \frac{\partial \ell}{\partial z_j}
    = 2 p_j \sum_{k=1}^{K-1} (P_k - T_k) \left( [j \le k] - P_k \right)
 
-It is summed over the grades and averaged over the samples; some codes divide by
-:math:`K`, and NIMA takes a root.
+Some codes divide by :math:`K`, and NIMA takes a root.
 
 Source: L. Hou, C.-P. Yu, D. Samaras, *Squared Earth Mover's Distance-based Loss for
 Training Deep Neural Networks* (2016); as the ranked probability score, E. S. Epstein,
@@ -73,9 +72,8 @@ def ordinal_emd(logits: Tensor, target: Tensor, ignore_index: int = -100) -> Ten
 # %%
 # Does cross entropy know that a five is further from a one than a two is?
 # ------------------------------------------------------------------------
-# No. Take five grades, the truth is the first, and 60 % of the probability stands on
-# one other grade. Cross entropy is the same whichever it is. This loss grows with the
-# distance: one more of its K - 1 differences is large.
+# No. Of five grades the first is true, and 60 % of the probability stands on one other.
+# Cross entropy is the same whichever it is. This loss grows with the distance.
 
 import matplotlib.pyplot as plt
 
@@ -87,22 +85,19 @@ emd = [ordinal_emd(row[None], first).item() for row in rows]
 entropy = [torch.nn.functional.cross_entropy(row[None], first).item() for row in rows]
 
 fig, ax = plt.subplots()
-ax.plot(range(2, 6), emd, "C0o-", label="ordinal EMD")
-ax.plot(range(2, 6), entropy, "C2s--", label="cross entropy")
+ax.plot(range(2, 6), emd, "o-", label="ordinal EMD")
+ax.plot(range(2, 6), entropy, "s--", label="cross entropy")
 ax.set(xlabel="the grade that has 60 %; the true one is 1", ylabel="loss", ylim=(0, 3))
 ax.set_xticks(range(2, 6))
 ax.set_title("The further off, the larger the loss")
 ax.legend()
-print("EMD          ", [f"{value:.2f}" for value in emd])
-print("cross entropy", [f"{value:.2f}" for value in entropy])
 
 # %%
 # A model that is sure of the wrong grade hardly learns
 # -----------------------------------------------------
-# Like that of the Brier score, the gradient is multiplied by the slope of softmax, and
-# that is near 0 where one grade has all the probability. If it is the wrong one the
-# loss is at its highest and the gradient vanishes. Train with cross entropy first, or
-# add some of it.
+# The gradient is multiplied by the slope of softmax, which is near 0 where one grade
+# has all the probability. If it is the wrong one, the loss is at its highest and the
+# gradient vanishes. Train with cross entropy first, or add some of it.
 
 for size in (2.0, 5.0, 10.0, 20.0):
     logits = torch.tensor([[0.0, 0.0, 0.0, 0.0, size]], requires_grad=True)
@@ -114,36 +109,21 @@ for size in (2.0, 5.0, 10.0, 20.0):
     print(f"{gradient.abs().max():.1e} (cross entropy {theirs.abs().max():.2f})")
 
 # %%
-# Its best probabilities are the true ones
-# ----------------------------------------
-# The score is proper: where raters give 50 %, 20 % and 30 % to three grades, these
-# probabilities have the lowest mean loss, and no sharper ones. That minimum is not 0.
-
-share = torch.tensor([0.5, 0.2, 0.3])
-logits = torch.zeros(3, requires_grad=True)
-optimizer = torch.optim.Adam([logits], lr=0.1)
-for _ in range(300):
-    optimizer.zero_grad()
-    each = torch.stack([ordinal_emd(logits[None], torch.tensor([k])) for k in range(3)])
-    expected = (share * each).sum()
-    expected.backward()
-    optimizer.step()
-best = [round(p, 3) for p in logits.softmax(0).tolist()]
-print(f"best probabilities {best}, loss {expected:.3f}")
-
-# %%
+# It is proper: where raters give 50 %, 20 % and 30 % to three grades, the mean loss of
+# these probabilities has a gradient of 0, though it is not 0 itself. Values for
+# different numbers of grades are not comparable, since the sum has more terms.
+#
 # Use it when grades have equal steps and a near miss should cost less; rather
 # :doc:`/examples/ranking/cumulative_link` or :doc:`/examples/ranking/coral` when one
 # score orders them, :doc:`/examples/probabilistic/crps_normal` for continuous targets,
 # of which this is the counterpart, and
 # :doc:`/examples/ranking/weighted_kappa` when kappa is what you report.
-# Equal logits start at (K - 1)(2K - 1) / 6K for an outer grade, less for the middle
-# one; so values for different numbers of grades are not comparable.
 
-for grades in (3, 5, 10):
-    start = ordinal_emd(torch.zeros(1, grades), first)
-    formula = (grades - 1) * (2 * grades - 1) / (6 * grades)
-    middle = ordinal_emd(torch.zeros(1, grades), first + grades // 2)
-    print(f"{grades:2} grades: {start:.3f} = {formula:.3f}, in the middle {middle:.3f}")
+share = torch.tensor([0.5, 0.2, 0.3])
+logits = share.log().requires_grad_()
+each = [ordinal_emd(logits[None], torch.tensor([grade])) for grade in range(3)]
+expected = share @ torch.stack(each)
+(gradient,) = torch.autograd.grad(expected, logits)
+print(f"mean loss {expected:.2f}, gradient at most {gradient.abs().max():.0e}")
 
 # sphinx_gallery_tags = ["ranking", "classification", "ordinal"]

@@ -64,47 +64,45 @@ def ranknet(scores: Tensor, target: Tensor) -> Tensor:
 # %%
 # Is the top of the list worth more?
 # ----------------------------------
-# No. Ten items in the right order, but one swap of neighbours. The added loss is the
-# same wherever the swap is, while NDCG drops at the top. LambdaRank came of this: it
-# multiplies the gradient of each pair by the change in NDCG.
+# No. Ten items are in the right order, but for one swap of neighbours. What that adds
+# to the loss is the same at every place, while NDCG drops at the top. LambdaRank came
+# of this: it multiplies the gradient of each pair by the change in NDCG.
 
 import matplotlib.pyplot as plt
 
-relevance = torch.arange(10.0, 0, -1)
-scores = torch.linspace(2, -2, 10)
-gain = torch.exp2(relevance) - 1
-discount = 1 / torch.log2(torch.arange(10) + 2.0)
+relevance, scores = torch.arange(10.0, 0, -1), torch.linspace(2, -2, 10)
+gain = (torch.exp2(relevance) - 1) / torch.log2(torch.arange(10) + 2.0)
 added, lost = [], []
 for place in range(9):
     order = torch.arange(10)
     order[[place, place + 1]] = order[[place + 1, place]]
-    swapped = ranknet(scores[order], relevance) - ranknet(scores, relevance)
-    added.append(swapped.item())
-    lost.append(1 - ((gain[order] * discount).sum() / (gain * discount).sum()).item())
+    added.append(ranknet(scores[order], relevance) - ranknet(scores, relevance))
+    swapped = (torch.exp2(relevance[order]) - 1) / torch.log2(torch.arange(10) + 2.0)
+    lost.append(1 - swapped.sum() / gain.sum())
 
 fig, ax = plt.subplots()
-ax.plot(range(1, 10), added, "C0o-", label="RankNet: what the swap adds")
-ax.plot(range(1, 10), lost, "C2o--", label="what it takes from NDCG")
+ax.plot(range(1, 10), added, "o-", label="RankNet: what the swap adds")
+ax.plot(range(1, 10), lost, "o--", label="what it takes from NDCG")
 ax.set(xlabel="place of the swap", title="RankNet cares for the bottom as for the top")
 ax.legend()
-print(f"first: {added[0]:.3f} and {lost[0]:.3f}; last: {added[-1]:.3f}, {lost[-1]:.3f}")
 
 # %%
-# What users ask
-# --------------
+# Long lists, ties and padding
+# ----------------------------
 # The sum grows with the square of the list's length, so long lists rule a batch: divide
 # by the number of pairs, or call it list by list. Scores that are all equal cost log 2
 # for each pair. Items of the same relevance are in no pair, so their order is free.
 # Padding must have the relevance NaN, which is above and below nothing; with 0 it would
 # lose against every item that is relevant.
-#
-# Use it when the order of pairs is what counts; rather
-# :doc:`/examples/ranking/listnet` or :doc:`/examples/ranking/listmle` for whole lists,
-# :doc:`/examples/ranking/bradley_terry` when you have the pairs themselves.
 
 for length in (5, 10, 100):
     print(f"{length} items: {ranknet(torch.zeros(length), torch.arange(length)):.1f}")
 scores, target = torch.tensor([0.5, 1.0, 9.0]), torch.tensor([1.0, 0.0, torch.nan])
 assert ranknet(scores, target) == ranknet(scores[:2], target[:2])
+
+# %%
+# Use it when the order of pairs is what counts; rather
+# :doc:`/examples/ranking/listnet` or :doc:`/examples/ranking/listmle` for whole lists,
+# :doc:`/examples/ranking/bradley_terry` when you have the pairs themselves.
 
 # sphinx_gallery_tags = ["ranking", "pairs"]

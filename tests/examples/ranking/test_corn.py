@@ -154,11 +154,6 @@ def test_shapes_that_do_not_fit_are_refused(example, shape, grades, num_classes)
     assert f"{shape} and {grades} for {num_classes} classes" in str(error.value)
 
 
-def test_one_class_is_refused(example):
-    with pytest.raises(ValueError, match="num_classes must be 2 or more, got 1"):
-        example.corn(torch.zeros(2, 0), torch.zeros(2, dtype=torch.int64), 1)
-
-
 @pytest.mark.parametrize("dtype", [torch.float32, torch.int32, torch.bool])
 def test_a_target_that_is_no_int64_is_refused(example, dtype):
     with pytest.raises(ValueError, match=f"target must be int64, got {dtype}"):
