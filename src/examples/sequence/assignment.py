@@ -5,8 +5,8 @@ Assignment
 For sets: a row has a gradient for the column that it is matched to, and no other.
 
 The loss is the least total cost of a matching, in which no row and no column is used
-twice. It is the minimum over all plans :math:`P` of zeros and ones; so where the best
-plan is unique, it is the gradient:
+twice: the minimum over all plans :math:`P` of zeros and ones. Where the best plan is
+unique, it is the gradient:
 
 .. math::
 
@@ -15,7 +15,7 @@ plan is unique, it is the gradient:
    \frac{\partial \ell}{\partial C} = P^*
 
 SciPy's ``linear_sum_assignment`` finds the plan on the CPU; no gradient goes through
-the search. Where two plans tie, the gradient is the one that was found.
+the search. The Function is there for :func:`torch.vmap`.
 
 Source: H. W. Kuhn, *The Hungarian Method for the Assignment Problem*, Naval Research
 Logistics Quarterly 2 (1955), 83-97; R. Stewart, M. Andriluka and A. Y. Ng, *End-to-End
@@ -31,7 +31,7 @@ class BestPlan(torch.autograd.Function):
     """Where the pairs of the best plan stand in the flattened cost."""
 
     @staticmethod
-    def forward(cost):
+    def forward(cost: Tensor) -> Tensor:
         *batch, n, m = cost.shape
         pairs = torch.empty(*batch, min(n, m), dtype=torch.int64)
         size = pairs.shape[:-1].numel()
@@ -42,15 +42,15 @@ class BestPlan(torch.autograd.Function):
         return pairs.to(cost.device)
 
     @staticmethod
-    def setup_context(ctx, inputs, output):
+    def setup_context(ctx, inputs: tuple[Tensor], output: Tensor) -> None:
         ctx.mark_non_differentiable(output)
 
     @staticmethod
-    def backward(ctx, grad_output):
+    def backward(ctx, grad_output: Tensor) -> None:
         return None
 
     @staticmethod
-    def vmap(info, in_dims, cost):
+    def vmap(info, in_dims: tuple[int], cost: Tensor) -> tuple[Tensor, int]:
         return BestPlan.apply(cost.movedim(in_dims[0], 0)), 0
 
 
@@ -88,8 +88,9 @@ def assignment(cost: Tensor) -> Tensor:
 # %%
 # The gradient is the matching
 # ----------------------------
-# Six points and six places. Taking the closest place for each point uses some places
-# twice. The gradient of the assignment names each of them once.
+# Six points (circles) and six places (squares). Taking the closest place for each point
+# uses some places twice, and others have no gradient. The gradient of the assignment
+# names each of them once, in whatever order they are listed.
 
 import matplotlib.pyplot as plt
 
@@ -99,47 +100,21 @@ cost = torch.cdist(points, places).square().requires_grad_()
 (plan,) = torch.autograd.grad(assignment(cost), cost)
 (greedy,) = torch.autograd.grad(cost.min(1).values.sum(), cost)
 
-fig, ax = plt.subplots()
-for row in range(6):
-    for matching, style in ((plan, "C1-"), (greedy, "C2--")):
-        ends = torch.stack([points[row], places[matching[row].argmax()]])
-        label = ("assignment", "closest place")[style == "C2--"] if row == 0 else None
-        ax.plot(ends[:, 0], ends[:, 1], style, label=label)
-ax.plot(points[:, 0], points[:, 1], "C0o", label="points")
-ax.plot(places[:, 0], places[:, 1], "C3s", label="places")
-ax.set(xlabel="first coordinate", ylabel="second coordinate")
-ax.set_title("Each place gets one point, where the closest ones are shared")
-ax.legend()
-
-print(f"places used: {int(plan.any(0).sum())}, by the closest {greedy.any(0).sum()}")
+fig, axes = plt.subplots(1, 2, sharex=True, sharey=True, figsize=(8, 4))
+matchings = {"assignment": plan, "closest place": greedy}
+for ax, (title, matching) in zip(axes, matchings.items(), strict=True):
+    ends = torch.stack([points, places[matching.argmax(1)]])
+    ax.plot(ends[..., 0], ends[..., 1], "C1-")
+    ax.plot(*points.T, "C0o", *places.T, "C3s")
+    ax.set(title=title, xlabel="first coordinate")
+    print(f"{title}: {int(matching.any(0).sum())} of 6 places used")
 
 # %%
-# A set is fitted whatever its order
-# ----------------------------------
-# The six points move to the six places. The order in which the places are listed
-# changes nothing. The minimum of each row leaves places empty, which have no
-# gradient at all.
-
-
-def fit(loss):
-    moving = points.clone().requires_grad_()
-    optimizer = torch.optim.SGD([moving], lr=0.1)
-    for _ in range(100):
-        optimizer.zero_grad()
-        loss((moving.unsqueeze(1) - places.flip(0)).square().sum(2)).backward()
-        optimizer.step()
-    return int((torch.cdist(moving.detach(), places).amin(0) < 0.01).sum())
-
-
-print(f"places reached by the assignment: {fit(assignment)} of 6")
-print(f"places reached by the closest:    {fit(lambda c: c.min(1).values.sum())} of 6")
-
-# %%
-# Match first, then compare
-# -------------------------
-# In detection one cost decides who is matched, often with class probabilities and boxes
-# in it, and the losses of the matched pairs are trained. The indices have no gradient
-# and need none: SciPy's sum has no graph, the chosen elements of the tensor have.
+# Match first, then compare, as detection does
+# --------------------------------------------
+# There one cost decides who is matched, often with class probabilities and boxes in it,
+# and the losses of the matched pairs are trained. The indices have no gradient and need
+# none: SciPy's sum has no graph, the chosen elements of the tensor have.
 
 rows, columns = linear_sum_assignment(cost.detach())
 copied = torch.tensor(cost.detach().numpy()[rows, columns].sum())
@@ -150,14 +125,13 @@ assert torch.isclose(cost[rows, columns].sum(), assignment(cost))
 # Use it when a set of predictions meets a set of targets; rather
 # :doc:`/examples/sequence/entropic_ot` when the jumps make a fit restless, since its
 # plan changes gradually, :doc:`/examples/sequence/wasserstein_1d` on a line, where
-# sorting is enough. The value is continuous, the gradient jumps where the matching
-# changes, and with a tie it is that of one matching. Predictions that are left over
-# have no gradient from it: give them a class "nothing". A pair that costs inf is
-# forbidden.
+# sorting is enough. The gradient jumps where the matching changes, and with a tie it is
+# that of one matching. Predictions that are left over have no gradient: give them a
+# class "nothing".
 
-tie = torch.ones(2, 2, requires_grad=True)
-print(f"a tie: {torch.autograd.grad(assignment(tie), tie)[0].tolist()}")
 wide = torch.tensor([[3.0, 1.0, 2.0]], requires_grad=True)
 print(f"two left over: {torch.autograd.grad(assignment(wide), wide)[0].tolist()}")
+tie = torch.ones(2, 2, requires_grad=True)
+print(f"a tie: {torch.autograd.grad(assignment(tie), tie)[0].tolist()}")
 
 # sphinx_gallery_tags = ["sequences", "detection", "sets", "by hand", "needs SciPy"]

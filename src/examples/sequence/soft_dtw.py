@@ -44,7 +44,7 @@ class SoftDTW(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(cost, gamma):
+    def forward(cost: Tensor, gamma: float) -> tuple[Tensor, Tensor]:
         left = diagonal = torch.full_like(cost[:, :, 0], math.inf)
         minima = []
         for number, step in enumerate(skew(cost)):
@@ -54,13 +54,17 @@ class SoftDTW(torch.autograd.Function):
         return left[:, -1], torch.stack(minima)
 
     @staticmethod
-    def setup_context(ctx, inputs, output):
+    def setup_context(
+        ctx, inputs: tuple[Tensor, float], output: tuple[Tensor, Tensor]
+    ) -> None:
         cost, ctx.gamma = inputs
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(cost, output[1])
 
     @staticmethod
-    def backward(ctx, grad_output, second):
+    def backward(
+        ctx, grad_output: Tensor | None, second: Tensor | None
+    ) -> tuple[Tensor | None, None]:
         if second is not None:  # the minima are an output, too: who differentiates them
             raise NotImplementedError("soft_dtw has no second derivative")
         if grad_output is None:
@@ -151,38 +155,30 @@ ax.plot(step, late.flatten(), ":", label="second series")
 ax.set(xlabel="step", ylabel="value and gradient", ylim=(-1.6, 2.4))
 ax.set_title("A bump that is late has hardly any gradient")
 ax.legend(ncols=2, loc="upper center")
-print(
-    f"largest gradient {gradient.abs().max():.2f}, {squared.abs().max():.2f} of squared"
-)
 
 # %%
-# Why is it negative?
-# -------------------
+# Why is soft-DTW negative?
+# -------------------------
 # The soft minimum adds up many alignments, so it lies below the cost of the best one,
 # and a series is not closest to itself: a perfect prediction has a gradient. A smaller
-# gamma helps; taking off half of each series' distance to itself removes both. The
-# value grows with the length: a sum of the matched costs is no mean.
+# gamma helps; taking off half of each series' distance to itself removes both.
 
 twin = bump.detach()
-divergence = soft_dtw(bump, twin) - (soft_dtw(bump, bump) + soft_dtw(twin, twin)) / 2
-for name, loss in {
+losses = {
     "gamma = 1": soft_dtw(bump, twin),
     "gamma = 0.01": soft_dtw(bump, twin, gamma=0.01),
-    "divergence": divergence,
-}.items():
+    "less half": soft_dtw(bump, twin)
+    - (soft_dtw(bump, bump) + soft_dtw(twin, twin)) / 2,
+}
+for name, loss in losses.items():
     (gradient,) = torch.autograd.grad(loss, bump)
-    print(f"{name:12}: {loss + 0:.2f}, largest gradient {gradient.abs().max():.2f}")
+    print(f"{name}: {loss + 0:.2f}, largest gradient {gradient.abs().max():.2f}")
 
 # %%
 # What the antidiagonals and the backward by hand save
 # ----------------------------------------------------
 # A double loop under autograd gives the same number by thousands of small operations,
-# and keeps their tensors for the way back. The advantage grows with length.
-#
-# Use it when the timing of a series is free; rather squared error or
-# :doc:`/examples/robust/huber` when it counts, :doc:`/examples/sequence/ctc` when
-# labels without times are to be found in frames. It costs N times M steps of
-# arithmetic, and there is no second derivative.
+# and keeps their tensors for the way back.
 
 
 def double_loop(first, second):
@@ -198,7 +194,13 @@ def double_loop(first, second):
 for f in (double_loop, soft_dtw):
     kept = []
     with torch.autograd.graph.saved_tensors_hooks(kept.append, kept.append):
-        value = f(bump.expand(8, 40, 1), late.expand(8, 40, 1))
-    print(f"8 x 40 x 40, {f.__name__}: {value:.4f}, {len(kept):,} tensors kept")
+        value = f(bump, late)
+    print(f"{f.__name__}: {value:.4f}, {len(kept):,} tensors kept")
+
+# %%
+# Use it when the timing of a series is free; rather squared error or
+# :doc:`/examples/robust/huber` when it counts, :doc:`/examples/sequence/ctc` when
+# labels without times are to be found in frames. It costs N times M steps of
+# arithmetic, grows with the length, and has no second derivative.
 
 # sphinx_gallery_tags = ["sequences", "numbers", "by hand"]

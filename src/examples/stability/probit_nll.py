@@ -14,8 +14,7 @@ one is :math:`\Phi(s)`. With the margin :math:`m`, the score towards the true an
    \frac{\partial^2 \ell}{\partial m^2} = \lambda (m + \lambda) \qquad
    \lambda = \frac{\varphi(m)}{\Phi(m)}
 
-The inverse Mills ratio :math:`\lambda` comes from ``erfcx``, without a quotient of two
-tiny numbers. The backward is written by hand: torch's own derivative of
+The backward is written by hand, with ``erfcx``: torch's own derivative of
 :func:`torch.special.log_ndtr` subtracts two large numbers in the tail.
 
 Source: C. I. Bliss, *The Calculation of the Dosage-Mortality Curve*, Annals of Applied
@@ -23,7 +22,6 @@ Biology 22 (1935), 134-167.
 """
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -40,7 +38,7 @@ class MillsRatio(torch.autograd.Function):
         return root / math.sqrt(math.pi) / torch.special.erfcx(-margin / root)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+    def setup_context(ctx, inputs: tuple[Tensor], output: Tensor) -> None:
         ctx.save_for_backward(*inputs, output)
         ctx.save_for_forward(*inputs, output)
 
@@ -52,11 +50,11 @@ class MillsRatio(torch.autograd.Function):
         return torch.where(margin < tail, series, -mills * (margin + mills))
 
     @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+    def backward(ctx, grad_output: Tensor) -> Tensor:
         return grad_output * MillsRatio.slope(*ctx.saved_tensors)
 
     @staticmethod
-    def jvp(ctx: Any, tangent: Tensor) -> Tensor:
+    def jvp(ctx, tangent: Tensor) -> Tensor:
         return tangent * MillsRatio.slope(*ctx.saved_tensors)
 
 
@@ -73,16 +71,16 @@ class ProbitNLL(torch.autograd.Function):
         return torch.where(margin < 0, below, above)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+    def setup_context(ctx, inputs: tuple[Tensor], output: Tensor) -> None:
         ctx.save_for_backward(*inputs)
         ctx.save_for_forward(*inputs)
 
     @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+    def backward(ctx, grad_output: Tensor) -> Tensor:
         return -grad_output * MillsRatio.apply(*ctx.saved_tensors)
 
     @staticmethod
-    def jvp(ctx: Any, tangent: Tensor) -> Tensor:
+    def jvp(ctx, tangent: Tensor) -> Tensor:
         return -tangent * MillsRatio.apply(*ctx.saved_tensors)
 
 
@@ -170,38 +168,8 @@ for name, f in losses.items():
     print(f"{torch.func.grad(slope)(far):18.4f}")
 
 # %%
-# Newton's method finds a threshold and its spread
-# ------------------------------------------------
-# Two hundred people notice a signal from a strength of their own on: normal, of mean 3
-# and standard deviation 0.5, at nine strengths. Eight steps from nothing are enough.
-
-own = 3 + 0.5 * torch.special.ndtri((torch.arange(200) + 0.5) / 200)
-strength = torch.linspace(1, 5, 9).unsqueeze(1).expand(9, 200)
-noticed = (strength > own).float()
-logistic = torch.nn.functional.binary_cross_entropy_with_logits
-
-
-def fit(loss, answers):
-    def objective(line):
-        return loss(line[0] * strength - line[1], answers)
-
-    slope, line = torch.func.grad(objective), torch.zeros(2)
-    for _ in range(8):
-        line = line - torch.linalg.solve(torch.func.jacrev(slope)(line), slope(line))
-    return line[1] / line[0], 1 / line[0]
-
-
-print("mean {:.2f}, standard deviation {:.2f}".format(*fit(probit_nll, noticed)))
-
-# %%
 # Use it when a normal error before a threshold is what you mean: ratings, dose and
-# response, preferences; rather the logistic loss when an answer may simply be a slip:
-# a slip far out moves the probit more. Here two of 1800 answers are turned round.
-
-slips = noticed.clone()
-slips[0, 0], slips[-1, 0] = 1, 0
-for name, loss in {"probit": probit_nll, "logistic": logistic}.items():
-    (_, spread), (_, wider) = fit(loss, noticed), fit(loss, slips)
-    print(f"{name:8}: two slips widen the spread by {wider / spread - 1:.1%}")
+# response, preferences; rather the logistic loss, cross entropy of a logit, when an
+# answer may simply be a slip: a slip far out moves the probit more.
 
 # sphinx_gallery_tags = ["classification", "binary", "stability", "by hand"]

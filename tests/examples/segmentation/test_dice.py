@@ -121,16 +121,6 @@ def test_shapes_that_do_not_fit_are_refused(example, shape, other):
     assert f"(N, 1, H, W), got {shape} and {other}" in str(error.value)
 
 
-def test_a_negative_smooth_is_refused(example):
-    with pytest.raises(ValueError, match="smooth must be finite and 0 or more, got -1"):
-        example.dice(torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 2, 2), smooth=-1)
-
-
-def test_an_infinite_smooth_is_refused(example):
-    with pytest.raises(ValueError, match=r"smooth must be .*finite.* got inf"):
-        example.dice(*2 * [torch.zeros(1, 1, 2, 2)], smooth=math.inf)
-
-
 @pytest.mark.parametrize("smooth", [0.0, 1e-5, 3.0])
 def test_what_is_masked_counts_nowhere(example, smooth):
     logits, target = case()
@@ -174,7 +164,7 @@ def test_half_precision_counts_more_pixels_than_65504(example):
 
 def test_a_mask_of_another_shape_and_a_reduction_are_refused(example):
     zero = torch.zeros(2, 1, 4, 3)
-    with pytest.raises(ValueError, match=r"got \(2, 1, 4, 3\) and \(2, 4, 3\)"):
+    with pytest.raises(ValueError, match=r"\(2, 1, 4, 3\) and \(2, 4, 3\)"):
         example.dice(zero, zero, mask=torch.ones(2, 4, 3))
     with pytest.raises(ValueError, match=r"reduction must be .* got 'avg'"):
         example.dice(zero, zero, reduction="avg")

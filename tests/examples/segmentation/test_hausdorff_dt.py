@@ -92,9 +92,3 @@ def test_shapes_that_would_broadcast_are_refused(example, other):
     with pytest.raises(ValueError) as error:
         example.hausdorff_dt(case()[0], torch.zeros(other))
     assert f"got (2, 1, 5, 6) and {other}" in str(error.value)
-
-
-@pytest.mark.parametrize("alpha", [0.0, -1.0, torch.inf, torch.nan])
-def test_alpha_is_above_0(example, alpha):
-    with pytest.raises(ValueError, match="alpha must be finite and above 0, got"):
-        example.hausdorff_dt(*case(), alpha)
