@@ -14,9 +14,8 @@ Each logit answers whether one label is there. With :math:`p = \sigma(z)`, of wh
    - \sum_{\text{absent}} p_m^{\gamma_-} \log (1 - p_m)
 
 Source: T. Ridnik et al., *Asymmetric Loss For Multi-Label Classification*, ICCV 2021,
-equations 4 to 7. Each row is the sum over its labels. The authors' code takes the
-powers as constants unless told otherwise; here they have a gradient, as the formula
-says.
+equations 4 to 7. The powers have a gradient, as in the formula; the authors' code takes
+them as constants unless told otherwise.
 """
 
 import math
@@ -46,7 +45,7 @@ def asymmetric(
         The mean over rows of the sum over labels, a scalar; NaN where there is no row.
 
     Raises:
-        ValueError: The shapes differ or are not (N, L), or an option makes no sense.
+        ValueError: The shapes differ or are not (N, L), or an option is out of range.
 
     >>> logits = torch.zeros(1, 2, requires_grad=True)  # p = 1/2
     >>> target = torch.tensor([[1.0, 0.0]])
@@ -67,13 +66,11 @@ def asymmetric(
             f"logits and target must have the same shape (N, L), got "
             f"{tuple(logits.shape)} and {tuple(target.shape)}"
         )
-    if not (gamma_neg >= 0 and gamma_pos >= 0):
+    if not (gamma_neg >= 0 and gamma_pos >= 0 and 0 <= clip < 1):
         raise ValueError(
-            f"gamma_neg and gamma_pos must be 0 or more, got {gamma_neg} and "
-            f"{gamma_pos}"
+            f"gamma_neg and gamma_pos must be 0 or more and clip from 0 to below 1, "
+            f"got {gamma_neg}, {gamma_pos} and {clip}"
         )
-    if not 0 <= clip < 1:
-        raise ValueError(f"clip must be 0 or more and below 1, got {clip}")
     tiny = torch.finfo(logits.dtype).tiny
     log_absent = logsigmoid(-logits)  # log(1 - p); of 1 - p_m below
     if clip > 0:
@@ -95,32 +92,25 @@ def asymmetric(
 # An absent label that the model is sure of is left alone
 # -------------------------------------------------------
 # At both ends: below a probability of 0.05, where it is right, and near 1, where the
-# label may have been forgotten by whoever annotated. Cross entropy corrects hardest
-# there, and focal loss nearly so.
+# label may have been forgotten by whoever annotated. Cross entropy and focal loss
+# correct hardest there.
 
 import matplotlib.pyplot as plt
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 p = torch.linspace(0.002, 0.998, 250)
-logit = torch.logit(p).requires_grad_()
-column, zeros = logit[:, None], torch.zeros(250, 1)
-curves = {
-    "asymmetric": ("C1-", 250 * asymmetric(column, zeros)),
-    "cross entropy": (
-        "C2--",
-        binary_cross_entropy_with_logits(column, zeros, reduction="sum"),
-    ),
-    "focal, gamma = 2": (
-        "C3:",
-        250 * asymmetric(column, zeros, gamma_neg=2.0, clip=0.0),
-    ),
+logits = torch.logit(p)[None].requires_grad_()  # a row adds up its labels
+absent = torch.zeros(1, 250)
+losses = {
+    "asymmetric": asymmetric(logits, absent),
+    "cross entropy": binary_cross_entropy_with_logits(logits, absent, reduction="sum"),
+    "focal, gamma = 2": asymmetric(logits, absent, gamma_neg=2.0, clip=0.0),
 }
 fig, ax = plt.subplots()
-for name, (style, loss) in curves.items():
-    (gradient,) = torch.autograd.grad(loss, logit, retain_graph=True)
-    ax.plot(p, gradient, style, label=name)
-    print(f"{name:16}: largest at p = {p[gradient.argmax()]:.2f}, ", end="")
-    print(f"at 0.05 {gradient[12]:.5f}, at 0.99 {gradient[-3]:.3f}")
+for name, loss in losses.items():
+    (gradient,) = torch.autograd.grad(loss, logits)
+    ax.plot(p, gradient[0], label=name)
+    print(f"{name:16}: at 0.05 {gradient[0, 12]:.5f}, at 0.99 {gradient[0, -3]:.3f}")
 ax.set(xlabel="probability of a label that is absent", ylabel="gradient of its logit")
 ax.set_title("Sure and wrong: perhaps the label is missing")
 ax.legend()
@@ -128,32 +118,25 @@ ax.legend()
 # %%
 # Three labels of eighty are present
 # ----------------------------------
-# With every label at 0.1, the absent ones have most of the gradient of cross entropy:
-# it says first of all that nothing is there. Here the present ones have nearly all.
+# With every label at 0.1, most of the gradient of cross entropy says that labels are
+# absent. Here the three have nearly all of it.
 
 target = (torch.arange(80) < 3).float()[None]
-for name, loss in {
-    "cross entropy": binary_cross_entropy_with_logits,
-    "asymmetric": asymmetric,
-}.items():
+for loss in (binary_cross_entropy_with_logits, asymmetric):
     logits = torch.full((1, 80), 0.1).logit().requires_grad_()
     (gradient,) = torch.autograd.grad(loss(logits, target), logits)
     share = gradient[0, :3].abs().sum() / gradient.abs().sum()
-    print(f"{name}: {share:.1%} of the gradient is of the 3 present labels")
+    print(f"{loss.__name__}: {share:.1%} of the gradient is of the 3 present labels")
 
 # %%
 # Use it when a picture or a text has a few of many labels, and some of those that are
 # there were not entered; rather :doc:`/examples/classification/weighted_bce` when you
 # know which labels are unknown or read probabilities, since these are too high here,
-# and :doc:`/examples/classification/sigmoid_focal` for boxes.
-#
-# A row adds up its labels, so value and gradient grow with their number, unlike those
-# of a mean over labels. The authors' code sums over the batch as well. An output of
-# this loss is no probability: where one label in ten is present, the best constant is
-# far above 0.1.
+# and :doc:`/examples/classification/sigmoid_focal` for boxes. The value and the
+# gradient grow with the number of labels: a row is their sum, not their mean.
 
-share = 0.1
-rows = [asymmetric(z.reshape(1, 1), torch.full((1, 1), share)) for z in logit]
-print(f"best output for one in ten: {p[torch.stack(rows).argmin()]:.2f}")
+target = torch.full((250, 1), 0.1)
+rows = [asymmetric(z.expand(1, 1), target[:1]) for z in torch.logit(p)]
+print(f"best output where one in ten is present: {p[torch.stack(rows).argmin()]:.2f}")
 
 # sphinx_gallery_tags = ["classification", "multi-label", "imbalance"]

@@ -43,12 +43,10 @@ def label_smoothing(
         ignore_index: A target that does not count.
 
     Returns:
-        A scalar, 0 where no target counts; or a tensor of the shape of ``target`` with
-        ``"none"``.
+        A scalar, 0 where no target counts; of the shape of ``target`` with ``"none"``.
 
     Raises:
-        ValueError: A shape or a dtype does not fit, or ``smoothing`` or ``reduction``
-            is not one of these.
+        ValueError: A shape, a dtype or an option does not fit.
         RuntimeError: A class is out of range.
 
     >>> logits = torch.tensor([[3.0, 3.0]], requires_grad=True)
@@ -90,37 +88,20 @@ def label_smoothing(
 
 
 # %%
-# My loss stays at 0.6 with 99 % right: what is the lowest value?
-# ---------------------------------------------------------------
-# The minimum is the entropy of the smoothed target, not 0. It grows with the number of
-# classes, so compare runs by the loss without smoothing, or subtract the entropy.
-# Logits that are surer than the target cost more, not less.
-
-import math
-
-import matplotlib.pyplot as plt
-from torch.nn.functional import cross_entropy
-
-zero = torch.tensor([0])
-for classes in (2, 10, 1000):
-    q = torch.full((1, classes), 0.1 / classes)
-    q[0, 0] += 0.9  # 1 - a + a/K for the label and a/K elsewhere
-    best, entropy = label_smoothing(q.log(), zero), -(q * q.log()).sum()
-    sure = label_smoothing(50.0 * torch.eye(classes)[:1], zero)
-    print(f"{classes:4} classes: least {best:.3f}, entropy {entropy:.3f}, ", end="")
-    print(f"with a margin of 50 {sure:.2f}")
-
-# %%
 # The gradient crosses zero, that of cross entropy never does
 # -----------------------------------------------------------
 # Two classes; the margin is the true logit minus the other. It ends where each margin
 # is log(1 + C (1 - smoothing) / smoothing), which is 2.94 here, and so it is a ceiling
 # on the probabilities that you read.
 
+import math
+
+import matplotlib.pyplot as plt
+from torch.nn.functional import cross_entropy
+
 margin = torch.linspace(-3, 8, 221, requires_grad=True)
 logits = torch.stack([margin, torch.zeros_like(margin)], dim=1)
-first = torch.zeros(len(margin), dtype=torch.int64)
-
+first = torch.zeros(221, dtype=torch.int64)
 loss = label_smoothing(logits, first, reduction="none")
 (gradient,) = torch.autograd.grad(loss.sum(), margin, retain_graph=True)
 (rival,) = torch.autograd.grad(cross_entropy(logits, first, reduction="sum"), margin)
@@ -138,31 +119,43 @@ print(f"the gradient turns at {turn:.2f}, log 19 is {math.log(1 + 2 * 0.9 / 0.1)
 assert (rival < 0).all()
 
 # %%
+# My loss stays at 0.6 with 99 % right: what is the lowest value?
+# ---------------------------------------------------------------
+# The minimum is the entropy of the smoothed target, not 0. It grows with the number of
+# classes, so compare runs by the loss without smoothing, or subtract the entropy.
+# Logits that are surer than the target cost more, not less.
+
+zero = torch.tensor([0])
+for classes in (2, 10, 1000):
+    q = torch.full((1, classes), 0.1 / classes)
+    q[0, 0] += 0.9  # 1 - a + a/K for the label and a/K elsewhere
+    best, entropy = label_smoothing(q.log(), zero), -(q * q.log()).sum()
+    sure = label_smoothing(50.0 * torch.eye(classes)[:1], zero)
+    print(f"{classes:4} classes: least {best:.3f}, entropy {entropy:.3f}, ", end="")
+    print(f"with a margin of 50 {sure:.2f}")
+
+# %%
 # Two definitions: the share of the true class
 # --------------------------------------------
-# Some code gives the share to the other classes only, a / (K - 1) each. Then the true
-# class is asked for 1 - a, and with two classes that is a smoothing of twice the size.
-# torch, and the paper, share with all classes, the true one included.
+# torch and the paper share with all classes, the true one included. Some code gives the
+# share to the other classes only, a / (K - 1) each: with two classes, a smoothing of
+# twice the size.
 
-logits, target = torch.tensor([[4.0, 0.0], [1.0, 2.0]]), torch.tensor([0, 1])
-log_p = logits.log_softmax(1)
-true, other = log_p.gather(1, target[:, None]), log_p.gather(1, 1 - target[:, None])
-print(f"torch:       {cross_entropy(logits, target, label_smoothing=0.1):.4f}")
-print(f"here:        {label_smoothing(logits, target):.4f}")
-print(f"others only: {-(0.9 * true + 0.1 * other).mean():.4f}, ", end="")
-print(f"as here with 0.2: {label_smoothing(logits, target, 0.2):.4f}")
+logits = torch.tensor([[4.0, 0.0]])
+log_p = logits.log_softmax(1)[0]
+print(f"others only {-(0.9 * log_p[0] + 0.1 * log_p[1]):.3f}, here ", end="")
+print(f"{label_smoothing(logits, zero):.3f}, with 0.2 ", end="")
+print(f"{label_smoothing(logits, zero, 0.2):.3f}")
 
 # %%
 # Use it when probabilities are too sure or some labels are wrong; rather
 # :doc:`/examples/classification/generalized_cross_entropy` when many labels are wrong,
-# :doc:`/examples/language/kd` when a teacher knows which classes are alike. It is an
-# option of :func:`torch.nn.functional.cross_entropy`, faster there, and with one
-# difference: a class that is masked with minus infinity has a share in torch, so that
-# the loss is infinite.
+# :doc:`/examples/language/kd` when a teacher knows which classes are alike, and the
+# option ``label_smoothing`` of :func:`torch.nn.functional.cross_entropy`, which is
+# faster, when no class is masked: there a logit of minus infinity costs infinity.
 
-masked = torch.tensor([[2.0, 1.0, -math.inf]])
-print(f"torch: {cross_entropy(masked, zero, label_smoothing=0.1)}, ", end="")
-print(f"here: {label_smoothing(masked, zero):.4f}, ", end="")
-print(f"without that class: {label_smoothing(masked[:, :2], zero):.4f}")
+masked = torch.tensor([[4.0, 0.0, -math.inf]])
+print(f"torch {cross_entropy(masked, zero, label_smoothing=0.1)}, ", end="")
+print(f"here {label_smoothing(masked, zero):.3f}")
 
 # sphinx_gallery_tags = ["classification", "classes", "overconfidence"]

@@ -38,10 +38,10 @@ def ldam(
         logits: Tensor of shape (N, C), cosines from -1 to 1: normalise features and
             weights. Unbounded logits grow until no margin matters.
         target: The true classes, int64 in [0, C), of shape (N,).
-        class_counts: Tensor of shape (C,), how many training samples each class has:
-            counts, not shares. A class without any is taken to have one.
+        class_counts: Tensor of shape (C,): how many training samples each class has; a
+            class without any is taken to have one.
         max_margin: The margin of the rarest class; 0 or more.
-        scale: By what the cosines are multiplied; positive.
+        scale: What cosines are multiplied by; positive.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
         ignore_index: A target that does not count.
 
@@ -49,7 +49,7 @@ def ldam(
         A scalar, 0 where no target counts; or a tensor of shape (N,) with ``"none"``.
 
     Raises:
-        ValueError: The shapes do not fit, or an option makes no sense.
+        ValueError: The shapes do not fit, or an option is out of range.
 
     >>> logits = torch.tensor([[0.5, 0.0], [0.0, 0.25]], requires_grad=True)
     >>> counts = torch.tensor([10, 160])  # margins 0.5 and half of that
@@ -96,85 +96,63 @@ def ldam(
 
 
 # %%
-# Common classes are let go, rare ones still improve
+# A rare class has to lead by more than a common one
 # --------------------------------------------------
 # At a scale of 30 cross entropy hardly corrects a sample whose cosine is 0.15 larger
-# than the other. With the margins a class of 5,000 is let go at about 0.3, one of 50 at
-# about 0.65.
+# than the other. With the margins a class of 5,000 has a gradient up to about 0.3, one
+# of 50 up to about 0.65.
 
 import matplotlib.pyplot as plt
 from torch.nn.functional import normalize
 
 lead = torch.linspace(-0.3, 1.0, 131, requires_grad=True)
 cosines = torch.stack([lead, torch.zeros_like(lead)], 1)
+true = torch.zeros(131, dtype=torch.int64)
 fig, ax = plt.subplots()
-for style, counts, margin in (
-    ("C1-", [50, 5000], 0.5),
-    ("C0-", [5000, 50], 0.5),
-    ("C2--", [1, 1], 0.0),
+for name, counts, margin in (
+    ("a class of 50", [50, 5000], 0.5),
+    ("a class of 5,000", [5000, 50], 0.5),
+    ("no margins", [1, 1], 0.0),
 ):
-    true = torch.zeros(131, dtype=torch.int64)
     loss = ldam(cosines, true, torch.tensor(counts), margin, reduction="sum")
     (gradient,) = torch.autograd.grad(loss, lead, retain_graph=True)
-    name = f"a class of {counts[0]:,}" if margin else "no margins"
-    ax.plot(lead.detach(), -gradient, style, label=name)
+    ax.plot(lead.detach(), -gradient, label=name)
     gone = lead[gradient.abs() > 0.3].max()
     print(f"{name}: above 1 % of the scale up to a lead of {gone:.2f}")
 ax.set(xlabel="cosine of the true class, less the other", ylabel="size of the gradient")
-ax.set_title("How far a sample has to lead before it is let go")
+ax.set_title("How far a sample has to lead until its gradient is gone")
 ax.legend()
 
 # %%
 # Where classes overlap, a margin alone moves the border little
 # -------------------------------------------------------------
 # Two classes around directions 90 degrees apart, 2,000 samples of one and 20 of the
-# other. The border ends up among the rare samples, since there it costs the many
-# nothing. The margin moves it a little. Weights move it much, and the paper uses both:
-# margins from the start, weights for rare classes only late, once the features stand.
-
-
-def sample(each):
-    target = torch.repeat_interleave(torch.tensor([0, 1]), torch.tensor(each))
-    angle = torch.pi / 2 * target + 0.5 * torch.randn(len(target))
-    return torch.stack([angle.cos(), angle.sin()], 1), target
-
+# other. Half way is 45 degrees; the border ends up among the rare samples, since there
+# it costs the many nothing. The margin moves it a little, weights move it much. The
+# paper uses both: margins from the start, weights only late, once the features stand.
 
 counts = torch.tensor([2000, 20])
-points, target = sample([2000, 20])
-new_points, new_target = sample([2000, 2000])
-
-
-def fit(margin, late_weights):
-    weight = torch.tensor([[1.0, 0.5], [0.5, 1.0]], requires_grad=True)
+target = torch.repeat_interleave(torch.tensor([0, 1]), counts)
+angle = torch.pi / 2 * target + 0.5 * torch.randn(2020)
+points = torch.stack([angle.cos(), angle.sin()], 1)
+for margin, factor in ((0.0, 1), (0.5, 1), (0.5, 100)):
+    weight = torch.eye(2, requires_grad=True)
     optimizer = torch.optim.Adam([weight], lr=0.05)
-    for step in range(200):
+    for _ in range(200):
         optimizer.zero_grad()
         cosines = points @ normalize(weight).T
         loss = ldam(cosines, target, counts, margin, scale=10.0, reduction="none")
-        if late_weights and step > 100:
-            loss = loss * (2000 / counts)[target]
-        loss.mean().backward()
+        (loss * factor**target).mean().backward()
         optimizer.step()
-    right = (new_points @ normalize(weight).T).argmax(1) == new_target
-    return [f"{half.float().mean():.0%}" for half in right.split(2000)]
-
-
-for margin in (0.0, 0.5):
-    for late_weights in (False, True):
-        common, rare = fit(margin, late_weights)
-        print(
-            f"margin {margin}, {'late weights' if late_weights else 'no weights':12}:"
-        )
-        print(f"    right in {common} of the common class, {rare} of the rare one")
+    border = torch.atan2(*normalize(weight.detach()).sum(0).flip(0)).rad2deg()
+    print(f"margin {margin}, rare weighted {factor:3}: border at {border:.0f} degrees")
 
 # %%
 # Use it when few classes have most of the samples and the network memorises its
 # training set, so that what is left to choose is the margin; rather
 # :doc:`/examples/classification/focal` when easy samples are too many, and
-# :doc:`/examples/embedding/arcface` when every class shall have the same margin.
-#
-# The last layer must give cosines. With a plain linear layer the logits are many times
-# as large as a margin of 0.5, and a scale of 30 makes all of them saturate:
+# :doc:`/examples/embedding/arcface` when every class should have the same margin.
+# The last layer must give cosines: a scale of 30 makes plain logits saturate.
 
 plain = 5 * torch.randn(1000, 10)
 loss = ldam(plain, plain.argmax(1), torch.arange(1, 11), reduction="none")

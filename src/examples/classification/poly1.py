@@ -42,12 +42,10 @@ def poly1(
         ignore_index: A target that does not count.
 
     Returns:
-        A scalar, 0 where no target counts; or a tensor of the shape of ``target`` with
-        ``"none"``.
+        A scalar, 0 where no target counts; of the shape of ``target`` with ``"none"``.
 
     Raises:
-        ValueError: The shapes do not fit, or ``epsilon`` or ``reduction`` is not one of
-            these.
+        ValueError: The shapes do not fit, or an option is out of range.
 
     >>> logits = torch.zeros(1, 2, requires_grad=True)  # p = 1/2
     >>> loss = poly1(logits, torch.tensor([0]))
@@ -84,9 +82,9 @@ def poly1(
 # -------------------------
 # Focal loss fades where an example is right, Poly-1 with a positive epsilon adds most
 # there. An epsilon of -1 takes away the first term of the series, and looks like a
-# focal loss. So the two directions exist, and which of them helps is a question of the
-# data: the paper has a positive epsilon for image classification and a negative one for
-# detection, where easy negatives abound. Do not expect the default to suit both.
+# focal loss. Which of the two directions helps is a question of the data: the paper has
+# a positive epsilon for image classification and a negative one for detection, where
+# easy negatives abound. Do not expect the default to suit both.
 
 import matplotlib.pyplot as plt
 
@@ -95,17 +93,16 @@ logit = torch.logit(p).requires_grad_()
 logits = torch.stack([logit, torch.zeros_like(logit)], 1)
 true = torch.zeros(199, dtype=torch.int64)
 entropy = cross_entropy(logits, true, reduction="none")
-curves = {
-    "Poly-1, epsilon = 2": ("C1-", poly1(logits, true, 2.0, "none")),
-    "Poly-1, epsilon = -1": ("C0-", poly1(logits, true, -1.0, "none")),
-    "cross entropy": ("C2--", entropy),
-    "focal, gamma = 2": ("C3:", (1 - torch.exp(-entropy)) ** 2 * entropy),
+losses = {
+    "Poly-1, epsilon = 2": poly1(logits, true, 2.0, "none"),
+    "Poly-1, epsilon = -1": poly1(logits, true, -1.0, "none"),
+    "cross entropy": entropy,
+    "focal, gamma = 2": (1 - torch.exp(-entropy)) ** 2 * entropy,
 }
-
 fig, ax = plt.subplots()
-for name, (style, loss) in curves.items():
+for name, loss in losses.items():
     (gradient,) = torch.autograd.grad(loss.sum(), logit, retain_graph=True)
-    ax.plot(p, gradient.abs(), style, label=name)
+    ax.plot(p, gradient.abs(), label=name)
     print(f"{name:20}: gradient {gradient[39].abs():.2f} at p = {p[39]:.1f}, ", end="")
     print(f"{gradient[179].abs():.3f} at {p[179]:.1f}")
 ax.set(xlabel="probability of the true class", ylabel="size of the gradient")
@@ -119,24 +116,19 @@ ax.legend()
 # loss is lowest above it, and with a negative epsilon below. The order of the classes
 # stays. So the outputs are no probabilities until they are calibrated on held-out data.
 
-share = 0.7
-tried = torch.stack([torch.logit(p), torch.zeros(199)], 1)
+other = torch.ones_like(true)
 for epsilon in (-1.0, 0.0, 2.0):
-    first, second = (
-        poly1(tried, torch.full((199,), k), epsilon, "none") for k in (0, 1)
+    first, second = (poly1(logits, k, epsilon, "none") for k in (true, other))
+    print(
+        f"epsilon {epsilon:2g}: {p[(0.7 * first + 0.3 * second).argmin()]:.3f} is best"
     )
-    best = p[(share * first + (1 - share) * second).argmin()]
-    print(f"epsilon {epsilon:2g}: {best:.3f} is best where {share} is true")
 
 # %%
 # Use it when plain cross entropy works and you can afford to search for epsilon; rather
 # :doc:`/examples/classification/focal` when easy examples fill the gradient,
 # :doc:`/examples/classification/label_smoothing` when the model is too sure already,
 # and :doc:`/examples/classification/generalized_cross_entropy` when labels are wrong.
-# Its value is not comparable with a cross entropy: before training, ten equal classes
-# cost log 10 and epsilon * 0.9 more.
-
-start = poly1(torch.zeros(1, 10), torch.tensor([3]))
-print(f"{start:.4f} = {torch.tensor(10.0).log():.4f} + 1.8")
+# Its value is not comparable with a cross entropy: before training, C equal classes
+# cost epsilon (1 - 1 / C) more than log C.
 
 # sphinx_gallery_tags = ["classification", "classes"]

@@ -38,8 +38,7 @@ def sparsemax_loss(
         ignore_index: A target that does not count.
 
     Returns:
-        A scalar, 0 where no target counts; or a tensor of the shape of ``target`` with
-        ``"none"``.
+        A scalar, 0 where no target counts; of the shape of ``target`` with ``"none"``.
 
     Raises:
         ValueError: The shapes do not fit, or ``reduction`` is not one of these.
@@ -130,36 +129,26 @@ ax.legend()
 # %%
 # The logarithm of the output is not the loss
 # -------------------------------------------
-# Cross entropy of sparsemax is infinite wherever the true class has a share of 0, and a
-# clamp before the logarithm leaves such samples without a gradient. This loss has one,
-# of full size, for the class that is wrongly at 0.
+# Minus the logarithm of sparsemax is infinite wherever the true class has a share of 0,
+# and a clamp before it leaves such samples without a gradient. This loss has one, of
+# full size, for the class that is wrongly at 0.
 
-for name, of in {
-    "sparsemax loss": sparsemax_loss,
-    "-log, clamped": lambda z, t: -sparsemax(z).clamp(min=1e-8).log()[0, t].sum(),
-}.items():
-    z = torch.tensor([[2.0, 0.5, 0.0]], requires_grad=True)
-    loss = of(z, torch.tensor([1]))
-    (gradient,) = torch.autograd.grad(loss, z)
-    print(f"{name}: {loss.item():.2f}, gradient {gradient[0].tolist()}")
-
-# %%
-# How sparse it is, is a matter of scale
-# --------------------------------------
-# A class counts if it is within 1 of the best, roughly. So the size of the logits
-# decides how many have a share, and a temperature that softmax would hardly feel
-# matters here.
-
-logits = torch.randn(200, 1000)
-for scale in (0.1, 1.0, 10.0):
-    shared = (sparsemax(scale * logits) > 0).float().sum(1).mean()
-    print(f"logits of size {scale:4}: {shared:5.1f} of 1000 classes have a share")
+z = torch.tensor([[2.0, 0.5, 0.0]], requires_grad=True)
+clamped = -sparsemax(z)[:, 1].clamp(min=1e-8).log().mean()
+for loss in (sparsemax_loss(z, torch.tensor([1])), clamped):
+    print(f"{loss.item():.2f}, gradient {torch.autograd.grad(loss, z)[0].tolist()}")
 
 # %%
 # Use it when most classes should be ruled out exactly: attention that is read, labels
 # to choose from, mixtures of experts; rather
 # :doc:`/examples/classification/entmax15_loss` when its corners trouble training, since
 # that lies between this and softmax, and ``torch.nn.functional.cross_entropy`` when a
-# probability must never be 0, as for perplexity or for calibration.
+# probability must never be 0, as for perplexity or for calibration. How many classes
+# have a share depends on the size of the logits: roughly those within 1 of the best.
+
+logits = torch.randn(200, 1000)
+for scale in (0.1, 1.0, 10.0):
+    shared = (sparsemax(scale * logits) > 0).sum(1).float().mean()
+    print(f"logits of size {scale:4}: {shared:5.1f} of 1000 classes have a share")
 
 # sphinx_gallery_tags = ["classification", "classes", "sparse"]

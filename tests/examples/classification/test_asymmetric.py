@@ -101,7 +101,9 @@ def test_what_does_not_fit_is_refused(example):
     logits = torch.zeros(4, 1)
     with pytest.raises(ValueError, match=r"same shape \(N, L\), got \(4, 1\) and \(4,"):
         example.asymmetric(logits, torch.zeros(4))
-    with pytest.raises(ValueError, match="got -1 and 1"):
+    with pytest.raises(ValueError, match=r"got -1, 1\.0 and 0\.05"):
         example.asymmetric(logits, logits, gamma_neg=-1)
-    with pytest.raises(ValueError, match="clip must be 0 or more and below 1, got 1"):
+    with pytest.raises(
+        ValueError, match=r"clip from 0 to below 1, got 4\.0, 1\.0 and 1"
+    ):
         example.asymmetric(logits, logits, clip=1)
