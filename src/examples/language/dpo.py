@@ -42,20 +42,17 @@ def dpo(
 
     Args:
         chosen: Log-probabilities of the preferred answers under the model, each summed
-            over its tokens; a tensor of any shape, usually (N,).
+            over its tokens; any shape, usually (N,).
         rejected: Those of the other answers; the same shape.
-        ref_chosen: Log-probabilities of the preferred answers under the reference.
-        ref_rejected: Those of the other answers under the reference.
+        ref_chosen, ref_rejected: Both under the reference.
         beta: How strongly the reference holds the model; positive, per nat.
         reduction: ``"mean"`` over the pairs, ``"sum"`` or ``"none"``.
 
     Returns:
-        A scalar, 0 where there are no pairs; or a tensor of the shape of ``chosen``
-        with ``"none"``.
+        A scalar, 0 where there are no pairs; the shape of ``chosen`` with ``"none"``.
 
     Raises:
-        ValueError: The shapes differ, ``beta`` is not positive, or ``reduction`` is not
-            one of these.
+        ValueError: The shapes differ, or an option is out of range.
 
     >>> chosen = torch.tensor([-3.0, -5.0], requires_grad=True)
     >>> rejected = torch.tensor([-4.0, -2.0], requires_grad=True)
@@ -91,25 +88,6 @@ def dpo(
 
 
 # %%
-# It prints 0.6931: is anything learnt?
-# -------------------------------------
-# ln 2 = 0.6931 is the right first value: the model is still equal to its reference, so
-# every margin is 0. The gradient is not zero. If it stays there, look at the
-# log-probabilities: where they are exactly 0, no token is counted, because all labels
-# are masked with -100. The prompt is longer than the limit, or the template is wrong.
-
-token_log_p = torch.tensor([[-1.5, -1.0, -2.0], [-0.5, -1.0, -3.0]]).requires_grad_()
-for labels in ([[5, 7, 2], [5, 3, 2]], [[-100] * 3] * 2):
-    counted = torch.tensor(labels) != -100
-    chosen, rejected = (token_log_p * counted).sum(1)
-    loss = dpo(chosen, rejected, chosen.detach(), rejected.detach())
-    (gradient,) = torch.autograd.grad(loss, token_log_p)
-    print(
-        f"log-probabilities {chosen:.1f} and {rejected:.1f}: loss {loss:.4f}, ", end=""
-    )
-    print(f"gradients {[round(value, 3) for value in gradient[:, 0].tolist()]}")
-
-# %%
 # A pair that is settled has hardly a gradient
 # --------------------------------------------
 # The margin is what the model adds to the reference's preference, in nats. Divided by
@@ -130,8 +108,22 @@ ax.plot(margin.detach(), zero - 1, "C2--", label="gradient of the likelihood alo
 ax.set(xlabel="margin in nats", ylabel="loss and gradient", ylim=(-1.5, 4))
 ax.set_title("The gradient of a pair fades as its margin grows")
 ax.legend()
-for at in (-60, -5, 0, 60):
-    print(f"at {at:3} nats: {gradient[margin == at].item() / 0.1:.2f}")
+
+# %%
+# It prints 0.6931: is anything learnt?
+# -------------------------------------
+# ln 2 = 0.6931 is the right first value: the model is still equal to its reference, so
+# every margin is 0. The gradient is not zero. If it stays there, look at the
+# log-probabilities: where they are exactly 0, no token is counted, because all labels
+# are masked with -100. The prompt is longer than the limit, or the template is wrong.
+
+token_log_p = torch.tensor([[-1.5, -1.0, -2.0], [-0.5, -1.0, -3.0]]).requires_grad_()
+for labels in ([5, 7, 2], [-100, -100, -100]):
+    chosen, rejected = (token_log_p * (torch.tensor(labels) != -100)).sum(1)
+    loss = dpo(chosen, rejected, chosen.detach(), rejected.detach())
+    (gradient,) = torch.autograd.grad(loss, token_log_p)
+    print(f"log-probabilities {chosen:.1f} and {rejected:.1f}: ", end="")
+    print(f"loss {loss:.4f}, largest gradient {gradient.max():.2f}")
 
 # %%
 # Sum over the tokens, not the mean
@@ -142,12 +134,10 @@ for at in (-60, -5, 0, 60):
 # the number of unmasked tokens of the answer: ``.mean(1)`` over a padded batch divides
 # by the longest answer in it.
 
-log_p = torch.tensor([[-1.0, -1.0, 0.0, 0.0, 0.0, 0.0], [-1.0] * 6])  # 2 and 6 tokens
-length = torch.tensor([2, 6])
-print(
-    f"sums {log_p.sum(1).tolist()}, means {(log_p.sum(1) / length).tolist()}, ", end=""
-)
-print(f"over the padding {[round(value, 2) for value in log_p.mean(1).tolist()]}")
+log_p = torch.tensor([[-1.0, -1.0, 0.0, 0.0], [-1.0] * 4])  # 2 and 4 tokens
+print("sums", log_p.sum(1).tolist(), end="; ")
+print("means", (log_p.sum(1) / torch.tensor([2, 4])).tolist(), end="; ")
+print("over the padding", log_p.mean(1).tolist())
 
 # %%
 # The preferred answer may become less likely
@@ -156,16 +146,12 @@ print(f"over the padding {[round(value, 2) for value in log_p.mean(1).tolist()]}
 # of it: a step that lowers the rejected one also lowers the chosen one, in favour of a
 # third that nobody was asked about. The loss is content. Watch both log-probabilities.
 
-features, weight = torch.tensor([[1.0], [2.0], [0.0]]), torch.zeros(1)
-before = (features @ weight).log_softmax(0)
-for step in range(21):
-    weight.requires_grad_()
-    after = (features @ weight).log_softmax(0)
-    loss = dpo(after[0], after[1], before[0], before[1])
-    if step % 10 == 0:
-        p = ", ".join(f"{p:.3f}" for p in after.exp().tolist())
-        print(f"loss {loss:.3f}; chosen, rejected, third: {p}")
-    weight = (weight - 2 * torch.autograd.grad(loss, weight)[0]).detach()
+features, weight = torch.tensor([1.0, 2.0, 0.0]), torch.tensor(0.0, requires_grad=True)
+before = (features * weight).log_softmax(0)
+loss = dpo(before[0], before[1], *before[:2].detach())
+after = (features * (weight - 20 * torch.autograd.grad(loss, weight)[0])).log_softmax(0)
+for log_p in (before, after):
+    print("chosen, rejected, third:", [f"{p:.2f}" for p in log_p.exp().tolist()])
 
 # %%
 # Use it when there are pairs of answers and no reward; rather
@@ -173,12 +159,6 @@ for step in range(21):
 # would grow without end, :doc:`/examples/language/simpo` or
 # :doc:`/examples/language/orpo` when there is no room for a reference,
 # :doc:`/examples/language/grpo` when answers can be scored. Compute the reference under
-# ``torch.no_grad``, from a frozen copy. Where the first answer wins eight comparisons
-# of ten, the fit stops at a margin of log(8 / 2) / beta:
-
-wins = torch.tensor([1.0] * 8 + [-1.0] * 2)
-m = torch.tensor(4.0).log().div(0.1).requires_grad_()
-(slope,) = torch.autograd.grad(dpo(wins * m, *torch.zeros(3, 10)), m)
-print(f"at a margin of {m:.1f} the gradient is {slope.abs():.4f}")
+# ``torch.no_grad``, from a frozen copy.
 
 # sphinx_gallery_tags = ["language", "preferences", "pairs"]

@@ -43,10 +43,9 @@ def grpo(
         log_prob: Log-probabilities of the sampled tokens under the policy that is
             trained, in nats, of shape (N, T).
         old_log_prob: Those under the policy that sampled them; the same shape.
-        advantage: One for each answer, of shape (N,): its reward minus the mean of its
-            group, often divided by the group's standard deviation.
-        mask: Of shape (N, T): True or 1 for tokens of an answer, False or 0 for the
-            prompt and padding.
+        advantage: Shape (N,): each answer's reward minus the mean of its group, often
+            divided by the group's standard deviation.
+        mask: Shape (N, T): True or 1 for an answer's tokens, else False or 0.
         clip_low: How far a ratio may fall below 1; in [0, 1).
         clip_high: How far it may rise above 1; 0 or more.
         aggregate: ``"sequence"``, the mean over answers of the mean over their tokens;
@@ -124,18 +123,14 @@ def grpo(
 
 import matplotlib.pyplot as plt
 
-logits = torch.zeros(4, requires_grad=True)
-optimizer = torch.optim.SGD([logits], lr=0.5)
-mask, losses, rewards = torch.ones(64, 1), [], []
+logits, mask, losses, rewards = torch.zeros(4), torch.ones(64, 1), [], []
 for _ in range(40):
-    answers = torch.multinomial(logits.detach().softmax(0), 64, replacement=True)
+    answers = torch.multinomial(logits.softmax(0), 64, replacement=True)
     reward = (answers == 3).float()
     advantage = (reward - reward.mean()) / (reward.std() + 1e-4)
-    log_prob = logits.log_softmax(0)[answers, None]
+    log_prob = logits.requires_grad_().log_softmax(0)[answers, None]
     loss = grpo(log_prob, log_prob.detach(), advantage, mask)
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
+    logits = (logits - 0.5 * torch.autograd.grad(loss, logits)[0]).detach()
     losses.append(loss.item())
     rewards.append(reward.mean().item())
 
@@ -144,7 +139,6 @@ ax.plot(losses, label="loss")
 ax.plot(rewards, "C2", label="mean reward")
 ax.set(xlabel="step", title="The loss stays at 0 while the policy learns")
 ax.legend()
-print(f"largest loss {max(map(abs, losses)):.6f}; reward {rewards[0]} to {rewards[-1]}")
 
 # %%
 # If all rewards of a group are equal, there is really no gradient
@@ -154,11 +148,8 @@ print(f"largest loss {max(map(abs, losses)):.6f}; reward {rewards[0]} to {reward
 
 reward = torch.ones(4)
 for epsilon in (0.0, 1e-4):
-    log_prob = torch.full((4, 3), -1.0, requires_grad=True)
     advantage = (reward - reward.mean()) / (reward.std() + epsilon)
-    loss = grpo(log_prob, log_prob.detach(), advantage, torch.ones(4, 3))
-    (gradient,) = torch.autograd.grad(loss, log_prob)
-    print(f"epsilon {epsilon}: largest gradient {gradient.abs().max().item()}")
+    print(f"epsilon {epsilon}: advantages {advantage.tolist()}")
 
 # %%
 # What each mean weights
@@ -169,14 +160,12 @@ for epsilon in (0.0, 1e-4):
 # on neither the other answers' lengths nor its own: only on N and T.
 
 mask = torch.arange(16) < torch.tensor([[2], [8]])
+given = torch.zeros(2, 16), torch.zeros(2, 16), -torch.ones(2), mask
 for aggregate in ("sequence", "token", "constant"):
-    log_prob = torch.zeros(2, 16, requires_grad=True)
-    grpo(
-        log_prob, log_prob.detach(), -torch.ones(2), mask, aggregate=aggregate
-    ).backward()
-    token, answer = log_prob.grad[:, 0].tolist(), log_prob.grad.sum(1).tolist()
-    print(f"{aggregate:8}: tokens {token[0]:.4f} and {token[1]:.4f}, ", end="")
-    print(f"answers {answer[0]:.4f} and {answer[1]:.4f}")
+    gradient = torch.func.grad(grpo)(*given, aggregate=aggregate)
+    token, answer = gradient[:, 0], gradient.sum(1)
+    print(f"{aggregate:8}: a token of each {token[0]:.3f}, {token[1]:.3f}", end="; ")
+    print(f"a whole answer {answer[0]:.3f}, {answer[1]:.3f}")
 
 # %%
 # Use it when several answers to each prompt are sampled and scored; rather
@@ -185,10 +174,9 @@ for aggregate in ("sequence", "token", "constant"):
 # :doc:`/examples/language/kl_estimators`.
 # A higher ``clip_high`` lets unlikely tokens grow further:
 
-log_prob = torch.tensor([[0.0125]]).log().requires_grad_()
-given = torch.tensor([[0.01]]).log(), torch.ones(1), torch.ones(1, 1)
+ratio = torch.tensor([[1.25]]).log(), torch.zeros(1, 1)
 for high in (0.2, 0.28):
-    (gradient,) = torch.autograd.grad(grpo(log_prob, *given, clip_high=high), log_prob)
+    gradient = torch.func.grad(grpo)(*ratio, torch.ones(1), torch.ones(1, 1), 0.2, high)
     print(f"clip_high {high}: gradient {gradient.item():.2f} at a ratio of 1.25")
 
 # sphinx_gallery_tags = ["language", "reinforcement learning", "masks"]

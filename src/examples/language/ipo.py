@@ -38,10 +38,8 @@ def ipo(
         chosen: Log-probabilities of the preferred answers under the model, in nats, of
             any shape, usually (N,).
         rejected: Those of the other answers; the same shape.
-        ref_chosen: Those of the preferred answers under the reference.
-        ref_rejected: Those of the other answers under the reference.
-        tau: How strongly the reference holds the model: the margin that is aimed at is
-            1 / (2 tau) nats; positive.
+        ref_chosen, ref_rejected: Both under the reference.
+        tau: Sets the margin that is aimed at, 1 / (2 tau) nats; positive.
 
     Returns:
         A scalar; 0 where there are no pairs.
@@ -111,16 +109,8 @@ ax.legend()
 # ----------------------------------
 # At the reference every margin is 0 and the loss is 1 / (4 tau squared). It depends on
 # tau by definition, so losses of runs with another tau cannot be compared; margins can.
-
-start = torch.tensor([-30.0]), torch.tensor([-40.0])
-for tau in (0.1, 0.5):
-    print(f"tau {tau}: starts at {ipo(*start, *start, tau=tau).item():.2f}")
-
-# %%
-# Sums or means: tau has to fit
-# -----------------------------
-# 5 nats are little for the sum over 100 tokens, and much for their mean, where they are
-# a factor of 148 for each token. With means, take a tau about the length larger.
+# 5 nats are little for the sum over 100 tokens, and much for their mean, a factor of
+# exp(5) = 148 for each token: with means, use a tau about the length larger.
 #
 # Use it when the comparisons hardly disagree, as those of one judge do; rather
 # :doc:`/examples/language/dpo` when they disagree and the odds should be learned. The
@@ -128,10 +118,8 @@ for tau in (0.1, 0.5):
 # rules the batch:
 
 for margin in (-50.0, 0.0, 5.0, 10.0):
-    chosen = torch.tensor([margin], requires_grad=True)
-    loss = ipo(chosen, *torch.zeros(3, 1))
-    (gradient,) = torch.autograd.grad(loss, chosen)
-    print(f"margin {margin}: gradient {gradient.item():.0f}")
-print(f"exp(5) is {torch.tensor(5.0).exp():.0f}")
+    inputs = torch.tensor([[margin], [0.0], [0.0], [0.0]])
+    slope, loss = torch.func.grad_and_value(ipo)(*inputs)
+    print(f"margin {margin}: loss {loss:.0f}, gradient {slope.item():.0f}")
 
 # sphinx_gallery_tags = ["language", "preferences", "pairs"]

@@ -98,28 +98,25 @@ for beta, style in ((0.02, "C0"), (0.98, "C1")):
         (jsd(student, teacher, beta) / (beta * (1 - beta))).backward()
         optimizer.step()
     ax.plot(x, student.detach().softmax(0), style, label=f"student, beta {beta}")
-    print(f"beta {beta}: center {center:.2f}, width {log_width.exp():.2f}")
 ax.set(xlabel="class", ylabel="probability")
 ax.set_title("A small beta covers both modes, a large one settles on one")
 ax.legend()
 
 # %%
-# The closer beta is to 0 or 1, the smaller is the loss
-# -----------------------------------------------------
-# At both ends the mixture is one of the two and the divergence is 0, with all of its
-# gradient. It is not the KL there: divided by beta it tends to KL(teacher || student),
-# by 1 - beta to KL(student || teacher). Code that says "beta 0 is the forward KL" has
-# an if for it. Raise the learning rate, or divide, when beta is extreme.
+# Beta 0 is not the forward KL: the loss is 0 there
+# -------------------------------------------------
+# At both ends the mixture is one of the two, and the divergence is 0 with all of its
+# gradient. Divided by beta it tends to KL(teacher || student), by 1 - beta to
+# KL(student || teacher). Raise the learning rate, or divide, when beta is extreme.
 
 student, teacher = torch.tensor([[[1.0, 0.0, -1.0]], [[0.0, 1.0, 1.0]]])
 log_q, log_p = student.log_softmax(-1), teacher.log_softmax(-1)
 forward = (log_p.exp() * (log_p - log_q)).sum()
 backward = (log_q.exp() * (log_q - log_p)).sum()
-for beta in (1e-3, 0.5, 1 - 1e-3):
-    loss = jsd(student, teacher, beta)
-    print(f"beta {beta}: {loss:.5f}; by beta {loss / beta:.3f}, ", end="")
-    print(f"by 1 - beta {loss / (1 - beta):.3f}")
-print(f"KL(teacher || student) {forward:.3f}, KL(student || teacher) {backward:.3f}")
+small, large = jsd(student, teacher, 1e-3), jsd(student, teacher, 0.999)
+print(f"beta 0.001: {small:.5f}, by beta {small / 1e-3:.3f}, forward KL {forward:.3f}")
+print(f"beta 0.999: {large:.5f}, by 1 - beta {large / 1e-3:.3f}, ", end="")
+print(f"KL(student || teacher) {backward:.3f}")
 
 # %%
 # Use it when a student is trained on its own samples, or the teacher has modes that the
@@ -129,9 +126,8 @@ print(f"KL(teacher || student) {forward:.3f}, KL(student || teacher) {backward:.
 # There the gradient has gone: start from a student that is not that far.
 
 for distance in (2.0, 10.0, 100.0):
-    student = torch.tensor([[0.0, distance]], requires_grad=True)
-    loss = jsd(student, torch.tensor([[distance, 0.0]]))
-    (gradient,) = torch.autograd.grad(loss, student)
+    student, teacher = torch.tensor([[[0.0, distance]], [[distance, 0.0]]])
+    gradient, loss = torch.func.grad_and_value(jsd)(student, teacher)
     print(f"{distance} apart: loss {loss:.4f}, gradient {gradient.abs().max():.1e}")
 
 # sphinx_gallery_tags = ["language", "distillation", "distributions"]

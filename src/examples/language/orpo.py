@@ -41,7 +41,7 @@ def orpo(chosen: Tensor, rejected: Tensor, beta: float = 0.1) -> Tensor:
 
     Args:
         chosen: Log-probabilities of the preferred answers, each the mean over the
-            answer's own tokens, in nats per token; below 0, of any shape, usually (N,).
+            answer's own tokens; below 0, of any shape, usually (N,).
         rejected: Those of the other answers; the same shape.
         beta: Weight of the odds ratio beside the likelihood; 0 or more.
 
@@ -90,12 +90,9 @@ chosen = torch.linspace(-4, -0.05, 160, requires_grad=True)
 rejected = torch.full((160,), -1.5)
 fig, ax = plt.subplots()
 for beta, style in ((0.1, "C1"), (1.0, "C1:"), (0.0, "C2--")):
-    loss = torch.vmap(lambda c, r, beta=beta: orpo(c, r, beta))(chosen, rejected)
-    (gradient,) = torch.autograd.grad(loss.sum(), chosen)
+    loss = 160 * orpo(chosen, rejected, beta)
+    (gradient,) = torch.autograd.grad(loss, chosen)
     ax.plot(chosen.detach(), gradient, style, label=f"beta {beta}")
-    print(
-        f"beta {beta}: gradient {gradient[0]:.2f} far behind, {gradient[-1]:.2f} ahead"
-    )
 ax.set(xlabel="chosen, nats per token (rejected -1.5)", ylabel="gradient by chosen")
 ax.set_title("The odds ratio adds to the likelihood's gradient of -1")
 ax.legend()
@@ -107,28 +104,21 @@ ax.legend()
 # float32, 1 - p is 1, and the odds are the probability: the odds ratio is a difference
 # of sums, of hundreds of nats, and pairs are settled by their lengths.
 
+pair = torch.tensor([-1.1]), torch.tensor([-0.9])
 for name, tokens in {"means": 1, "sums over 200 tokens": 200}.items():
-    pair = torch.tensor([-1.1]) * tokens, torch.tensor([-0.9]) * tokens
-    odds = orpo(*pair, beta=1.0) - orpo(*pair, beta=0.0)
+    chosen, rejected = (tokens * log_prob for log_prob in pair)
+    odds = orpo(chosen, rejected, beta=1.0) - orpo(chosen, rejected, beta=0.0)
     print(f"{name}: the odds ratio's part is {odds:.2f}")
 
 # %%
-# A probability near 1 needs log1mexp
-# -----------------------------------
-# With log(1 - exp(x)) as it is written, a sure answer has a probability that rounds to
-# 1, and odds that are infinite.
-
-sure, other = torch.tensor([-1e-9]), torch.tensor([-1.0])
-print(f"as written: {(sure - (1 - sure.exp()).log()).item()}; ", end="")
-print(f"here: {(sure - _log1mexp(sure)).item():.2f}, loss {orpo(sure, other):.4f}")
-
-# %%
 # Use it when a model that has not been fine-tuned learns from pairs in one go; rather
-# :doc:`/examples/language/dpo` when it has been, and should stay near.
-# ``beta`` weighs the odds alone, and 0 leaves the likelihood.
-# At its best the loss is not 0: the negative log-likelihood is in it.
+# :doc:`/examples/language/dpo` when it has been, and should stay near. At its best the
+# loss is not 0: the negative log-likelihood is in it. With log(1 - exp(x)) as it is
+# written, the probability of a sure answer rounds to 1, and its odds are infinite.
 
-pair = torch.tensor([-1.5]), torch.tensor([-9.0])
-print(f"a settled pair costs {orpo(*pair):.3f}, of which likelihood {-pair[0].item()}")
+sure, other = torch.tensor([-1e-9]), torch.tensor([-9.0])
+print(f"as written: {(sure - (1 - sure.exp()).log()).item()}; ", end="")
+print(f"here: {(sure - _log1mexp(sure)).item():.2f}")
+print(f"a settled pair at -1.5 costs {orpo(torch.tensor([-1.5]), other):.3f}")
 
 # sphinx_gallery_tags = ["language", "preferences", "pairs"]

@@ -95,25 +95,19 @@ def ppo_clip(
 
 import matplotlib.pyplot as plt
 
-ratio = torch.linspace(0.3, 2, 171)
+ratio, old = torch.linspace(0.3, 5, 236), torch.zeros(236)
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(8, 4))
 for ax, advantage in zip(axes, (1.0, -1.0), strict=True):
     log_prob = ratio.log().requires_grad_()
-    given = torch.zeros(171), torch.full((171,), advantage)
-    loss = torch.vmap(ppo_clip)(log_prob, *given)
+    loss = torch.vmap(ppo_clip)(log_prob, old, torch.full((236,), advantage))
     (gradient,) = torch.autograd.grad(loss.sum(), log_prob)
     ax.plot(ratio, loss.detach(), label="loss")
     ax.plot(ratio, gradient, label="gradient by log-probability")
     ax.plot(ratio, -advantage * ratio, "C2--", label="not clipped")
     ax.set(xlabel="ratio of the probabilities", title=f"advantage {advantage:+.0f}")
+    print(f"ratio 5, advantage {advantage:+}: gradient {gradient[-1]:.1f}")
 axes[0].legend()
 fig.suptitle("The gradient stops on the side that it pushes towards")
-
-five = torch.tensor([5.0]).log().requires_grad_()
-for advantage in (1.0, -1.0):
-    loss = ppo_clip(five, torch.zeros(1), torch.tensor([advantage]))
-    (gradient,) = torch.autograd.grad(loss, five)
-    print(f"ratio 5, advantage {advantage:+}: gradient {gradient.item():.1f}")
 
 # %%
 # The first step of a batch is not clipped, and its value says nothing
@@ -134,10 +128,9 @@ torch.testing.assert_close(gradient, -advantage / 6)
 # Use it when actions come with an advantage and several steps are taken on one batch;
 # rather :doc:`/examples/language/grpo` when whole answers have one reward and are
 # compared in groups, and :doc:`/examples/language/dpo` when there are pairs and no
-# reward.
-# ``old_log_prob`` is stored when sampling, without a gradient. If it is computed again
-# by the same weights in each step, the ratio stays 1, nothing is ever clipped, and
-# without ``detach`` the two gradients cancel:
+# reward. ``old_log_prob`` is stored when sampling, without a gradient. If it is
+# computed again by the same weights in each step, the ratio stays 1, nothing is ever
+# clipped, and without ``detach`` the two gradients cancel:
 
 same = torch.autograd.grad(ppo_clip(log_prob, log_prob, advantage), log_prob)[0]
 print(f"old log-probabilities with a gradient: {same.abs().max().item():.1f} is left")

@@ -29,7 +29,7 @@ def simpo(
 
     Args:
         chosen: Log-probabilities of the preferred answers, each the mean over the
-            answer's own tokens, in nats per token; of any shape, usually (N,).
+            answer's own tokens; any shape, usually (N,).
         rejected: Those of the other answers; the same shape.
         beta: What their difference is multiplied by; positive.
         gamma: By how much beta times the difference should be ahead; 0 or more.
@@ -80,30 +80,13 @@ import matplotlib.pyplot as plt
 lengths = torch.arange(1, 41)
 sums = -0.5 * lengths  # each token has a log-probability of -0.5
 other = torch.full((40,), -0.5 * 20)
-by_mean = torch.vmap(simpo)(sums / lengths, other / 20)
-by_sum = torch.vmap(simpo)(sums, other)
-
 fig, ax = plt.subplots()
+by_mean = torch.vmap(simpo)(sums / lengths, other / 20)
 ax.plot(lengths, by_mean, label="SimPO, mean per token")
-ax.plot(lengths, by_sum, "C2--", label="the same with sums")
+ax.plot(lengths, torch.vmap(simpo)(sums, other), "C2--", label="the same with sums")
 ax.set(xlabel="tokens of the chosen answer, 20 in the rejected", ylabel="loss")
 ax.set_title("At equal quality, the mean does not see the length")
 ax.legend()
-print(f"mean: {by_mean[0]:.3f} to {by_mean[-1]:.3f}", end="; ")
-print(f"sum: {by_sum[0]:.3f} to {by_sum[-1]:.3f}")
-
-# %%
-# What it starts at, and where it stops
-# -------------------------------------
-# Two answers that are equally likely have a loss of log(1 + exp(gamma)), not log 2. The
-# loss is a logistic one: it never says "enough", it fades. At gamma / beta nats per
-# token the margin is met, and the gradient is half of the largest.
-
-for difference in (0.0, 0.25, 2.0):
-    chosen = torch.tensor([difference - 1], requires_grad=True)
-    loss = simpo(chosen, torch.tensor([-1.0]))
-    (gradient,) = torch.autograd.grad(loss, chosen)
-    print(f"{difference} ahead: loss {loss:.3f}, gradient {gradient.item():.3f}")
 
 # %%
 # Divide by the answer's own tokens
@@ -123,11 +106,13 @@ for name, (chosen, rejected) in {"own tokens": means, "padded length": padded}.i
 # Use it when there are pairs and no memory for a reference model; rather
 # :doc:`/examples/language/dpo` when the model must stay near where it started. Nothing
 # here holds it: the learning rate does. ``beta`` is 2 and more because its unit is
-# nats per token; with DPO's 0.1 the gradient is a twentieth.
+# nats per token; with DPO's 0.1 the gradient is a twentieth. Two answers that are
+# equally likely cost log(1 + exp(gamma)), not log 2. The loss fades and never stops: at
+# gamma / beta nats per token the margin is met, with half of the largest gradient.
 
-chosen = torch.tensor([-1.0], requires_grad=True)
-for beta in (2.0, 0.1):
-    loss = simpo(chosen, torch.tensor([-1.0]), beta=beta, gamma=0.0)
-    print(f"beta {beta}: gradient {torch.autograd.grad(loss, chosen)[0].item():.2f}")
+for ahead in (0.0, 0.25, 2.0):
+    pair = torch.tensor([[ahead - 1], [-1.0]])
+    gradient, loss = torch.func.grad_and_value(simpo)(*pair)
+    print(f"{ahead} nats ahead: loss {loss:.3f}, gradient {gradient.item():.3f}")
 
 # sphinx_gallery_tags = ["language", "preferences", "pairs"]

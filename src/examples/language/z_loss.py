@@ -33,7 +33,6 @@ def z_loss(logits: Tensor, reduction: str = "mean") -> Tensor:
 
     Returns:
         A scalar, 0 where there are no rows; or a tensor of shape (...) with ``"none"``.
-        It is computed in float32 at least.
 
     Raises:
         ValueError: There is no class, or ``reduction`` is not one of these.
@@ -81,22 +80,19 @@ from torch.nn.functional import cross_entropy
 
 shift = torch.linspace(-4, 4, 201, requires_grad=True)
 rows = torch.tensor([1.0, -1.0]) + shift.unsqueeze(1)
-first = torch.zeros(201, dtype=torch.int64)
-
 loss = z_loss(rows, reduction="none")
 (gradient,) = torch.autograd.grad(loss.sum(), shift, retain_graph=True)
-rival = cross_entropy(rows, first, reduction="none")
-(rival_gradient,) = torch.autograd.grad(rival.sum(), shift)
+rival = cross_entropy(rows, torch.zeros(201, dtype=torch.int64), reduction="sum")
+(rival_gradient,) = torch.autograd.grad(rival, shift)
+shift = shift.detach()
 
 fig, ax = plt.subplots()
-ax.plot(shift.detach(), loss.detach(), label="z-loss")
-ax.plot(shift.detach(), gradient, label="its gradient")
-ax.plot(shift.detach(), rival_gradient, "C2--", label="gradient of cross entropy")
+ax.plot(shift, loss.detach(), label="z-loss")
+ax.plot(shift, gradient, label="its gradient")
+ax.plot(shift, rival_gradient, "C2--", label="gradient of cross entropy")
 ax.set(xlabel="what is added to all logits", ylabel="loss and gradient", ylim=(-6, 10))
 ax.set_title("Along a shift cross entropy has no gradient, the z-loss has")
 ax.legend()
-
-assert rival_gradient.abs().max() < 1e-6
 
 # %%
 # Drifting logits cost digits
@@ -104,33 +100,10 @@ assert rival_gradient.abs().max() < 1e-6
 # bfloat16 keeps eight binary digits. The farther the logits have drifted, the coarser
 # is what is left of their differences, and cross entropy is of something else.
 
-logits = torch.tensor([[0.3, -0.5, 0.9]])
+logits, first = torch.tensor([[0.3, -0.5, 0.9]]), torch.tensor([0])
 for drift in (0.0, 10.0, 100.0, 1000.0):
     short = (logits + drift).bfloat16().float()
-    print(f"drift {drift:6.0f}: cross entropy {cross_entropy(short, first[:1]):.3f}")
-
-# %%
-# A small weight brings them back
-# -------------------------------
-# Three classes are fitted from logits that have drifted to 50. With the z-loss added
-# the probabilities end where they end without it, and the drift is gone.
-
-counts = torch.tensor([0.2, 0.3, 0.5]).unsqueeze(0)
-
-
-def fit(weight):
-    logits = torch.full((1, 3), 50.0, requires_grad=True)
-    optimizer = torch.optim.SGD([logits], lr=1.0)
-    for _ in range(400):
-        optimizer.zero_grad()
-        (cross_entropy(logits, counts) + weight * z_loss(logits)).backward()
-        optimizer.step()
-    p = ", ".join(f"{p:.3f}" for p in logits.softmax(1)[0].tolist())
-    print(f"weight {weight}: probabilities {p}, log Z {logits.logsumexp(1).item():.2f}")
-
-
-fit(weight=0.0)
-fit(weight=0.03)
+    print(f"drift {drift:6.0f}: cross entropy {cross_entropy(short, first):.3f}")
 
 # %%
 # Add it with the mask and the denominator of cross entropy
@@ -156,7 +129,6 @@ print(f"gradient of the z-loss {[round(value, 2) for value in gradient[0].tolist
 # row and then averaged: the square of the mean would let two rows hide each other. See
 # :doc:`/examples/language/chunked_cross_entropy` for logits that are too many to keep.
 
-assert z_loss(torch.tensor([[0.2, 0.3, 0.5], [0.1, 0.1, 0.8]]).log()) < 1e-12
 rows = torch.tensor([[5.0], [-5.0]])
 print(f"a row up, a row down: {z_loss(rows):.0f}, ", end="")
 print(f"square of the mean {rows.logsumexp(1).mean().square():.0f}")
