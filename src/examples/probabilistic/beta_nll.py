@@ -6,9 +6,8 @@ For uncertainty: a large variance no longer takes the gradient from the mean, a 
 restores it.
 
 The Gaussian likelihood divides the gradient of the mean :math:`\mu` by the variance
-:math:`\sigma^2`, so points that are called noisy early are hardly fitted.
-Each point's loss is multiplied by a power of its own variance, and that weight is a
-constant to the gradient (:math:`\lfloor \cdot \rfloor`):
+:math:`\sigma^2`. Here each point's loss is multiplied by a power of its own variance,
+and that weight is a constant to the gradient (:math:`\lfloor \cdot \rfloor`):
 
 .. math::
 
@@ -42,15 +41,14 @@ def beta_nll(
         target: Tensor of the same shape, in the same unit.
         var: Tensor of the same shape, in that unit squared: the variance, positive.
         beta: Power of the variance in the weight, from 0 to 1.
-        reduction: ``"mean"``, ``"sum"`` or ``"none"``. The mean is over the
-            elements, whatever the weights.
+        reduction: ``"mean"`` over the elements, ``"sum"`` or ``"none"``.
 
     Returns:
         A scalar, or a tensor of the shape of ``mean`` with ``"none"``. The constant
         ``log(2 pi) / 2`` is left out.
 
     Raises:
-        ValueError: The shapes differ, or ``beta`` or ``reduction`` is not one of these.
+        ValueError: The shapes differ, or an option is out of range.
 
     The gradient in ``var`` is meant to differ from the slope of the value, since the
     weight does not count: ``gradcheck`` agrees on ``mean`` and objects to ``var``.
@@ -99,25 +97,16 @@ import matplotlib.pyplot as plt
 
 std = torch.linspace(0.3, 10, 201)
 mean = torch.ones(201, requires_grad=True)
-
-
-def gradient(beta):
-    loss = beta_nll(mean, torch.zeros(201), std**2, beta, reduction="sum")
-    return torch.autograd.grad(loss, mean)[0]
-
-
 fig, ax = plt.subplots()
-loss = beta_nll(mean, torch.zeros(201), std**2, reduction="none")
-ax.plot(std, loss.detach(), label="loss, beta = 0.5")
-ax.plot(std, gradient(0.5), label="its gradient in the mean")
-ax.plot(std, gradient(0.0), "--", label="beta = 0: likelihood")
-ax.plot(std, gradient(1.0), ":", label="beta = 1: squared error")
-ax.set(xlabel="predicted standard deviation", ylabel="loss and gradient", ylim=(0, 4))
+for beta, label in {0.5: "0.5", 0.0: "0: likelihood", 1.0: "1: squared error"}.items():
+    loss = beta_nll(mean, torch.zeros(201), std**2, beta, reduction="sum")
+    (gradient,) = torch.autograd.grad(loss, mean)
+    ax.plot(std, gradient, label=f"beta = {label}")
+    print(f"beta = {beta}: {gradient[-1]:.2f} at a standard deviation of 10")
+ax.set(xlabel="predicted standard deviation", ylim=(0, 4))
+ax.set_ylabel("gradient in the mean, at a residual of 1")
 ax.set_title("A residual of 1 keeps a gradient, however unsure the model is")
 ax.legend(loc="upper right")
-
-for beta in (0.0, 0.5, 1.0):
-    print(f"beta = {beta}: {gradient(beta)[-1]:.2f} at a standard deviation of 10")
 
 # %%
 # The mean is learned where the likelihood gives up
@@ -142,39 +131,19 @@ for beta in (0.0, 0.5):
     print(f"beta = {beta}: mean off by {error:.2f}; noise said {std:.2f}, true 0.05")
 
 # %%
-# Without detach the variance lowers the weight
-# ---------------------------------------------
-# The weight must be a constant to the gradient. Otherwise the variance no longer
-# settles at the squared residual; at beta = 1 it settles at 1 / e, whatever the
-# residual.
-
-
-def attached(mean, target, var, beta):
-    return (var**beta * (torch.log(var) + (mean - target) ** 2 / var) / 2).sum()
-
-
-var = torch.logspace(-6, 3, 9001, requires_grad=True)
-for residual in (0.1, 1.0, 10.0):
-    mean, target = torch.full_like(var, residual), torch.zeros_like(var)
-    detached = beta_nll(mean, target, var, 1.0, "sum")
-    for name, loss in {
-        f"squared residual {residual**2:6.2f}: at rest at": detached,
-        "attached": attached(mean, target, var, 1.0),
-    }.items():
-        (slope,) = torch.autograd.grad(loss, var)
-        print(f"{name} {var[(slope < 0).sum()].item():.2f}", end="  ")
-    print()
-
-# %%
 # Use it when a network predicts mean and variance and the likelihood fits the mean
 # badly; 0.5 is the paper's advice. Rather :doc:`/examples/probabilistic/gaussian_nll`
 # when the model is compared with others: the weight makes the value small where the
 # variance is, so a lower beta-NLL is no better fit. Like the likelihood, it may be
 # negative, and it takes the variance, not the standard deviation.
+#
+# The weight must be detached. Otherwise the variance no longer settles at the squared
+# residual; at beta = 1 it settles at 1 / e, whatever the residual:
 
-good, bad = torch.tensor(0.01), torch.tensor(1.0)  # variances, equal to the square
-for name, var in {"sure": good, "unsure": bad}.items():
-    scores = (beta_nll(var.sqrt(), torch.tensor(0.0), var, beta) for beta in (0.5, 0.0))
-    print("{}: beta-NLL {:.2f}, likelihood {:.2f}".format(name, *scores))
+var = torch.tensor(-1.0).exp().requires_grad_()
+for residual in (0.1, 10.0):
+    attached = var * (var.log() + residual**2 / var) / 2
+    (slope,) = torch.autograd.grad(attached, var)
+    print(f"residual {residual}: gradient {slope.abs():.0e} at a variance of {var:.2f}")
 
 # sphinx_gallery_tags = ["regression", "numbers", "uncertainty"]

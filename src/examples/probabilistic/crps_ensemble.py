@@ -35,8 +35,7 @@ def crps_ensemble(samples: Tensor, target: Tensor, reduction: str = "mean") -> T
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
     Returns:
-        A scalar, or a tensor of shape (N,) with ``"none"``; 0 or more, in the unit of
-        the target.
+        A scalar, or a tensor of shape (N,) with ``"none"``; 0 or more.
 
     Raises:
         ValueError: The shapes do not fit, or ``reduction`` is not one of these.
@@ -84,15 +83,14 @@ def crps_ensemble(samples: Tensor, target: Tensor, reduction: str = "mean") -> T
 
 import matplotlib.pyplot as plt
 
-target = torch.randn(20_000)
-noise = torch.randn(20_000, 5)
+target, noise = torch.randn(20_000), torch.randn(20_000, 5)
 
 
 def fair(samples, target):
     members = samples.shape[1]
-    distance = (samples - target[:, None]).abs().mean(1)
-    spread = distance - crps_ensemble(samples, target, reduction="none")
-    return (distance - spread * members / (members - 1)).mean()
+    distance = (samples - target[:, None]).abs().mean()
+    spread = distance - crps_ensemble(samples, target)
+    return distance - spread * members / (members - 1)
 
 
 scales = torch.linspace(0.3, 1.7, 57)
@@ -109,15 +107,6 @@ ax.set_title("Five members: the biased form asks for too small a spread")
 ax.legend()
 
 # %%
-# With one member it is the absolute error
-# ----------------------------------------
-# So a forecast with a spread and one without can be compared in one number, in the unit
-# of the target.
-
-one, y = torch.randn(6, 1), torch.randn(6)
-print(f"{crps_ensemble(one, y):.4f}, {(one[:, 0] - y).abs().mean():.4f}")
-
-# %%
 # All members equal, as a network without noise begins
 # ----------------------------------------------------
 # Ties are broken by their order, so equal members are driven apart. The double sum over
@@ -125,8 +114,8 @@ print(f"{crps_ensemble(one, y):.4f}, {(one[:, 0] - y).abs().mean():.4f}")
 # an ensemble that has collapsed stays collapsed.
 
 samples = torch.zeros(1, 4, requires_grad=True)
-pairs = (samples[:, :, None] - samples[:, None]).abs().mean((1, 2)) / 2
-by_pairs = ((samples - 1).abs().mean(1) - pairs).sum()
+pairs = (samples[:, :, None] - samples[:, None]).abs().mean() / 2
+by_pairs = (samples - 1).abs().mean() - pairs
 for name, loss in {
     "sorted": crps_ensemble(samples, torch.ones(1)),
     "pairs": by_pairs,
@@ -140,5 +129,10 @@ for name, loss in {
 # :doc:`/examples/robust/pinball` when it gives quantiles, and
 # :doc:`/examples/probabilistic/energy_score` when the target is a vector and it matters
 # how its components go together: a mean of this score over them does not see that.
+# With one member it is the absolute error, so forecasts with and without a spread can
+# be compared in one number.
+
+one_member = crps_ensemble(noise[:, :1], target)
+torch.testing.assert_close(one_member, (noise[:, 0] - target).abs().mean())
 
 # sphinx_gallery_tags = ["regression", "numbers", "uncertainty"]

@@ -38,13 +38,11 @@ def evidential_nig(
     """Evidential regression with a normal-inverse-gamma distribution.
 
     Args:
-        gamma: Tensor of any shape, the predicted mean.
-        nu: Tensor of the same shape, positive: how often the mean seems to have been
-            seen.
-        alpha: Tensor of the same shape, above 1: half as many observations of the
-            variance.
-        beta: Tensor of the same shape, positive, in the squared unit of the target.
-        target: Tensor of the same shape.
+        gamma: Tensor of any shape, the predicted mean; all have this shape.
+        nu: Positive: how often the mean seems to have been seen.
+        alpha: Above 1: half as many observations of the variance.
+        beta: Positive, in the squared unit of the target.
+        target: The target.
         lambda_: Weight of the penalty; 0 or more.
 
     Returns:
@@ -121,9 +119,8 @@ for samples, steps, start in (
 ):
     data, mean = fit(torch.randn(samples), steps, start)
     print(f"{samples:4} samples, {steps} steps from {start}: ", end="")
-    print(
-        f"data {data**0.5:.2f}, mean {mean**0.5:.2f}, both {(data + mean) ** 0.5:.2f}"
-    )
+    print(f"data {data**0.5:.2f}, mean {mean**0.5:.2f}", end=", ")
+    print(f"both {(data + mean) ** 0.5:.2f}")
 
 # %%
 # The likelihood does not see it
@@ -134,14 +131,12 @@ for samples, steps, start in (
 # a residual at all. See N. Meinert, J. Gawlikowski and A. Lavin, *The Unreasonable
 # Effectiveness of Deep Evidential Regression*, AAAI 2023.
 
-nu = torch.logspace(-2, 2, 101)
-one = torch.ones(101)
+nu, one = torch.logspace(-2, 2, 101), torch.ones(101)
+parameters = 0 * one, nu, 3 * one, nu / (1 + nu)  # beta (1 + nu) / nu is 1
 fig, ax = plt.subplots()
 for lambda_, style in ((0.0, "C0-"), (0.01, "C2--")):
-    beta = nu / (1 + nu)  # so that beta (1 + nu) / nu is 1
-    parameters = torch.stack([0 * one, nu, 3 * one, beta, one], 1)
-    each = [evidential_nig(*row[:, None], lambda_=lambda_) for row in parameters]
-    ax.plot(nu, torch.stack(each), style, label=f"lambda = {lambda_}")
+    loss = torch.vmap(evidential_nig)(*parameters, one, lambda_=lambda_)
+    ax.plot(nu, loss, style, label=f"lambda = {lambda_}")
 ax.set(xlabel="evidence nu, at the same scale", ylabel="loss at a residual of 1")
 ax.set_xscale("log")
 ax.set_title("Only the penalty tells much evidence from little")
@@ -158,7 +153,7 @@ ax.legend()
 # fault: it is a density's. The penalty is in the unit of the target, so ``lambda_``
 # means something else after each rescaling; standardise the target first.
 
-small = [torch.tensor([v]) for v in (0.0, 1.0, 2.0, 1e-4, 0.0)]
-print(f"loss of a sharp and right prediction: {evidential_nig(*small).item():.2f}")
+sharp = evidential_nig(*torch.tensor([[0.0], [1.0], [2.0], [1e-4], [0.0]]))
+print(f"loss of a sharp and right prediction: {sharp:.2f}")
 
 # sphinx_gallery_tags = ["regression", "numbers", "uncertainty"]

@@ -41,8 +41,8 @@ def mdn(
     Args:
         logits: Tensor of shape (N, K): unnormalized logarithms of the weights.
         mean: Tensor of shape (N, K) for scalar targets, (N, K, D) for vectors.
-        log_std: Tensor of the shape of ``mean``: logarithms of the standard deviations,
-            one for each coordinate; the coordinates of a component are independent.
+        log_std: Tensor of the shape of ``mean``: logarithms of the standard deviations;
+            the coordinates of a component are independent.
         target: Tensor of shape (N,) or (N, D).
         reduction: ``"mean"``, ``"sum"`` or ``"none"``, over the N targets.
 
@@ -141,29 +141,16 @@ ax.legend(loc="upper left")
 # the logarithm. :class:`~torch.distributions.mixture_same_family.MixtureSameFamily`
 # gives the same value.
 
-
-def mixture(logits, mean, log_std, target):
-    weights = torch.distributions.Categorical(logits=logits)
-    parts = torch.distributions.Normal(mean, log_std.exp())
-    return -torch.distributions.MixtureSameFamily(weights, parts).log_prob(target)[0]
-
-
-def sum_of_logarithms(logits, mean, log_std, target):
-    density = torch.distributions.Normal(mean, log_std.exp()).log_prob(target)
-    return -(logits.log_softmax(1) + density).mean()
-
-
-def density_first(logits, mean, log_std, target):
-    density = torch.distributions.Normal(mean, log_std.exp()).log_prob(target).exp()
-    return -(logits.softmax(1) * density).sum().log()
-
-
 mean, zero = torch.tensor([[-1.0, 1.0]]), torch.zeros(1, 2)
-for at in (1.0, 16.0):
-    for loss in (mdn, mixture, sum_of_logarithms, density_first):
-        inputs = zero, mean, zero, torch.tensor([at])
-        gradient, value = torch.func.grad_and_value(loss, argnums=1)(*inputs)
-        print(f"target {at:2.0f}, {loss.__name__:17}: {value:6.2f}, {gradient[0]}")
+weights = torch.distributions.Categorical(logits=zero)
+parts = torch.distributions.Normal(mean, 1.0)
+mixture = torch.distributions.MixtureSameFamily(weights, parts)
+for at in torch.tensor([1.0, 16.0]):
+    log_density = parts.log_prob(at)
+    print(f"target {at:2.0f}: {mdn(zero, mean, zero, at[None]):.2f}", end=", ")
+    print(f"MixtureSameFamily {-mixture.log_prob(at).item():.2f}", end=", ")
+    print(f"sum of logarithms {-(math.log(0.5) + log_density).mean():.2f}", end=", ")
+    print(f"density first {-(0.5 * log_density.exp()).sum().log():.2f}")
 
 # %%
 # Use it when one input has several answers: inverse problems, choices, turns left or
@@ -173,11 +160,11 @@ for at in (1.0, 16.0):
 # from below, because a component that sits on one target makes the loss as small as it
 # likes; it may be negative like that of any density.
 
-target, weights = torch.tensor([0.3]), torch.zeros(1, 2)
-equal = torch.func.grad(mdn, argnums=1)(weights, weights, weights, target)
+target = torch.tensor([0.3])
+equal = torch.func.grad(mdn, argnums=1)(zero, zero, zero, target)
 print("gradient of equal components:", equal.tolist())
 for log_std in (-1.0, -10.0, -20.0):
-    value = mdn(weights, target.expand(1, 2), torch.full((1, 2), log_std), target)
+    value = mdn(zero, target.expand(1, 2), torch.full((1, 2), log_std), target)
     print(f"on the target, log_std {log_std:5}: loss {value:.2f}")
 
 # sphinx_gallery_tags = ["regression", "numbers", "uncertainty"]
