@@ -80,13 +80,6 @@ def masked_mean(
 
 import matplotlib.pyplot as plt
 
-
-def gradient_of_one_token(reduce, length):
-    loss = torch.ones(length, requires_grad=True)
-    mask = torch.arange(length) < 5
-    return torch.autograd.grad(reduce(loss, mask), loss)[0][0].item()
-
-
 lengths = range(5, 51)
 fig, ax = plt.subplots()
 for name, style, reduce in (
@@ -94,7 +87,10 @@ for name, style, reduce in (
     ("(loss * mask).mean()", "C2--", lambda loss, mask: (loss * mask).mean()),
     ("divided twice", "C3:", lambda loss, mask: (loss * mask).mean() / mask.sum()),
 ):
-    gradient = [gradient_of_one_token(reduce, length) for length in lengths]
+    gradient = [
+        torch.func.grad(reduce)(torch.ones(length), torch.arange(length) < 5)[0].item()
+        for length in lengths
+    ]
     ax.plot(lengths, gradient, style, label=name)
     print(f"{name}: {gradient[0]:.3f} without padding, {gradient[-1]:.3f} at 50")
 ax.set(xlabel="padded length", ylabel="gradient of one token's loss", ylim=(0, 0.23))
@@ -110,23 +106,23 @@ ax.legend()
 # ``loss(prediction[mask], target[mask])``, or replace the target by any finite number
 # and mask after it. The absolute error only looks right by luck: its slope is a sign.
 
+from torch.nn import functional
+
 target = torch.tensor([1.0, torch.nan, 0.0])
-mask = target.isfinite()
-functional = torch.nn.functional
-for name, function in {
-    "absolute": functional.l1_loss,
-    "squared": functional.mse_loss,
-    "Huber": functional.huber_loss,
-    "smooth L1": functional.smooth_l1_loss,
-    "BCE, logits": functional.binary_cross_entropy_with_logits,
-}.items():
+for function in (
+    functional.l1_loss,
+    functional.mse_loss,
+    functional.huber_loss,
+    functional.smooth_l1_loss,
+    functional.binary_cross_entropy_with_logits,
+):
     gradients = []
     for given in (target, target.nan_to_num()):
         prediction = torch.full((3,), 0.5, requires_grad=True)
-        mean = masked_mean(function(prediction, given, reduction="none"), mask)
-        (gradient,) = torch.autograd.grad(mean, prediction)
-        gradients.append([round(value, 2) for value in gradient.tolist()])
-    print(f"{name:11}: masked after {gradients[0]}, replaced before {gradients[1]}")
+        loss = function(prediction, given, reduction="none")
+        masked_mean(loss, target.isfinite()).backward()
+        gradients.append([round(value, 2) for value in prediction.grad.tolist()])
+    print(f"{function.__name__}: masked after {gradients[0]}, replaced {gradients[1]}")
 
 # %%
 # Over micro-batches and processes, count first
@@ -139,11 +135,10 @@ for name, function in {
 
 loss, mask = torch.tensor([9.0, 1, 1, 1, 1, 1]), torch.tensor([1, 0, 0, 1, 1, 1])
 parts = list(zip(loss.split(3), mask.split(3), strict=True))
-whole = masked_mean(loss, mask)
 mean_of_means = sum(masked_mean(*part) for part in parts) / len(parts)
 weighed = sum(masked_mean(*part) * part[1].sum() / mask.sum() for part in parts)
-print(f"in one piece {whole}, mean of means {mean_of_means}, weighed {weighed}")
-assert weighed == whole
+print(f"in one piece {masked_mean(loss, mask)}, ", end="")
+print(f"mean of means {mean_of_means}, weighed {weighed}")
 
 # %%
 # Use it when padding, missing labels or sample weights meet a loss that has
@@ -156,9 +151,9 @@ assert weighed == whole
 
 logits, target = torch.randn(6, 3), torch.tensor([0, 1, 2, 2, -100, 0])
 class_weight = torch.tensor([1.0, 2.0, 5.0])
-each = torch.nn.functional.cross_entropy(logits, target, reduction="none")
+each = functional.cross_entropy(logits, target, reduction="none")
 ours = masked_mean(each, class_weight[target.clamp(min=0)] * (target != -100))
-theirs = torch.nn.functional.cross_entropy(logits, target, class_weight)
+theirs = functional.cross_entropy(logits, target, class_weight)
 torch.testing.assert_close(ours, theirs)
 
 # sphinx_gallery_tags = ["reduction", "masks"]

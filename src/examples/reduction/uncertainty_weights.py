@@ -92,8 +92,7 @@ def fit(combine, rate):
         optimizer.zero_grad()
         combine(errors(slopes), s).backward()
         optimizer.step()
-    first, second = slopes.tolist()
-    return f"{first:.3f} and {second:.3f}, weights {torch.exp(-s).tolist()}"
+    return slopes.tolist()
 
 
 print("sum, largest rate that works:", fit(lambda losses, _: losses.sum(), 2e-6))
@@ -109,19 +108,12 @@ print("uncertainty_weights:         ", fit(uncertainty_weights, 0.05))
 # log-likelihood can be, or exactly 0, has no best s: it falls for ever, and the weight
 # explodes. Give such a loss a fixed weight.
 
-s = torch.linspace(-4, 4, 401, requires_grad=True)
+s = torch.linspace(-4, 4, 401)
 fig, ax = plt.subplots()
 for size, style in ((3.0, "C0-"), (0.2, "C1-"), (-0.2, "C2--")):
-    each = torch.stack([uncertainty_weights([torch.tensor(size)], t[None]) for t in s])
-    (gradient,) = torch.autograd.grad(each.sum(), s)
-    ax.plot(s.detach(), each.detach(), style, label=f"loss of {size}")
-    if size > 0:
-        rest = s[gradient.abs().argmin()]
-        print(f"loss of {size}: at rest at s = {rest:.2f}, exp(s) = {rest.exp():.2f}")
-    else:
-        print(
-            f"loss of {size}: gradient in s positive everywhere: {gradient.min() > 0}"
-        )
+    total = torch.vmap(uncertainty_weights)(torch.full((401, 1), size), s[:, None])
+    ax.plot(s, total, style, label=f"loss of {size}")
+    print(f"loss of {size}: least at s = {s[total.argmin()]:.2f}, {total.min():.2f}")
 ax.set(xlabel="s, the log-variance", ylabel="weighed loss", ylim=(-6, 6))
 ax.set_title("A minimum where exp(s) is the loss, if it is positive")
 ax.legend()
@@ -136,15 +128,12 @@ ax.legend()
 # The log-variances are parameters: hand them to the optimizer, without weight decay,
 # which would draw each weight towards 1. Start them at the logarithm of the first
 # losses, as above, or at 0. Others write 1 / sigma^2 in front of a cross entropy,
-# without the half. That moves s by log 2 and doubles nothing, once s is at rest:
+# without the half: that moves s by log 2, and the weight at rest is the same.
 
-loss = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
-for name, s, form in (
-    ("with the half", loss.log(), lambda s: (torch.exp(-s) * loss + s) / 2),
-    ("without it", (2 * loss).log(), lambda s: torch.exp(-s) * loss + s / 2),
-):
-    s = s.detach().requires_grad_()
-    weight, slope = torch.autograd.grad(form(s), (loss, s))
-    print(f"{name}: at rest (gradient in s {slope:.2f}) the weight is {weight:.4f}")
+loss = torch.tensor(0.7)
+s = (2 * loss).log().requires_grad_()  # at rest in the other form
+other = torch.exp(-s) * loss + s / 2
+print(f"gradient in s {torch.autograd.grad(other, s)[0]:.2f}; ", end="")
+print(f"weights {torch.exp(-s):.4f} and {torch.exp(-loss.log()) / 2:.4f}")
 
 # sphinx_gallery_tags = ["reduction", "several losses", "learned option"]

@@ -72,27 +72,19 @@ import matplotlib.pyplot as plt
 
 signal = torch.randn(400)
 target = 5 + signal + torch.randn(400)
-
-
-def fit(loss):
+fig, ax = plt.subplots()
+ax.plot(signal, target, "C5.", alpha=0.4, label="target")
+for style, loss in (("C0-", concordance), ("C2--", torch.nn.functional.mse_loss)):
     line = torch.tensor([0.1, 0.0], requires_grad=True)
     optimizer = torch.optim.Adam([line], lr=0.1)
     for _ in range(300):
         optimizer.zero_grad()
         loss(line[0] * signal + line[1], target).backward()
         optimizer.step()
-    return (line[0] * signal + line[1]).detach()
-
-
-fig, ax = plt.subplots()
-ax.plot(signal, target, "C5.", alpha=0.4, label="target")
-for name, style, loss in (
-    ("concordance", "C0-", concordance),
-    ("squared error", "C2--", torch.nn.functional.mse_loss),
-):
-    prediction = fit(loss)
-    ax.plot(signal, prediction, style, label=name)
-    print(f"{name:13}: spread {prediction.std():.2f} of {target.std():.2f}, ", end="")
+    prediction = (line[0] * signal + line[1]).detach()
+    spread = prediction.std() / target.std()
+    ax.plot(signal, prediction, style, label=loss.__name__)
+    print(f"{loss.__name__}: {spread:.2f} of the target's spread, ", end="")
     print(f"CCC {1 - concordance(prediction, target):.3f}, ", end="")
     print(f"squared error {((prediction - target) ** 2).mean():.2f}")
 ax.set(xlabel="signal", ylabel="target and prediction")
@@ -120,26 +112,19 @@ for name, changed in {
 # of the whole, and a batch of one has loss 1 whatever is predicted, and no gradient. A
 # constant prediction costs 1 as well; but its gradient is not 0, so training leaves it.
 # The loss has no unit: multiply prediction and target by 10 and it stays the same.
-
-for size in (2, 20, 400):
-    parts = zip(prediction.split(size), target.split(size), strict=True)
-    print(
-        f"batches of {size:3}: {sum(concordance(*p) for p in parts) * size / 400:.3f}"
-    )
-constant = torch.full((400,), 5.0, requires_grad=True)
-(gradient,) = torch.autograd.grad(concordance(constant, target), constant)
-assert gradient.abs().max() > 0
-
-# %%
+#
 # Use it when ratings are judged by CCC, or when predictions that shrink to the mean are
 # useless to you, with batches of a hundred and more; rather
 # :func:`torch.nn.functional.mse_loss` when each error has its price, since concordance
-# pays for the wider spread with a larger squared error, as printed above.
-# Several dimensions, such as arousal and valence, have
-# a coefficient each: take the mean of the losses of the columns.
+# pays for the wider spread with a larger squared error, as printed above. Several
+# dimensions, such as arousal and valence, have a coefficient each: take the mean of the
+# losses of the columns, ``torch.vmap(concordance, in_dims=1)(prediction, target)``.
 
-columns = torch.randn(2, 50, 3)
-each = torch.vmap(concordance, in_dims=1)(*columns)
-print(f"columns {[round(v, 2) for v in each.tolist()]}, mean {each.mean():.2f}")
+for size in (1, 20, 400):
+    parts = zip(prediction.split(size), target.split(size), strict=True)
+    mean = torch.stack([concordance(*part) for part in parts]).mean()
+    print(f"batches of {size}: {mean:.3f}")
+slope = torch.func.grad(concordance)(torch.full((400,), 5.0), target)
+print(f"a constant has a gradient of up to {slope.abs().max():.4f}")
 
 # sphinx_gallery_tags = ["regression", "numbers", "metric"]

@@ -35,15 +35,14 @@ def tweedie(
         target: Tensor of the same shape, not in logarithms; 0 or more, and positive
             from a power of 2 on.
         power: How the variance grows with the mean: 1 as for counts, 2 as for gamma,
-            between them for sums of a few positive amounts. No such distribution
-            exists between 0 and 1.
+            between them for sums of a few positive amounts; never between 0 and 1.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
     Returns:
         A scalar, or a tensor of the shape of ``prediction`` with ``"none"``.
 
     Raises:
-        ValueError: The shapes differ, or ``power`` or ``reduction`` makes no sense.
+        ValueError: The shapes differ, or an option is out of range.
 
     >>> prediction = torch.zeros(2, requires_grad=True)  # a mean of 1
     >>> loss = tweedie(prediction, torch.tensor([0.0, 3.0]), reduction="none")
@@ -95,9 +94,7 @@ for power in (1.0, 1.5, 2.0):
     loss = tweedie(p, mean / 1.1, power, reduction="sum")  # predicted 10 % too high
     (gradient,) = torch.autograd.grad(loss, p)
     ax.plot(mean, gradient, label=f"power {power:g}")
-    print(
-        f"power {power}: gradient {gradient[0]:.3f} at 1, {gradient[-1]:.3f} at 10,000"
-    )
+    print(f"power {power}: {gradient[0]:.2f} at 1, {gradient[-1]:.2f} at 10,000")
 ax.set(xlabel="predicted mean", ylabel="gradient", xscale="log", yscale="log")
 ax.set_title("The gradient of a prediction that is 10 % too high")
 ax.legend()
@@ -110,33 +107,14 @@ ax.legend()
 # and its total is far too low. This loss with a constant fits the mean, and so the
 # total.
 
-rate = torch.where(torch.rand(4000) < 0.5, 0.1, 0.4)  # two kinds of customers
-claims = torch.poisson(rate)
+claims = torch.poisson(torch.full((4000,), 0.25))
 size = torch.distributions.Gamma(2.0, 0.002).sample((4000, 8))  # 1000 on average
 target = (size * (torch.arange(8) < claims[:, None])).sum(1)
-kind = (rate > 0.2).long()
-
-
-def fit(loss):
-    log_mean = torch.full((2,), 5.0, requires_grad=True)
-    optimizer = torch.optim.Adam([log_mean], lr=0.1)
-    for _ in range(300):
-        optimizer.zero_grad()
-        loss(log_mean[kind], target).backward()
-        optimizer.step()
-    return log_mean.detach().exp()
-
-
-def squared_on_logs(p, t):
-    return torch.nn.functional.mse_loss(p, torch.log1p(t))
-
-
-truth = torch.stack([target[kind == k].mean() for k in (0, 1)])
-print(f"zeros: {(target == 0).float().mean():.0%}, mean of each kind {truth.tolist()}")
-for name, loss in {"Tweedie": tweedie, "log(1 + amount)": squared_on_logs}.items():
-    predicted = fit(loss)
-    share = predicted[kind].sum() / target.sum()
-    print(f"{name}: means {predicted.tolist()}, {share:.0%} of the total")
+log_mean = torch.linspace(0, 8, 801)
+losses = torch.stack([tweedie(p.expand(4000), target) for p in log_mean])
+print(f"zeros {(target == 0).float().mean():.0%}, mean {target.mean():.0f}", end="; ")
+print(f"best constant {log_mean[losses.argmin()].exp():.0f}", end="; ")
+print(f"by squared error of log(1 + amount) {target.log1p().mean().expm1():.1f}")
 
 # %%
 # Use it when a target is 0 or a sum of a few positive amounts: claims, rainfall, sales
@@ -148,9 +126,9 @@ for name, loss in {"Tweedie": tweedie, "log(1 + amount)": squared_on_logs}.items
 # says nothing. Amounts per year of exposure: divide the target by the exposure and
 # weigh the rows with it, by :doc:`/examples/reduction/masked_mean`.
 
-p, t = torch.tensor([7.0]), torch.tensor([400.0])
+perfect = torch.tensor([400.0])
 for power in (1.1, 1.5, 1.9):
-    best = tweedie(t.log(), t, power)
-    print(f"power {power}: {tweedie(p, t, power):8.2f}, perfect would be {best:8.2f}")
+    best = tweedie(perfect.log(), perfect, power)
+    print(f"power {power}: a perfect prediction costs {best:.2f}")
 
 # sphinx_gallery_tags = ["regression", "amounts", "imbalance"]

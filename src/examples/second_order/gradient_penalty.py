@@ -5,8 +5,7 @@ Gradient penalty
 For WGAN-GP: its gradient takes the critic's slope to 1 between real and fake samples.
 
 The Wasserstein distance asks for a critic :math:`D` that is nowhere steeper than 1.
-Each sample is mixed of a real and a fake one, and the length of the critic's gradient
-there is taken over all dimensions but the batch:
+Each sample is mixed of a real and a fake one:
 
 .. math::
 
@@ -33,23 +32,20 @@ def gradient_penalty(
 ) -> Tensor:
     """Mean squared distance between the critic's gradient norm and 1.
 
-    Where the critic is flat the norm has a corner; its gradient there is taken as 0.
     ``vmap`` of ``torch.func.grad`` works, ``vmap`` alone and ``torch.compile`` raise.
 
     Args:
         critic: Callable from samples of shape (N, ...) to one score a sample, of shape
             (N,) or (N, 1). Samples must not mix in it, so no batch normalization.
         real: Samples of shape (N, ...), at least two dimensions.
-        fake: Samples of the same shape; detach them where the generator is not to learn
-            from the penalty.
+        fake: Samples of the same shape; detach them when the critic is trained.
         eps: Share of the real sample, uniform on [0, 1]; (N,) or (N, 1, ..., 1).
 
     Returns:
-        A scalar, under ``torch.no_grad`` too. An empty batch gives NaN, as a mean does.
+        A scalar, under ``torch.no_grad`` too.
 
     Raises:
-        ValueError: The shapes differ, ``eps`` has not one share a sample, or the critic
-            returns not one score a sample.
+        ValueError: A shape does not fit.
 
     >>> weight = torch.tensor([3.0, 4.0], requires_grad=True)
     >>> real, fake, eps = torch.ones(2, 2), torch.zeros(2, 2), torch.tensor([0.5, 0.2])
@@ -110,18 +106,18 @@ loss = torch.stack(
     [gradient_penalty(lambda x, s=s: s * x, real, fake, eps) for s in slopes]
 )
 (gradient,) = torch.autograd.grad(loss.sum(), slopes)
+slopes = slopes.detach()
 
 fig, ax = plt.subplots()
-ax.plot(slopes.detach(), loss.detach(), label="gradient penalty")
-ax.plot(slopes.detach(), gradient, label="its gradient")
-ax.plot(slopes.detach(), 2 * slopes.detach(), "--", label="gradient of weight decay")
+ax.plot(slopes, loss.detach(), label="gradient penalty")
+ax.plot(slopes, gradient, label="its gradient")
+ax.plot(slopes, 2 * slopes, "--", label="gradient of weight decay")
 ax.set(xlabel="slope of the critic", ylabel="loss and gradient", ylim=(-5, 6))
 ax.set_title("The gradient changes sign at a slope of 1")
 ax.legend(loc="lower right")
 
-flat = torch.zeros(2)
 root_of_squares = torch.func.grad(lambda g: (g.square().sum().sqrt() - 1) ** 2)
-print(f"at slope 0: {gradient[100]:.0f}; root of squares: {root_of_squares(flat)}")
+print(f"at 0: {gradient[100]:.0f}; root of squares: {root_of_squares(torch.zeros(2))}")
 
 # %%
 # Which dimensions is the norm taken over?
@@ -130,19 +126,14 @@ print(f"at slope 0: {gradient[100]:.0f}; root of squares: {root_of_squares(flat)
 # images, ``norm(2, dim=1)`` is a norm over the channels at each pixel, and asks each
 # pixel for a slope of 1: a sample of 64 pixels would have one of 8.
 
-images = torch.randn(4, 3, 8, 8)
-weight = torch.randn(3, 8, 8)
-weight = weight / weight.norm()  # so the slope of the critic is 1 everywhere
-(slope,) = torch.func.vjp(lambda x: (x * weight).sum((1, 2, 3)), images)[1](
-    torch.ones(4)
-)
+weight = torch.randn(1, 3, 8, 8)
+slope = weight / weight.norm()  # of a critic whose slope is 1: the penalty should be 0
 for name, norm in {
     "flatten(1).norm(dim=1)": slope.flatten(1).norm(dim=1),
     "norm(dim=1)": slope.norm(dim=1),
 }.items():
-    print(
-        f"{name}: shape {tuple(norm.shape)}, penalty {(norm - 1).square().mean():.3f}"
-    )
+    penalty = (norm - 1).square().mean()
+    print(f"{name}: shape {tuple(norm.shape)}, penalty {penalty:.3f}")
 
 # %%
 # Without create_graph the critic runs away
@@ -163,10 +154,8 @@ def without_graph(critic, real, fake, eps):
 
 
 for penalty in (gradient_penalty, without_graph):
-    _ = torch.manual_seed(1)
-    layers = torch.nn.Linear(2, 32), torch.nn.Tanh(), torch.nn.Linear(32, 1)
-    critic = torch.nn.Sequential(*layers)
-    optimizer = torch.optim.Adam(critic.parameters(), lr=0.01)
+    critic = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.Adam(critic.parameters(), lr=0.1)
     for _ in range(150):
         real, fake = 0.5 * torch.randn(2, 64, 2)
         real = real + torch.tensor([3.0, 0.0])
@@ -174,6 +163,6 @@ for penalty in (gradient_penalty, without_graph):
         optimizer.zero_grad()
         (10 * penalty(critic, real, fake, torch.rand(64)) - distance).backward()
         optimizer.step()
-    print(f"{penalty.__name__}: distance {distance:.2f}, true 3")
+    print(f"{penalty.__name__}: slope {critic.weight.norm():.2f}")
 
 # sphinx_gallery_tags = ["generative", "second derivative", "no target"]
