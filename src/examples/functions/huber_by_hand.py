@@ -32,18 +32,20 @@ class HuberByHand(torch.autograd.Function):
     generate_vmap_rule = True  # forward and backward are made of torch functions
 
     @staticmethod
-    def forward(prediction, target, delta):
+    def forward(prediction: Tensor, target: Tensor, delta: float) -> Tensor:
         distance = (prediction - target).abs()
         near = distance.clamp(max=delta)
         return near * (distance - near / 2)
 
     @staticmethod
-    def setup_context(ctx, inputs, output):
+    def setup_context(
+        ctx, inputs: tuple[Tensor, Tensor, float], output: Tensor
+    ) -> None:
         *tensors, ctx.delta = inputs
         ctx.save_for_backward(*tensors)
 
     @staticmethod
-    def backward(ctx, grad_output):
+    def backward(ctx, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         prediction, target = ctx.saved_tensors
         gradient = grad_output * (prediction - target).clamp(-ctx.delta, ctx.delta)
         needs = ctx.needs_input_grad  # the last None is for delta, a number
@@ -126,10 +128,9 @@ print(f"at delta: gradcheck {first}, gradgradcheck {second}")
 # %%
 # Without grad_output every factor behind the loss is lost
 # --------------------------------------------------------
-# A bare backward of the sum starts from 1, and all is well. A weight of 0.1 is lost,
-# and so is the 65536 of a GradScaler. With two terms the balance is lost, too: nine
-# measurements of 1 and a typing error of 100 weigh 0.1, against a prior at 0. The error
-# has the gradient 1, so both balance where 0.1 (9 (c - 1) - 1) + c = 0, at 1 / 1.9.
+# A bare backward of the sum starts from 1, and all is well. The weight of a term is
+# lost, so beside a second term the balance is wrong, and so is the 65536 of a
+# GradScaler, which is taken off again at the end.
 
 
 class IgnoresGradOutput(HuberByHand):
@@ -140,31 +141,17 @@ class IgnoresGradOutput(HuberByHand):
 
 
 x = torch.tensor([0.5, 3.0], requires_grad=True)
-for factor in (1.0, 0.1, torch.amp.GradScaler("cpu").get_scale()):
-    right, wrong = (
-        torch.autograd.grad(factor * rule.apply(x, torch.zeros(2), 1.0).sum(), x)[0]
-        for rule in (HuberByHand, IgnoresGradOutput)
-    )
-    print(f"factor {factor:7}: right / wrong = {(right / wrong).mean().item():g}")
-
-measured = torch.tensor([1.0] * 9 + [100.0])
-for rule in (HuberByHand, IgnoresGradOutput):
-    c = torch.tensor(0.0, requires_grad=True)
-    for _ in range(100):
-        total = 0.1 * rule.apply(c.expand(10), measured, 1.0).sum() + c**2 / 2
-        (gradient,) = torch.autograd.grad(total, c)
-        c = (c - 0.1 * gradient).detach().requires_grad_()
-    print(f"{rule.__name__}: {c.item():.3f}, expected {1 / 1.9:.3f}")
+for factor in (1.0, 0.1, 65536.0):
+    for rule in (HuberByHand, IgnoresGradOutput):
+        loss = factor * rule.apply(x, torch.zeros(2), 1.0).sum()
+        (gradient,) = torch.autograd.grad(loss, x)
+        print(f"factor {factor}, {rule.__name__}: {gradient.tolist()}")
 
 # %%
 # By hand does not pay here
 # -------------------------
 # The forward is made of torch functions: autograd derives the same gradient from it. By
 # hand keeps half as much for backward, and torch's own keeps no more.
-#
-# Use it as the shortest model of a Function with an option; rather
-# :doc:`/examples/robust/huber` or torch's own as a loss, and write a backward by hand
-# when autograd cannot, or when a measurement says that it pays.
 
 prediction, target = torch.linspace(-3, 3, 1000, requires_grad=True), torch.zeros(1000)
 for name, loss in {
@@ -175,5 +162,9 @@ for name, loss in {
     kept = []
     with torch.autograd.graph.saved_tensors_hooks(kept.append, kept.append):
         value = loss(prediction, target)
-    sizes = [tensor.nbytes for tensor in kept]
-    print(f"{name}: loss {value:.4f}, {sum(sizes):,} bytes kept")
+    print(f"{name}: loss {value:.4f}, {sum(x.nbytes for x in kept):,} bytes kept")
+
+# %%
+# Use it as the shortest model of a Function with an option; rather
+# :doc:`/examples/robust/huber` or torch's own as a loss, and write a backward by hand
+# when autograd cannot, or when a measurement says that it pays.

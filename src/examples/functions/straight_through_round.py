@@ -29,15 +29,15 @@ class StraightThroughRound(torch.autograd.Function):
     generate_vmap_rule = True  # forward and backward are made of torch functions
 
     @staticmethod
-    def forward(values):
+    def forward(values: Tensor) -> Tensor:
         return values.round()
 
     @staticmethod
-    def setup_context(ctx, inputs, output):
+    def setup_context(ctx, inputs: tuple[Tensor], output: Tensor) -> None:
         pass  # the rule needs nothing from forward
 
     @staticmethod
-    def backward(ctx, grad_output):
+    def backward(ctx, grad_output: Tensor) -> Tensor:
         return grad_output
 
 
@@ -83,12 +83,12 @@ import matplotlib.pyplot as plt
 values = torch.linspace(-2.4, 2.4, 481, requires_grad=True)
 rounded = straight_through_round(values)
 (gradient,) = torch.autograd.grad(rounded.sum(), values)
-(torchs_gradient,) = torch.autograd.grad(values.round().sum(), values)
+(flat,) = torch.autograd.grad(values.round().sum(), values)
 
 fig, ax = plt.subplots()
 ax.plot(values.detach(), rounded.detach(), label="straight-through round")
 ax.plot(values.detach(), gradient, label="its gradient")
-ax.plot(values.detach(), torchs_gradient, "--", label="gradient of torch.round")
+ax.plot(values.detach(), flat, "--", label="gradient of torch.round")
 ax.set(xlabel="value", ylabel="rounded value and gradient")
 ax.set_title("The staircase is given the slope that it has from afar")
 ax.legend()
@@ -100,35 +100,23 @@ ax.legend()
 # uses them rounded. With ``torch.round`` the gradient is 0 and no step is ever made;
 # there is no error, and no gradient is None.
 
-_ = torch.manual_seed(0)
 hidden = torch.randint(-7, 8, (8,)).float()
 inputs = torch.randn(64, 8)
-target = inputs @ hidden
 for rounding in (straight_through_round, torch.round):
-    weights, losses = torch.zeros(8, requires_grad=True), []
+    weights = torch.zeros(8, requires_grad=True)
     for _ in range(60):
-        loss = (inputs @ rounding(weights) - target).square().mean()
+        loss = (inputs @ (rounding(weights) - hidden)).square().mean()
         (gradient,) = torch.autograd.grad(loss, weights)
         weights = (weights - 0.05 * gradient).detach().requires_grad_()
-        losses.append(loss.item())
     right = (weights.round() == hidden).sum()
-    print(f"{rounding.__name__}: {losses[0]:.0f} -> {losses[-1]:.0f}, {right} right")
+    print(f"{rounding.__name__}: loss {loss:.0f}, {right} of 8 right")
 
 # %%
-# gradcheck must fail, and the last step is not the best
-# ------------------------------------------------------
-# A test that expects the failure of gradcheck, 0 measured against 1 returned, holds the
-# rule; one that skips gradcheck would let a broken rule pass.
-#
+# The last step is not the best
+# -----------------------------
 # With 0.4 as the best weight descent does not come to rest, because the gradient is
 # zero neither at 0 nor at 1. The weight stays at the edge between them, and its rounded
 # value flips, whatever the learning rate. Keep the best step.
-
-x = torch.tensor([0.4], dtype=torch.float64, requires_grad=True)
-try:
-    torch.autograd.gradcheck(straight_through_round, (x,))
-except RuntimeError as error:
-    print(str(error).strip())
 
 for learning_rate in (0.1, 0.01):
     weight, rounded = torch.tensor(0.0, requires_grad=True), []
@@ -136,18 +124,16 @@ for learning_rate in (0.1, 0.01):
         rounded.append(straight_through_round(weight))
         (gradient,) = torch.autograd.grad((rounded[-1] - 0.4) ** 2, weight)
         weight = (weight - learning_rate * gradient).detach().requires_grad_()
-    late = torch.stack(rounded[500:])
+    late = torch.stack(rounded[500:]).detach()
     flips = (late.diff() != 0).sum()
-    print(f"{learning_rate}: {flips} flips in 500 steps, mean {late.mean().item():.2f}")
+    print(f"{learning_rate}: {flips} flips in 500 steps, mean {late.mean():.2f}")
 
 # %%
 # Use it for weights and activations that must be whole numbers in the end; rather
 # :doc:`/examples/on_purpose/straight_through_step` for a decision between two, and
-# ``torch.round`` when nothing in front of it is to learn. The rule needs no class: what
-# is detached has no gradient, what is left has 1.
+# ``torch.round`` when nothing in front of it is to learn. A test must expect that
+# gradcheck fails. The rule needs no class: what is detached has no gradient.
 
-values = torch.linspace(-2.4, 2.4, 481, requires_grad=True)
+values = torch.tensor([0.4, 1.6], requires_grad=True)
 detached = values + (values.round() - values).detach()
-(gradient,) = torch.autograd.grad(detached.sum(), values)
-assert torch.equal(detached, straight_through_round(values))
-assert torch.equal(gradient, torch.ones(481))
+print(detached.tolist(), torch.autograd.grad(detached.sum(), values)[0].tolist())

@@ -30,19 +30,19 @@ class GradReverse(torch.autograd.Function):
     generate_vmap_rule = True  # forward and backward are made of torch functions
 
     @staticmethod
-    def forward(x, alpha):
+    def forward(x: Tensor, alpha: float) -> Tensor:
         return x.clone()  # a view could not be changed in place behind it
 
     @staticmethod
-    def setup_context(ctx, inputs, output):
+    def setup_context(ctx, inputs: tuple[Tensor, float], output: Tensor) -> None:
         _, ctx.alpha = inputs
 
     @staticmethod
-    def backward(ctx, grad_output):
+    def backward(ctx, grad_output: Tensor) -> tuple[Tensor, None]:
         return -ctx.alpha * grad_output, None  # None is for alpha, a number
 
     @staticmethod
-    def jvp(ctx, tangent, _):
+    def jvp(ctx, tangent: Tensor, _: None) -> Tensor:
         return -ctx.alpha * tangent
 
 
@@ -93,9 +93,7 @@ def grad_reverse(x: Tensor, alpha: float = 1.0) -> Tensor:
 
 import matplotlib.pyplot as plt
 
-_ = torch.manual_seed(0)
 cross_entropy = torch.nn.functional.binary_cross_entropy_with_logits
-
 classes = torch.randint(0, 2, (400,)).float()
 domain = torch.arange(400).ge(200).float()
 measured = torch.randn(400, 2) + (2 * classes - 1)[:, None]
@@ -112,20 +110,20 @@ def fit(between, sign=1.0, steps=200):
         feature = measured @ weights
         logits = head[0] * feature + head[1]
         guess = critic[0] * between(feature) + critic[1]
-        domain_loss = cross_entropy(guess, domain)
+        critic_loss = cross_entropy(guess, domain)
         label_loss = cross_entropy(logits[:200], classes[:200])
-        (label_loss + sign * domain_loss).backward()
+        (label_loss + sign * critic_loss).backward()
         optimizer.step()
         shares.append((weights[1] / weights[0]).item())
-    right = (logits > 0) == classes.bool()
-    return shares, right[200:].float().mean(), domain_loss.item()
+    right = ((logits > 0) == classes.bool())[200:].float().mean()
+    return shares, right, critic_loss.item()
 
 
 fig, ax = plt.subplots()
-for between, style in ((grad_reverse, "-"), (torch.detach, "--")):
-    shares, accuracy, _ = fit(between)
-    ax.plot(shares, style, label=between.__name__)
-    print(f"{between.__name__}: {accuracy:.0%} of the target domain right")
+for between in (grad_reverse, torch.detach):
+    shares, right, _ = fit(between)
+    ax.plot(shares, label=between.__name__)
+    print(f"{between.__name__}: {right:.0%} of the target domain right")
 ax.set(xlabel="step", ylabel="second weight / first weight", ylim=(0, 1.2))
 ax.set_title("The reversal takes the weight of what is shifted")
 ax.legend(loc="center right")
@@ -144,17 +142,10 @@ for steps in (10, 20, 40):
 # Use it to train two opponents with one loss, one optimizer, one backward pass; rather
 # two losses and two optimizers when each opponent needs steps of its own, as in a GAN.
 # Start with a small alpha and let it grow: early on, the critic knows nothing. The rule
-# needs no class: what is detached has no gradient. ``gradcheck`` must fail; a test that
-# expects this holds the rule.
+# needs no class: what is detached has no gradient.
 
 x = torch.tensor([1.0, -2.0], requires_grad=True)
 detached = x.detach() + 0.5 * (x.detach() - x)
-(gradient,) = torch.autograd.grad(detached.sum(), x)
-assert torch.equal(detached, x)
-print(f"{gradient = }")
-at = torch.tensor([0.4], dtype=torch.float64, requires_grad=True)
-print(
-    "gradcheck:", torch.autograd.gradcheck(grad_reverse, (at,), raise_exception=False)
-)
+print(detached.tolist(), torch.autograd.grad(detached.sum(), x)[0].tolist())
 
 # sphinx_gallery_tags = ["changed gradient", "no target", "by hand"]
