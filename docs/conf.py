@@ -92,7 +92,7 @@ bundle_scripts = [
     "_static/ownloss.js",
 ]
 bundle_without = [
-    "_static/sg-tags.js",  # filters tags, and the gallery has none
+    "_static/sg-tags.js",  # ownloss_site/filters.py says what is there in its place
     "_static/sphinx_highlight.js",  # marks what Sphinx's own search has found
 ]
 html_scaled_image_link = False

@@ -8,6 +8,8 @@ Sphinx-Gallery.
 """
 
 import contextlib
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ OF_GALLERY = "sphx-glr-"
 FOOTER, NOTE = "sphx-glr-footer", "sphx-glr-download-link-note"
 DOWNLOAD, PRINTED = "sphx-glr-download", "sphx-glr-script-out"
 CARD, EXAMPLE = "sphx-glr-thumbcontainer", "sphx-glr-example-title"
+TAGS = "sphx-glr-example-tags"
 PAGES_HAVE = {
     FOOTER: "an example's page offers neither the loss alone nor a notebook elsewhere, "
     "and the downloads get into books and Markdown",
@@ -42,7 +45,15 @@ PAGES_HAVE = {
     PRINTED: "what an example prints looks like its code, and the search finds it",
     CARD: "cards are not laid out, and stand in books",
     EXAMPLE: "the search finds nothing of an example's page",
+    TAGS: "the tags of an example's page lead nowhere",
 }
+OPENS_CARD = re.compile(
+    rf"""<div class="{CARD}" (?:data-sgtags='(?P<tags>.*?)' )?"""
+    r"""tooltip="(?P<says>.*?)">"""
+)
+CLOSES_CARD = re.compile(r'<div class="sphx-glr-thumbnail-title">.*?</div>')
+PLACE_OF_FILTER = "<div id='sg-tag-list' class='sphx-glr-tag-list'></div>"
+"""What its raw HTML has, which :func:`write_on_cards` replaces."""
 CODE = "code_links_block"
 """The node of a cell, which is no ``literal_block``."""
 
@@ -112,6 +123,42 @@ def blank_card(page: Path) -> Path:
 def is_card(image: nodes.image) -> bool:
     """Whether an image is a card's."""
     return image["uri"].endswith("_thumb.svg")
+
+
+def write_on_cards(doctree: nodes.document) -> None:
+    """Let the words of a card be text, which is found and read aloud: not a tooltip.
+
+    Args:
+        doctree: The page that has just been read. Its cards keep their tags; the places
+            for Sphinx-Gallery's own filter go.
+    """
+    says = ""
+    for raw in list(doctree.findall(nodes.raw)):
+        text = raw.astext()
+        if PLACE_OF_FILTER in text:
+            raw.parent.remove(raw)
+            continue
+        if card := OPENS_CARD.search(text):
+            says = f'<div class="card-words">{card["says"]}</div>'
+            tags = f" data-sgtags='{card['tags']}'" if card["tags"] else ""
+            text = OPENS_CARD.sub(lambda _, t=tags: f'<div class="{CARD}"{t}>', text)
+        text = CLOSES_CARD.sub(lambda _, words=says: words, text)
+        raw.replace_self(nodes.raw(raw.rawsource, text, format=raw["format"]))
+
+
+def tags_of_cards(node: nodes.Element) -> list[list[str]]:
+    """The tags of each card within a node, in the order of the page."""
+    raw = "\n".join(raw.astext() for raw in node.findall(nodes.raw))
+    cards = re.findall(rf"""<div class="{CARD}"(?: data-sgtags='(.*?)')?""", raw)
+    return [json.loads(tags or "[]") for tags in cards]
+
+
+def tags_of_example(doctree: nodes.document) -> nodes.paragraph | None:
+    """The paragraph that names the tags of an example, at the foot of its page."""
+    for paragraph in doctree.findall(nodes.paragraph):
+        if TAGS in paragraph["classes"]:
+            return paragraph
+    return None
 
 
 def footers(doctree: nodes.document) -> Iterator[nodes.container]:

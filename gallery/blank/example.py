@@ -85,3 +85,5 @@ for reduction in ("mean", "sum"):
     loss = blank(x, torch.zeros(32), reduction=reduction)
     (gradient,) = torch.autograd.grad(loss, x)
     print(f"{reduction}: gradient of one sample {gradient[0]:.4f}")
+
+# sphinx_gallery_tags = ["regression", "numbers"]

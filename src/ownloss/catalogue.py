@@ -28,6 +28,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ownloss.address import page
+from ownloss.tags import WORDS
 
 __all__ = [
     *("LINE", "Example", "above_the_line", "copy", "digest", "examples", "find"),
@@ -36,6 +37,8 @@ __all__ = [
 
 LINE = re.compile(r"^# %%", re.MULTILINE)
 """The first line that begins with ``# %%`` cuts an example in two."""
+
+_TAGS = re.compile(r"^# sphinx_gallery_tags = (\[.*\])$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,19 @@ class Example:
         """The first sentence below the title says what the loss does to a gradient."""
         paragraphs = self.docstring.split("\n\n")
         return " ".join(paragraphs[1].split()) if len(paragraphs) > 1 else ""
+
+    @functools.cached_property
+    def tags(self) -> tuple[str, ...]:
+        """Its task, its target and its properties; a lesson has none."""
+        found = _TAGS.search(self.script)
+        return tuple(ast.literal_eval(found[1])) if found else ()
+
+    @property
+    def words(self) -> str:
+        """All that a search looks through, the words of its tags included."""
+        tagged = (f"{tag} {WORDS.get(tag, '')}" for tag in self.tags)
+        named = (self.name, self.topic, self.title, self.summary)
+        return " ".join((*named, *tagged))
 
 
 def above_the_line(script: str) -> str:
@@ -237,26 +253,37 @@ def load(example: Example | str) -> ModuleType:
     return module
 
 
-def search(word: str = "") -> tuple[Example, ...]:
-    """List the examples that have a word in name, topic, title or summary.
+def search(words: str = "", tags: Iterable[str] = ()) -> tuple[Example, ...]:
+    """List the examples that have all words, and all tags.
 
     Args:
-        word: What to look for, in upper or lower case; every example without it.
+        words: What to look for in name, topic, title, summary and in the words of the
+            tags, in upper or lower case; every example without it.
+        tags: Tags that an example must have, such as ``"outliers"``.
 
     Returns:
         The examples, ordered by name.
 
+    Raises:
+        LookupError: There is no such tag; those that there are are given.
+
     >>> [example.name for example in search("huber")]
     ['huber', 'huber_by_hand']
+    >>> [example.name for example in search("missing labels", ["multi-label"])]
+    ['weighted_bce']
     """
-    word = word.casefold()
+    wanted = set(tags)
+    if unknown := sorted(wanted - set(WORDS)):
+        raise LookupError(
+            f"no tag is named {unknown[0]!r}; there are {', '.join(WORDS)}"
+        )
+    # Rankings are found where ranking is said.
+    needed = [word.removesuffix("s") for word in words.casefold().split()]
     return tuple(
         example
         for example in examples()
-        if word
-        in " ".join(
-            (example.name, example.topic, example.title, example.summary)
-        ).casefold()
+        if wanted.issubset(example.tags)
+        and all(word in example.words.casefold() for word in needed)
     )
 
 

@@ -40,3 +40,8 @@ def test_the_file_that_is_named_is_what_copy_writes(site, tmp_path):
         assert there.read_bytes() == copied.read_bytes(), path
         loss = there.read_bytes().split(b"\n", 3)[3]
         assert hashlib.sha256(loss).hexdigest() == entry["sha256"], path
+
+
+def test_a_loss_is_listed_with_its_tags(site):
+    (huber,) = [entry for entry in listed(site) if entry["name"] == "huber"]
+    assert huber["tags"] == ["regression", "numbers", "outliers"]

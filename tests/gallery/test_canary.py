@@ -91,6 +91,44 @@ def test_a_class_of_the_gallery_is_still_on_its_pages(canary, name):
     )
 
 
+def test_cards_have_words_that_are_text_and_the_filters_count_them(canary):
+    index = page(canary, "examples/index.html")
+    words = [card.get_text() for card in index.select(".card-words")]
+    assert len(words) == 3 and all(text.endswith(".") for text in words)
+    cards = index.select(".sphx-glr-thumbcontainer")
+    tags = [json.loads(card.get("data-sgtags", "[]")) for card in cards]
+    assert sorted(tags) == [[], [], ["regression", "numbers"]]
+    assert [card.get("tooltip") for card in cards] == [None] * 3
+    assert not index.select("#sg-tag-list")
+    buttons = index.select(".filters [data-tag]")
+    said = [button.get_text() for button in buttons]
+    assert said == ["regression 1", "numbers 1"]
+    assert index.select_one(".filters [role=status]").get_text() == "1 loss"
+    scripts = [tag["src"] for tag in index.select("script[src*=filters]")]
+    assert len(scripts) == 1
+    assert not page(canary, "guide/page.html").select("script[src*=filters]")
+
+
+def test_a_topic_without_tags_is_a_lesson_and_stands_apart(canary):
+    index = page(canary, "examples/index.html")
+    (lessons,) = index.select("#lessons")
+    assert [t.get_text()[:-1] for t in lessons.select("h3")] == ["Gradient on purpose"]
+    listed = index.select(".toc-tree a")
+    assert "Lessons" in [link.get_text() for link in listed]
+    cards = lessons.select(".sphx-glr-thumbcontainer")
+    assert cards and not any(card.get("data-sgtags") for card in cards)
+
+
+def test_the_tags_of_a_page_lead_to_the_cards_that_have_them(canary):
+    tags = page(canary, "examples/robust/square.html").select_one(f".{insides.TAGS}")
+    assert {a.get_text(): a["href"] for a in tags.select("a")} == {
+        "regression": "../index.html?sg-tags=regression",
+        "numbers": "../index.html?sg-tags=numbers",
+    }
+    written = (canary / "examples/robust/square.html.md").read_text("utf-8")
+    assert "examples/index.html.md)" in written and "sg-tags" not in written
+
+
 def test_a_page_has_its_menu_its_policy_and_its_markdown(canary):
     guide = page(canary, "guide/page.html")
     here = guide.select_one(".sidebar-tree .current-page > a")

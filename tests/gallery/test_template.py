@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from gallery import template
+from ownloss import catalogue, tags
 
 
 @pytest.fixture
@@ -47,6 +48,12 @@ def test_the_blank_test_passes_and_fails_where_the_loss_is_wrong(house):
     assert passes()
     script.write_text(script.read_text().replace("** 2 / 2", "** 2"))
     assert not passes()
+
+
+def test_the_blank_has_tags_for_the_filters_of_the_gallery(house):
+    script, _ = template.write_blank("robust/cauchy", house)
+    assert catalogue.Example(script).tags == ("regression", "numbers")
+    assert set(catalogue.Example(script).tags) <= set(tags.WORDS)
 
 
 @pytest.mark.parametrize("where", ["cauchy", "robust/Cauchy", "robust/a/b", "robust/"])

@@ -68,7 +68,49 @@ def test_list_filters_and_speaks_json(ownloss):
         "topic": "robust",
         "title": "Huber",
         "summary": "Against outliers: a gradient is at most delta, however far off.",
+        "tags": ["regression", "numbers", "outliers"],
     }
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("outliers", {"huber", "log_cosh", "general_robust", "student_t_nll"}),
+        ("heavy tails", {"huber", "student_t_nll"}),
+        ("imbalanced", {"focal", "sigmoid_focal", "ldam", "dice", "weighted_bce"}),
+        ("uncertainty", {"gaussian_nll", "beta_nll", "crps_normal", "pinball"}),
+        ("preference", {"dpo", "ipo", "simpo", "orpo", "bradley_terry"}),
+        ("missing labels", {"masked_mean", "weighted_bce", "cox_ph", "focal"}),
+        ("padding", {"masked_mean", "sequence_mean", "crf_nll"}),
+        ("tiny objects", {"dice", "tversky", "boundary"}),
+        ("learned weights", {"uncertainty_weights"}),
+        ("F1", {"soft_f1"}),
+        ("scipy", {"boundary", "hausdorff_dt", "assignment"}),
+        ("Custom Backward", {"ctc", "soft_dtw", "chunked_cross_entropy"}),
+    ],
+)
+def test_list_finds_losses_by_what_people_call_them(ownloss, words, found):
+    rows = ownloss("list", *words.split()).stdout.splitlines()
+    names = {row.partition("\t")[0] for row in rows}
+    assert found <= names
+    assert len(names) < len(catalogue.examples()) / 3, "it finds nearly all"
+    quoted = ownloss("list", words).stdout.splitlines()
+    assert quoted == rows
+
+
+def test_list_by_tags_asks_for_all_of_them(ownloss):
+    asked = ("list", "--tag", "regression", "--tag", "outliers")
+    rows = json.loads(ownloss(*asked, "--json").stdout)
+    assert {"huber", "log_cosh"} <= {row["name"] for row in rows}
+    assert all({"regression", "outliers"} <= set(row["tags"]) for row in rows)
+    fewer = json.loads(ownloss(*asked, "student", "--json").stdout)
+    assert [row["name"] for row in fewer] == ["student_t_nll"]
+
+
+def test_list_names_the_tags_where_one_is_unknown(ownloss):
+    result = ownloss("list", "--tag", "robust")
+    assert result.exit_code == 1
+    assert "no tag is named 'robust'; there are classification, " in result.stderr
 
 
 def test_list_of_nothing_says_so(ownloss):

@@ -22,6 +22,7 @@ from ownloss_site import (
     bundle,
     exercises,
     feed,
+    filters,
     gradient_flow,
     install,
     kinds,
@@ -68,6 +69,8 @@ STORY: dict[str, list[tuple[int, Callable[..., Any]]]] = {
     "env-purge-doc": [(600, site_search.forget_page)],
     # A page has been read, and becomes what the environment knows of it.
     "doctree-read": [
+        (400, filters.arrange),
+        # 500: Sphinx notes titles, and what stands in the table of contents.
         (600, page.complete_page),
         (610, page.show_thumbnails_late),
         (900, markdown_pages.note_description),
@@ -83,6 +86,8 @@ STORY: dict[str, list[tuple[int, Callable[..., Any]]]] = {
         (620, registry.offer_loss),
         (630, repository.link_to_notebook),
         (640, exercises.link_files),
+        (650, filters.link_tags),
+        (660, filters.add_filters),
     ],
     "html-collect-pages": [(600, site_search.search_page)],
     # The page is HTML but for its frame: the head, the menu, the foot.
@@ -90,6 +95,7 @@ STORY: dict[str, list[tuple[int, Callable[..., Any]]]] = {
         (450, theme.dress),
         (460, feed.announce),
         (470, draggable.add_script),
+        (475, filters.add_script),
         (480, markdown_pages.write_page),
         (495, site_search.load_search),
         # 500: furo, and the tags of OpenGraph.
@@ -162,6 +168,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     for node, visitors in exercises.NODES.items():
         app.add_node(node, html=visitors)
     app.add_html_math_renderer("mathml", *mathml.VISITORS)
+    app.add_role("losses", filters.Losses())
     for event, listeners in STORY.items():
         for priority, listener in listeners:
             app.connect(event, listener, priority)

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from textwrap import indent
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from docutils import nodes
 from sphinx import addnodes
@@ -178,8 +178,11 @@ class Writer:
         link = reference.get("refuri", "")
         if not link or link.startswith("#"):
             return ""
+        # A query is answered by a script in the page.
+        parts = urlsplit(link)
+        link = urlunsplit(parts._replace(query="")) if not parts.netloc else link
         address = urljoin(self.address, link)
-        if urlsplit(link).netloc or not urlsplit(link).path.endswith(".html"):
+        if parts.netloc or not parts.path.endswith(".html"):
             return address
         page, _, fragment = address.partition("#")
         return f"{page}{SUFFIX}#{fragment}" if fragment else page + SUFFIX

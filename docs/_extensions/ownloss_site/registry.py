@@ -23,13 +23,14 @@ def address_of(example: catalogue.Example) -> str:
     return f"losses/{example.name}.py"
 
 
-def entry(example: catalogue.Example, site: str) -> dict[str, str]:
+def entry(example: catalogue.Example, site: str) -> dict[str, str | list[str]]:
     """What the registry says of a loss."""
     return {
         "name": example.name,
         "topic": example.topic,
         "title": example.title,
         "summary": example.summary,
+        "tags": [*example.tags],
         "version": catalogue.version(),
         "sha256": catalogue.digest(example.loss),
         "address": urljoin(site, address_of(example)),

@@ -149,4 +149,4 @@ silent = si_sdr(x, torch.zeros(8000))
 print(f"silent target {silent:.1f} dB, gradient at most {gradient.abs().max():.0e}")
 print(f"three samples late {si_sdr(target.roll(3), target):.1f} dB")
 
-# sphinx_gallery_tags = ["audio", "numbers"]
+# sphinx_gallery_tags = ["audio", "numbers", "metric"]

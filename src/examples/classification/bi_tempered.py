@@ -171,4 +171,4 @@ for t1, t2 in ((1.0, 1.0), (0.8, 1.2), (0.2, 4.0)):
 # it, the less a network learns at first, since what is badly wrong has little gradient.
 # Read probabilities from ``log_tempered_softmax``, not from softmax.
 
-# sphinx_gallery_tags = ["classification", "classes", "noisy labels"]
+# sphinx_gallery_tags = ["classification", "classes", "noisy labels", "missing labels"]

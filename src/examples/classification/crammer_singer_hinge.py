@@ -126,4 +126,4 @@ for lift in (0.0, 0.3, 1.0):
 # nearly everything else, and :doc:`/examples/embedding/arcface` for margins between
 # embeddings.
 
-# sphinx_gallery_tags = ["classification", "classes", "margin"]
+# sphinx_gallery_tags = ["classification", "classes", "missing labels", "margin"]

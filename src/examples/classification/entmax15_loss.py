@@ -180,4 +180,4 @@ for name, of in {"autograd": Entmax15.forward, "by hand": Entmax15.apply}.items(
 # shorter still, cross entropy when someone will ask for the logarithm of a probability,
 # which is minus infinity for a class that is not on the list.
 
-# sphinx_gallery_tags = ["classification", "classes", "sparse", "by hand"]
+# sphinx_gallery_tags = ["classification", "classes", "missing labels", "by hand"]

@@ -152,4 +152,4 @@ for loss in (cross_entropy, focal):
 # are not comparable with those of cross entropy: the factor is below 1. For class
 # weights, weigh the losses of ``reduction="none"``.
 
-# sphinx_gallery_tags = ["classification", "classes", "imbalance"]
+# sphinx_gallery_tags = ["classification", "classes", "imbalance", "missing labels"]

@@ -153,4 +153,4 @@ for q in (1e-6, 0.1, 0.7):
 # tails than those of softmax, too, :doc:`/examples/classification/label_smoothing`
 # against overconfidence alone, and cross entropy for clean labels.
 
-# sphinx_gallery_tags = ["classification", "classes", "noisy labels"]
+# sphinx_gallery_tags = ["classification", "classes", "noisy labels", "missing labels"]

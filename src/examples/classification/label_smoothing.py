@@ -158,4 +158,4 @@ masked = torch.tensor([[4.0, 0.0, -math.inf]])
 print(f"torch {cross_entropy(masked, zero, label_smoothing=0.1)}, ", end="")
 print(f"here {label_smoothing(masked, zero):.3f}")
 
-# sphinx_gallery_tags = ["classification", "classes", "overconfidence"]
+# sphinx_gallery_tags = ["classification", "classes", "missing labels"]

@@ -158,4 +158,4 @@ plain = 5 * torch.randn(1000, 10)
 loss = ldam(plain, plain.argmax(1), torch.arange(1, 11), reduction="none")
 print(f"plain logits, all right: {(loss < 1e-3).float().mean():.0%} have no gradient")
 
-# sphinx_gallery_tags = ["classification", "classes", "imbalance", "margin"]
+# sphinx_gallery_tags = ["classification", "classes", "imbalance", "missing labels", "margin"]

@@ -131,4 +131,4 @@ for epsilon in (-1.0, 0.0, 2.0):
 # Its value is not comparable with a cross entropy: before training, C equal classes
 # cost epsilon (1 - 1 / C) more than log C.
 
-# sphinx_gallery_tags = ["classification", "classes"]
+# sphinx_gallery_tags = ["classification", "classes", "missing labels"]

@@ -150,4 +150,4 @@ for gamma in (0.0, 2.0):
     loss = sigmoid_focal(p.logit(), torch.full((999,), 0.3), 0.5, gamma, "none")
     print(f"gamma {gamma}: a target of 0.3 is least at p = {p[loss.argmin()]:.2f}")
 
-# sphinx_gallery_tags = ["classification", "detection", "binary", "imbalance"]
+# sphinx_gallery_tags = ["classification", "detection", "binary", "multi-label", "imbalance"]

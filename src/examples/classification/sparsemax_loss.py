@@ -151,4 +151,4 @@ for scale in (0.1, 1.0, 10.0):
     shared = (sparsemax(scale * logits) > 0).sum(1).float().mean()
     print(f"logits of size {scale:4}: {shared:5.1f} of 1000 classes have a share")
 
-# sphinx_gallery_tags = ["classification", "classes", "sparse"]
+# sphinx_gallery_tags = ["classification", "classes", "missing labels"]

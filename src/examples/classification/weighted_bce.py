@@ -150,4 +150,4 @@ print(f"a target of 255: {mask_of_bytes.item()}")
 # :doc:`/examples/classification/sigmoid_focal` when yes is so rare that easy negatives
 # fill the gradient, and :doc:`/examples/classification/soft_f1` when F1 is the score.
 
-# sphinx_gallery_tags = ["classification", "multi-label", "imbalance", "missing labels"]
+# sphinx_gallery_tags = ["classification", "binary", "multi-label", "imbalance", "missing labels"]

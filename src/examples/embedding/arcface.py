@@ -181,4 +181,4 @@ for margin in (0.0, 0.5):
     loss = arcface(rows, fifty, torch.arange(500) % 50, margin)
     print(f"at random, margin {margin}: {loss:.2f}; log 50 is {math.log(50):.2f}")
 
-# sphinx_gallery_tags = ["embedding", "classes", "margin"]
+# sphinx_gallery_tags = ["embedding", "classes", "missing labels", "margin", "learned parameters"]

@@ -164,4 +164,4 @@ loss = barlow_twins(row, row)
 (gradient,) = torch.autograd.grad(loss, row)
 print(f"a batch of one: {loss.item()}, largest gradient {gradient.abs().max().item()}")
 
-# sphinx_gallery_tags = ["embedding", "self-supervised", "pairs"]
+# sphinx_gallery_tags = ["embedding", "pairs", "self-supervised"]

@@ -172,4 +172,4 @@ print(f"three rows with mean 4, a centre at 0: its gradient is {centers.grad.ite
 moved = isinstance(centers.double(), torch.nn.Parameter)
 print(f"is it a parameter after a move to another dtype? {moved}")
 
-# sphinx_gallery_tags = ["embedding", "classes"]
+# sphinx_gallery_tags = ["embedding", "classes", "missing labels", "learned parameters"]

@@ -186,4 +186,4 @@ for step in range(301):
 collapsed = clip(torch.ones(64, 3), torch.ones(64, 3), 1.0)
 print(f"collapsed: {collapsed:.2f}, log 64 = {torch.tensor(64.0).log():.2f}")
 
-# sphinx_gallery_tags = ["embedding", "self-supervised", "pairs"]
+# sphinx_gallery_tags = ["embedding", "pairs", "self-supervised", "learned parameters"]

@@ -140,4 +140,4 @@ rows, weight, target = torch.randn(500, 64), torch.randn(50, 64), torch.arange(5
 start = torch.tensor(50.0).log() + 16 * 0.35
 print(f"starts at {cosface(rows, weight, target):.2f}, log C + s m is {start:.2f}")
 
-# sphinx_gallery_tags = ["embedding", "classes", "margin"]
+# sphinx_gallery_tags = ["embedding", "classes", "margin", "learned parameters"]

@@ -178,4 +178,4 @@ twice = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
 each = [f"{loss:.4f}" for loss in infonce(twice, twice, reduction="none")]
 print(f"the same pair twice, and another: {each}")
 
-# sphinx_gallery_tags = ["embedding", "self-supervised", "pairs"]
+# sphinx_gallery_tags = ["embedding", "pairs", "self-supervised"]

@@ -141,4 +141,4 @@ torch.testing.assert_close(koleo(rows), koleo(3 * rows))
 koleo(rows).backward()
 print(f"gradient along the rows: {(rows.grad * rows).sum(1).abs().max():.0e}")
 
-# sphinx_gallery_tags = ["embedding", "self-supervised", "no target"]
+# sphinx_gallery_tags = ["embedding", "no target", "self-supervised"]

@@ -143,4 +143,4 @@ ntxent(rows, torch.arange(3).repeat(2)).backward()
 along = (rows.grad * rows).sum(1).abs().max()
 print(f"gradient along the rows: {along:.1e}")
 
-# sphinx_gallery_tags = ["embedding", "self-supervised", "pairs"]
+# sphinx_gallery_tags = ["embedding", "pairs", "self-supervised"]

@@ -140,4 +140,4 @@ for alpha in (32.0, 8.0):
     value = proxy_anchor(rows, proxies, target, alpha=alpha)
     print(f"at random, alpha {alpha:4}: {value:.2f}")
 
-# sphinx_gallery_tags = ["embedding", "classes", "margin"]
+# sphinx_gallery_tags = ["embedding", "classes", "margin", "learned parameters"]

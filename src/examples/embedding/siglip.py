@@ -164,4 +164,4 @@ for name, copy in {"with its graph": lambda t: t, "a copy": torch.detach}.items(
 # the batch. Values of different batch sizes cannot be compared, since there are N - 1
 # negatives for each positive.
 
-# sphinx_gallery_tags = ["embedding", "self-supervised", "pairs"]
+# sphinx_gallery_tags = ["embedding", "pairs", "self-supervised", "learned parameters"]

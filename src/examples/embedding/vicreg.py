@@ -199,4 +199,4 @@ print(f"with eps {gradient.abs().max():.1f}; the loss is {loss:.2f}")
 # weights have to be in balance: the paper found 25, 25 and 1, and a collapse without
 # the variance term.
 
-# sphinx_gallery_tags = ["embedding", "self-supervised", "pairs"]
+# sphinx_gallery_tags = ["embedding", "pairs", "self-supervised"]

@@ -158,4 +158,4 @@ best = elbo(grey.logit(), grey, torch.zeros(1, 2), torch.zeros(1, 2))
 entropy = -4 * (0.3 * grey.log() + 0.7 * (1 - grey).log()).mean()
 print(f"perfect and grey: {best:.4f}; entropy of four pixels: {entropy:.4f}")
 
-# sphinx_gallery_tags = ["generative", "images", "uncertainty"]
+# sphinx_gallery_tags = ["images", "generative", "no target"]

@@ -212,4 +212,4 @@ for loss in (chunked_cross_entropy, mean_of_means):
 # raises. torch has a chunked form, too, in
 # :func:`torch.nn.functional.linear_cross_entropy`.
 
-# sphinx_gallery_tags = ["language", "classification", "classes", "memory", "by hand"]
+# sphinx_gallery_tags = ["classification", "language", "classes", "missing labels", "memory", "by hand"]

@@ -161,4 +161,4 @@ for log_p in (before, after):
 # :doc:`/examples/language/grpo` when answers can be scored. Compute the reference under
 # ``torch.no_grad``, from a frozen copy.
 
-# sphinx_gallery_tags = ["language", "preferences", "pairs"]
+# sphinx_gallery_tags = ["language", "preferences"]

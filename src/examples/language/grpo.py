@@ -179,4 +179,4 @@ for high in (0.2, 0.28):
     gradient = torch.func.grad(grpo)(*ratio, torch.ones(1), torch.ones(1, 1), 0.2, high)
     print(f"clip_high {high}: gradient {gradient.item():.2f} at a ratio of 1.25")
 
-# sphinx_gallery_tags = ["language", "reinforcement learning", "masks"]
+# sphinx_gallery_tags = ["language", "rewards", "missing labels"]

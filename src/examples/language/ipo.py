@@ -122,4 +122,4 @@ for margin in (-50.0, 0.0, 5.0, 10.0):
     slope, loss = torch.func.grad_and_value(ipo)(*inputs)
     print(f"margin {margin}: loss {loss:.0f}, gradient {slope.item():.0f}")
 
-# sphinx_gallery_tags = ["language", "preferences", "pairs"]
+# sphinx_gallery_tags = ["language", "preferences"]

@@ -130,4 +130,4 @@ for distance in (2.0, 10.0, 100.0):
     gradient, loss = torch.func.grad_and_value(jsd)(student, teacher)
     print(f"{distance} apart: loss {loss:.4f}, gradient {gradient.abs().max():.1e}")
 
-# sphinx_gallery_tags = ["language", "distillation", "distributions"]
+# sphinx_gallery_tags = ["language", "distributions"]

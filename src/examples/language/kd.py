@@ -145,4 +145,4 @@ ours = kd(student, teacher, 1.0)
 (gradient,) = torch.autograd.grad(ours, student)
 print(f"torch's {theirs}, ours {ours:.4f}, gradient {gradient.tolist()}")
 
-# sphinx_gallery_tags = ["distillation", "classification", "distributions"]
+# sphinx_gallery_tags = ["classification", "language", "distributions"]

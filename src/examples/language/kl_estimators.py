@@ -114,4 +114,4 @@ for name, loss in zip(names, [*means, kl, other_kl], strict=True):
 
 print(f"19 nats more likely: {kl_estimators(*torch.tensor([-20.0, -1.0]))[2]:.1e}")
 
-# sphinx_gallery_tags = ["language", "reinforcement learning", "distributions"]
+# sphinx_gallery_tags = ["language", "distributions"]

@@ -121,4 +121,4 @@ print(f"as written: {(sure - (1 - sure.exp()).log()).item()}; ", end="")
 print(f"here: {(sure - _log1mexp(sure)).item():.2f}")
 print(f"a settled pair at -1.5 costs {orpo(torch.tensor([-1.5]), other):.3f}")
 
-# sphinx_gallery_tags = ["language", "preferences", "pairs"]
+# sphinx_gallery_tags = ["language", "preferences"]

@@ -135,4 +135,4 @@ torch.testing.assert_close(gradient, -advantage / 6)
 same = torch.autograd.grad(ppo_clip(log_prob, log_prob, advantage), log_prob)[0]
 print(f"old log-probabilities with a gradient: {same.abs().max().item():.1f} is left")
 
-# sphinx_gallery_tags = ["language", "reinforcement learning", "masks"]
+# sphinx_gallery_tags = ["language", "rewards", "missing labels"]

@@ -115,4 +115,4 @@ for ahead in (0.0, 0.25, 2.0):
     gradient, loss = torch.func.grad_and_value(simpo)(*pair)
     print(f"{ahead} nats ahead: loss {loss:.3f}, gradient {gradient.item():.3f}")
 
-# sphinx_gallery_tags = ["language", "preferences", "pairs"]
+# sphinx_gallery_tags = ["language", "preferences"]

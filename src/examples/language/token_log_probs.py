@@ -151,4 +151,4 @@ print("means", [round(value, 2) for value in (log_prob.sum(1) / counts).tolist()
 # one computes the logits once. Under ``torch.no_grad``, for a reference model, nothing
 # is kept anyway, and the chunks keep the peak low. A temperature divides ``hidden``.
 
-# sphinx_gallery_tags = ["language", "classes", "memory"]
+# sphinx_gallery_tags = ["language", "classes", "missing labels", "memory"]

@@ -133,4 +133,4 @@ rows = torch.tensor([[5.0], [-5.0]])
 print(f"a row up, a row down: {z_loss(rows):.0f}, ", end="")
 print(f"square of the mean {rows.logsumexp(1).mean().square():.0f}")
 
-# sphinx_gallery_tags = ["language", "classification", "no target"]
+# sphinx_gallery_tags = ["classification", "language", "no target"]

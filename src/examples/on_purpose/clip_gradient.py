@@ -144,4 +144,4 @@ print(f"clip_grad_norm_: {clipped:.2f}")
 # clipped at each step; rather :func:`torch.nn.utils.clip_grad_norm_` when the direction
 # must stay, :doc:`/examples/robust/huber` when the value is to be robust, too.
 
-# sphinx_gallery_tags = ["changed gradient", "no target", "by hand"]
+# sphinx_gallery_tags = ["building blocks", "by hand"]

@@ -148,4 +148,4 @@ x = torch.tensor([1.0, -2.0], requires_grad=True)
 detached = x.detach() + 0.5 * (x.detach() - x)
 print(detached.tolist(), torch.autograd.grad(detached.sum(), x)[0].tolist())
 
-# sphinx_gallery_tags = ["changed gradient", "no target", "by hand"]
+# sphinx_gallery_tags = ["building blocks", "by hand"]

@@ -128,4 +128,4 @@ x = torch.tensor([-2.0, 0.0, 0.1, 3.0], requires_grad=True)
 detached = (x > 0).to(x.dtype) + (x - x.detach())
 print(detached.tolist(), torch.autograd.grad(detached.sum(), x)[0].tolist())
 
-# sphinx_gallery_tags = ["changed gradient", "no target", "by hand"]
+# sphinx_gallery_tags = ["building blocks", "by hand"]

@@ -146,4 +146,4 @@ for name, spike in rules.items():
 # Use it when decisions follow each other: spiking networks, binary layers; rather
 # :doc:`/examples/on_purpose/straight_through_step` for a single gate.
 
-# sphinx_gallery_tags = ["changed gradient", "no target", "by hand"]
+# sphinx_gallery_tags = ["building blocks", "by hand"]

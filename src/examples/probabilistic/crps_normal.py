@@ -147,4 +147,4 @@ for scale in (1.0, 0.1, 1e-6):
     far, hit = (crps_normal(*torch.tensor([x, 1.0, scale])) for x in (3.0, 1.0))
     print(f"scale {scale:g}: 2 off {far:.4f}, on the target {hit:.2g}")
 
-# sphinx_gallery_tags = ["regression", "numbers", "uncertainty", "outliers"]
+# sphinx_gallery_tags = ["regression", "numbers", "outliers", "uncertainty"]

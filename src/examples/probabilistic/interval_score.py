@@ -138,4 +138,4 @@ for name, (lower, upper, y) in {
     (gradient,) = torch.autograd.grad(score, ends)
     print(f"{name}: score {score:.0f}, gradient {gradient.flatten().tolist()}")
 
-# sphinx_gallery_tags = ["regression", "numbers", "uncertainty", "quantiles"]
+# sphinx_gallery_tags = ["regression", "numbers", "uncertainty"]

@@ -167,4 +167,4 @@ loss = torch.stack([student_t_nll(noise, 0 * noise, 0 * noise + 1, d) for d in d
 print(f"best df, where 4 is true: {df[loss.argmin()]:.1f}", end="; ")
 print(f"without the terms {df[(loss - constants).argmin()]:.1f}")
 
-# sphinx_gallery_tags = ["regression", "numbers", "uncertainty", "outliers"]
+# sphinx_gallery_tags = ["regression", "numbers", "outliers", "uncertainty"]

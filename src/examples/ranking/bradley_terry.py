@@ -131,4 +131,4 @@ torch.testing.assert_close(moved, loss)
 # :doc:`/examples/language/dpo` when the policy is to be trained on the preferences
 # without a reward model, or :doc:`/examples/ranking/listmle` for whole orders.
 
-# sphinx_gallery_tags = ["ranking", "preferences", "pairs"]
+# sphinx_gallery_tags = ["ranking", "language", "preferences"]

@@ -130,4 +130,4 @@ print(f"by class {(w[y] * each).sum() / w[y].sum():.4f}")
 # :doc:`/examples/ranking/ordinal_emd` to keep a softmax over classes, and cross entropy
 # when classes have no order.
 
-# sphinx_gallery_tags = ["ranking", "ordinal"]
+# sphinx_gallery_tags = ["classification", "ranking", "grades"]

@@ -139,4 +139,4 @@ print(f"products above one half: {(z.sigmoid().cumprod(1) > 0.5).sum(1).tolist()
 # :doc:`/examples/ranking/cumulative_link` for a likelihood with learnt cutpoints, and
 # cross entropy when classes have no order.
 
-# sphinx_gallery_tags = ["ranking", "ordinal"]
+# sphinx_gallery_tags = ["classification", "ranking", "grades", "missing labels"]

@@ -152,4 +152,4 @@ print(f"the median is the grade in {(median == grade).float().mean():.0%}")
 each = cumulative_link(torch.zeros(4), cutpoints, torch.arange(4), reduction="none")
 print(f"sum of the probabilities: {torch.exp(-each).sum():.4f}")
 
-# sphinx_gallery_tags = ["ranking", "ordinal", "learned option"]
+# sphinx_gallery_tags = ["classification", "ranking", "grades", "missing labels", "learned parameters"]

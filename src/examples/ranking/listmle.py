@@ -121,4 +121,4 @@ print(f"in the other {listmle(scores.flip(0), torch.ones(2)):.4f}")
 # relevances are graded, or cross entropy against the clicks divided by their sum when
 # there are only clicks; :doc:`/examples/ranking/bradley_terry` for single pairs.
 
-# sphinx_gallery_tags = ["ranking", "numbers"]
+# sphinx_gallery_tags = ["ranking", "relevance"]

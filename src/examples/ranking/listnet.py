@@ -121,4 +121,4 @@ for scale in (1, 5):
     share = (scale * clicked).softmax(0)[0]
     print(f"clicks times {scale}: the clicked item should come first in {share:.0%}")
 
-# sphinx_gallery_tags = ["ranking", "numbers"]
+# sphinx_gallery_tags = ["ranking", "relevance"]

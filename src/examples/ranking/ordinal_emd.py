@@ -126,4 +126,4 @@ expected = share @ torch.stack(each)
 (gradient,) = torch.autograd.grad(expected, logits)
 print(f"mean loss {expected:.2f}, gradient at most {gradient.abs().max():.0e}")
 
-# sphinx_gallery_tags = ["ranking", "classification", "ordinal"]
+# sphinx_gallery_tags = ["classification", "ranking", "grades", "missing labels"]

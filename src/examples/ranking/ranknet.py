@@ -105,4 +105,4 @@ assert ranknet(scores, target) == ranknet(scores[:2], target[:2])
 # :doc:`/examples/ranking/listnet` or :doc:`/examples/ranking/listmle` for whole lists,
 # :doc:`/examples/ranking/bradley_terry` when you have the pairs themselves.
 
-# sphinx_gallery_tags = ["ranking", "pairs"]
+# sphinx_gallery_tags = ["ranking", "relevance"]

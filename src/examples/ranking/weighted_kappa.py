@@ -123,4 +123,4 @@ for scale in (1, 3, 10):
 # or when probabilities should be right, and :doc:`/examples/regression/concordance` for
 # the same idea with numbers instead of grades.
 
-# sphinx_gallery_tags = ["ranking", "classification", "ordinal", "metric"]
+# sphinx_gallery_tags = ["classification", "ranking", "grades", "missing labels", "metric"]

@@ -156,4 +156,4 @@ ours = masked_mean(each, class_weight[target.clamp(min=0)] * (target != -100))
 theirs = functional.cross_entropy(logits, target, class_weight)
 torch.testing.assert_close(ours, theirs)
 
-# sphinx_gallery_tags = ["reduction", "masks"]
+# sphinx_gallery_tags = ["building blocks", "missing labels"]

@@ -121,4 +121,4 @@ loss, mask = torch.rand(4, 6), torch.arange(6) < torch.tensor([[1], [6], [2], [5
 halves = sequence_mean(loss[:2], mask[:2]) + sequence_mean(loss[2:], mask[2:])
 torch.testing.assert_close(halves / 2, sequence_mean(loss, mask))
 
-# sphinx_gallery_tags = ["reduction", "language", "masks"]
+# sphinx_gallery_tags = ["language", "sequences", "building blocks", "missing labels"]

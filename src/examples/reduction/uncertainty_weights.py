@@ -136,4 +136,4 @@ other = torch.exp(-s) * loss + s / 2
 print(f"gradient in s {torch.autograd.grad(other, s)[0]:.2f}; ", end="")
 print(f"weights {torch.exp(-s):.4f} and {torch.exp(-loss.log()) / 2:.4f}")
 
-# sphinx_gallery_tags = ["reduction", "several losses", "learned option"]
+# sphinx_gallery_tags = ["building blocks", "learned parameters"]

@@ -131,4 +131,4 @@ for power in (1.1, 1.5, 1.9):
     best = tweedie(perfect.log(), perfect, power)
     print(f"power {power}: a perfect prediction costs {best:.2f}")
 
-# sphinx_gallery_tags = ["regression", "amounts", "imbalance"]
+# sphinx_gallery_tags = ["regression", "amounts"]

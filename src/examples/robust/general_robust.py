@@ -176,4 +176,4 @@ loss = general_robust(two, torch.zeros(2), alpha, 1.0, "none")
 torch.testing.assert_close(loss, torch.stack([torch.tensor(3.0).log(), two[1]]))
 print("gradient in alpha:", torch.autograd.grad(loss.sum(), alpha)[0].tolist())
 
-# sphinx_gallery_tags = ["regression", "numbers", "outliers", "learned option"]
+# sphinx_gallery_tags = ["regression", "numbers", "outliers", "learned parameters"]

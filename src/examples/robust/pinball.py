@@ -158,4 +158,4 @@ swapped = pinball(y, x, 0.9), pinball(x, y, 0.1)
 print(f"swapped at 0.9 {swapped[0]:.4f}, in order at 0.1 {swapped[1]:.4f}")
 print(f"too low costs 9, too high 1: plan with the quantile {9 / (9 + 1)}")
 
-# sphinx_gallery_tags = ["regression", "numbers", "quantiles", "uncertainty"]
+# sphinx_gallery_tags = ["regression", "numbers", "uncertainty"]

@@ -165,4 +165,4 @@ for penalty in (gradient_penalty, without_graph):
         optimizer.step()
     print(f"{penalty.__name__}: slope {critic.weight.norm():.2f}")
 
-# sphinx_gallery_tags = ["generative", "second derivative", "no target"]
+# sphinx_gallery_tags = ["generative", "no target"]

@@ -168,4 +168,4 @@ print(f"gradient in k at 4, where 5 is right: {torch.autograd.grad(loss, k)[0]:.
 relu = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.ReLU())
 torch.testing.assert_close(pinn_residual(relu, x, 5.0), (25 * relu(x)).square().mean())
 
-# sphinx_gallery_tags = ["physics", "second derivative", "no target"]
+# sphinx_gallery_tags = ["regression", "no target"]

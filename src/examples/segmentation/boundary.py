@@ -156,4 +156,4 @@ print(f"no object: largest gradient {gradient.abs().max():.1f}")
 # rather :doc:`/examples/segmentation/hausdorff_dt` when the prediction's own border
 # shall count, :doc:`/examples/segmentation/dice` when overlap is all.
 
-# sphinx_gallery_tags = ["segmentation", "regions", "by hand", "needs SciPy"]
+# sphinx_gallery_tags = ["segmentation", "regions", "small objects", "missing labels", "needs SciPy"]

@@ -150,4 +150,4 @@ print(f"each image: {dice(logits, target):.2f}, the batch as one: {as_one:.2f}")
 # :doc:`/examples/segmentation/generalized_dice` for several classes, and add cross
 # entropy when images may be empty or you read the probabilities.
 
-# sphinx_gallery_tags = ["segmentation", "regions", "imbalance", "metric"]
+# sphinx_gallery_tags = ["segmentation", "regions", "imbalance", "small objects", "missing labels", "metric"]

@@ -126,4 +126,4 @@ ax.legend()
 # rather :doc:`/examples/segmentation/dice` when there is one object, and with
 # cross entropy beside it when training jumps.
 
-# sphinx_gallery_tags = ["segmentation", "regions", "imbalance", "metric"]
+# sphinx_gallery_tags = ["segmentation", "regions", "imbalance", "small objects", "metric"]

@@ -138,4 +138,4 @@ for name, mask in {"an object": target, "no object": 0 * target}.items():
 # computed once, are enough. Here each step on a GPU waits for a copy to the CPU and
 # back. Distances of voxels that are not cubes need SciPy's ``sampling``.
 
-# sphinx_gallery_tags = ["segmentation", "regions", "by hand", "needs SciPy"]
+# sphinx_gallery_tags = ["segmentation", "regions", "metric", "needs SciPy"]

@@ -116,4 +116,4 @@ for smooth in (0.0, 1e-5, 1.0, 10.0):
 # decisions count, :doc:`/examples/segmentation/tversky` when misses cost more than
 # alarms.
 
-# sphinx_gallery_tags = ["segmentation", "regions", "imbalance", "metric"]
+# sphinx_gallery_tags = ["segmentation", "regions", "imbalance", "small objects", "metric"]

@@ -154,4 +154,4 @@ target = torch.tensor([[[0, 0, 0, 1], [0, 1, 1, 1]]])  # overlaps 3/4 and 3/5
 hard = 1e4 * torch.nn.functional.one_hot(marked).movedim(3, 1).float()
 print(f"{lovasz_softmax(hard, target):.4f} = 1 - (3/4 + 3/5) / 2")
 
-# sphinx_gallery_tags = ["segmentation", "regions", "imbalance", "metric"]
+# sphinx_gallery_tags = ["segmentation", "classes", "regions", "imbalance", "small objects", "missing labels", "metric"]

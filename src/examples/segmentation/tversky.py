@@ -149,4 +149,4 @@ for alpha, beta in ((0.3, 0.7), (0.7, 0.3)):
 # :doc:`/examples/segmentation/jaccard`. Empty images need a smooth of some pixels, as
 # the page on Dice shows.
 
-# sphinx_gallery_tags = ["segmentation", "regions", "imbalance"]
+# sphinx_gallery_tags = ["segmentation", "regions", "imbalance", "small objects", "missing labels"]

@@ -134,4 +134,4 @@ print(f"two left over: {torch.autograd.grad(assignment(wide), wide)[0].tolist()}
 tie = torch.ones(2, 2, requires_grad=True)
 print(f"a tie: {torch.autograd.grad(assignment(tie), tie)[0].tolist()}")
 
-# sphinx_gallery_tags = ["sequences", "detection", "sets", "by hand", "needs SciPy"]
+# sphinx_gallery_tags = ["detection", "by hand", "needs SciPy"]

@@ -138,4 +138,4 @@ for forbidden in (-1e4, -torch.inf):
     path = torch.tensor([[0, 1, 1, 1, 1]])
     print(f"{forbidden}: {crf_nll(emissions, path, *parts, mask).item():.0f}")
 
-# sphinx_gallery_tags = ["sequences", "language", "classes", "masks"]
+# sphinx_gallery_tags = ["language", "sequences", "classes", "missing labels", "learned parameters"]

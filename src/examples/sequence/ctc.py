@@ -220,4 +220,4 @@ paths = walk(start, states, emitted, torch.ones(24, 1, 1) > 0)
 (plain,) = torch.autograd.grad(-paths[-1, 0, -1], logits)
 print(f"NaN by autograd: {plain.isnan().any()}, by hand: {gradient.isnan().any()}")
 
-# sphinx_gallery_tags = ["sequences", "audio", "labels without times", "by hand"]
+# sphinx_gallery_tags = ["audio", "sequences", "classes", "by hand"]

@@ -111,4 +111,4 @@ equal = torch.zeros(2, 2, requires_grad=True)
 energy_distance(equal, target).backward()
 print(f"gradients of equal samples: {equal.grad}")
 
-# sphinx_gallery_tags = ["two samples", "no target"]
+# sphinx_gallery_tags = ["distribution matching", "no target"]

@@ -204,4 +204,4 @@ for loss in (entropic_ot, unrolled):
 # :doc:`/examples/sequence/sliced_wasserstein` when there are many points,
 # :doc:`/examples/sequence/mmd_rbf` when no plan is needed.
 
-# sphinx_gallery_tags = ["two samples", "sequences", "by hand"]
+# sphinx_gallery_tags = ["distribution matching", "by hand"]

@@ -120,4 +120,4 @@ for sigma in (0.1, 1.0, 1000.0):
 # be chosen, and :doc:`/examples/sequence/sliced_wasserstein` when they are far apart.
 # Memory grows with the product of N, M and D.
 
-# sphinx_gallery_tags = ["two samples", "no target"]
+# sphinx_gallery_tags = ["distribution matching", "no target"]

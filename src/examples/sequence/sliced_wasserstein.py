@@ -118,4 +118,4 @@ for dimensions in (2, 20, 200):
 # :doc:`/examples/sequence/mmd_rbf` when their numbers differ, and
 # :doc:`/examples/sequence/entropic_ot` when the pairing itself is wanted.
 
-# sphinx_gallery_tags = ["two samples", "no target"]
+# sphinx_gallery_tags = ["distribution matching", "no target"]

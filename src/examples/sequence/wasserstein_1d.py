@@ -113,4 +113,4 @@ for count in (10, 1000, 100_000):
 # :doc:`/examples/sequence/entropic_ot` when the cost is another, and an ordinary loss
 # when sample i belongs to target i: the order of the samples does not matter here.
 
-# sphinx_gallery_tags = ["two samples", "no target"]
+# sphinx_gallery_tags = ["distribution matching", "no target"]

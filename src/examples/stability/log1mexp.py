@@ -116,4 +116,4 @@ for f in (naive, where_after, log1mexp):
 log_hits = torch.nn.functional.logsigmoid(torch.full((50,), 10.0))
 print(f"fifty likely hits, log of not all of them: {log1mexp(log_hits.sum()):.4f}")
 
-# sphinx_gallery_tags = ["stability"]
+# sphinx_gallery_tags = ["building blocks"]

@@ -172,4 +172,4 @@ for name, f in losses.items():
 # response, preferences; rather the logistic loss, cross entropy of a logit, when an
 # answer may simply be a slip: a slip far out moves the probit more.
 
-# sphinx_gallery_tags = ["classification", "binary", "stability", "by hand"]
+# sphinx_gallery_tags = ["classification", "binary", "by hand"]

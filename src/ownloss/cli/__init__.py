@@ -15,6 +15,7 @@ from ownloss.cli.checking import check
 from ownloss.cli.copied import diff, status, update
 from ownloss.cli.exercising import exercise
 from ownloss.cli.explaining import explain
+from ownloss.tags import GROUPS, WORDS
 
 __all__ = ["main"]
 
@@ -49,14 +50,42 @@ main.add_command(status)
 main.add_command(update)
 
 
-@main.command("list")
-@click.argument("word", default="")
+def complete_tag(
+    context: click.Context, parameter: click.Parameter, begun: str
+) -> list[str]:
+    """Complete a tag in the shell."""
+    return [tag for tag in WORDS if tag.startswith(begun)]
+
+
+@main.command(
+    "list",
+    epilog="\n\n".join(
+        ["A TAG is one of", *(f"{x}: {', '.join(tags)}" for x, tags in GROUPS.items())]
+    ),
+)
+@click.argument("words", nargs=-1, metavar="[WORD...]")
+@click.option(
+    "--tag",
+    "tags",
+    multiple=True,
+    metavar="TAG",
+    shell_complete=complete_tag,
+    help="Only losses with this tag; repeat it for more.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_examples(word: str, as_json: bool) -> None:
-    """List the losses; with WORD, those that have it in name, title or summary."""
-    found = catalogue.search(word)
+def list_examples(words: tuple[str, ...], tags: tuple[str, ...], as_json: bool) -> None:
+    """List the losses; with WORDs, those that have them all.
+
+    Looked through are names, topics, titles, summaries, and what people call the task,
+    the target and the properties that a loss is tagged with: outliers, imbalanced,
+    uncertainty, preference, padding, scipy.
+    """
+    try:
+        found = catalogue.search(" ".join(words), tags)
+    except LookupError as error:
+        raise click.ClickException(str(error)) from error
     if as_json:
-        fields = ("name", "topic", "title", "summary")
+        fields = ("name", "topic", "title", "summary", "tags")
         rows = [{field: getattr(one, field) for field in fields} for one in found]
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
     elif found and Console().is_terminal:
@@ -68,7 +97,8 @@ def list_examples(word: str, as_json: bool) -> None:
         for one in found:
             click.echo(f"{one.name}\t{one.topic}\t{one.summary}")
     else:
-        raise click.ClickException(f"no loss has {word!r} in name, title or summary")
+        said = " and ".join(map(repr, (*words, *tags)))
+        raise click.ClickException(f"no loss has {said}; all: ownloss list")
 
 
 def complete(

@@ -34,6 +34,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.search.en import ENGLISH_STOPWORDS
 
 from gallery import insides
+from ownloss import catalogue
 
 HERE = Path(__file__).parent
 STEMMERS = Path(sphinx.search.__file__).parent / "minified-js"
@@ -269,7 +270,12 @@ def note_page(app: Sphinx, doctree: nodes.document) -> None:
     in_gallery = page.startswith(f"{gallery}/")
     if in_gallery and page.endswith("/index") and page != f"{gallery}/index":
         return  # a topic's list of examples, which the gallery's own page has as well
-    known(app.env)[page] = sections(doctree, code=not in_gallery)
+    found = known(app.env)[page] = sections(doctree, code=not in_gallery)
+    # An example is also found by what people call what it is tagged with.
+    for example in catalogue.examples():
+        if example.page == page:
+            tagged = {*terms(example.words)} - {*terms(found[0].title)}
+            found[0].words.update(tagged)
 
 
 def forget_page(_app: Sphinx, env: BuildEnvironment, page: str) -> None:

@@ -31,3 +31,5 @@ fig, ax = plt.subplots()
 ax.plot(x.detach(), slope, label="slope")
 ax.set(xlabel="x", ylabel="slope", title="Square: the slope")
 print(slope.tolist())
+
+# sphinx_gallery_tags = ["regression", "numbers"]
