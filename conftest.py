@@ -5,7 +5,7 @@ something, and a session with ``>>>``. The snippets of a page share their names,
 top to bottom. An example that a page includes with ``literalinclude`` is there for
 the snippets below it: what stands above its line is run. What stands in a
 ``torch-version`` block is there on the releases that the block names only. The lines
-of a ``gradient-flow`` figure are code like any other.
+of a ``gradient-flow`` or a ``drawn-figure`` are code like any other.
 """
 
 import os
@@ -51,14 +51,16 @@ def run_above_the_line(example: Example) -> None:
 
 
 def drawn_lines(document: Document) -> Iterable[Region]:
-    """Find the lines of each ``gradient-flow`` figure of a page."""
-    for lexed in DirectiveLexer("gradient-flow")(document):
+    """Find the lines of each figure of a page that is made of lines."""
+    for lexed in DirectiveLexer("gradient-flow|drawn-figure")(document):
         yield Region(lexed.start, lexed.end, lexed.lexemes["source"], run_lines)
 
 
 def run_lines(example: Example) -> None:
     """Run the lines of a figure."""
-    exec(compile(example.parsed, "gradient-flow", "exec"), example.namespace)
+    exec(compile(example.parsed, "figure", "exec"), example.namespace)
+    if "matplotlib" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 def for_this_torch(parser: Parser) -> Parser:

@@ -4,7 +4,8 @@
 - the description of an example's page and the command that copies it
   (:func:`complete_page`);
 - pictures of cards that load late (:func:`show_thumbnails_late`);
-- figures of examples on other pages (:class:`ExampleFigure`).
+- figures on other pages: those of examples (:class:`ExampleFigure`), and others
+  (:func:`image_of`).
 """
 
 import re
@@ -14,12 +15,13 @@ from xml.etree import ElementTree
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from matplotlib.figure import Figure
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from gallery import insides
-from gallery.look import CSS_PIXELS_PER_INCH
+from gallery.look import CSS_PIXELS_PER_INCH, describe, themed_svg
 from ownloss import catalogue
 
 EXAMPLES = Path(__file__).parents[1] / "src" / "examples"
@@ -159,6 +161,31 @@ class ExampleFigure(SphinxDirective):
         figure = nodes.figure("", image, caption, names=[name])
         self.state.document.note_explicit_target(figure)
         return [figure]
+
+
+def image_of(directive: SphinxDirective, figure: Figure) -> nodes.image:
+    """Save a figure where the gallery's are, and show it.
+
+    Args:
+        directive: What draws it on a page.
+        figure: The figure, drawn in the light style, which still holds.
+
+    Returns:
+        The image, with its size and a text alternative that is computed.
+    """
+    env, said = directive.env, describe(figure)
+    number = env.new_serialno(directive.name) + 1
+    name = f"{env.docname.replace('/', '-')}-{directive.name}-{number}.svg"
+    uri = f"/{env.config.sphinx_gallery_conf['gallery_dirs']}/drawn/{name}"
+    _, path = env.relfn2path(uri)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(themed_svg(figure, said), encoding="utf-8")
+    env.note_dependency(path)  # it is thrown away with the gallery's pages
+    sides = zip(("width", "height"), figure.get_size_inches(), strict=True)
+    pixels = {side: str(round(inches * CSS_PIXELS_PER_INCH)) for side, inches in sides}
+    image = nodes.image(uri=uri, alt=said, loading="lazy", **pixels)
+    directive.set_source_info(image)
+    return image
 
 
 def table(

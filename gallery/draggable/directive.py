@@ -13,6 +13,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
 
 from gallery import look
+from gallery.page import image_of
 from ownloss import catalogue
 
 # What evaluates a loss imports torch, which takes longer than a build that has nothing
@@ -81,17 +82,7 @@ class DraggableFigure(Draggable):
         lines = evaluate(call)
         title = catalogue.find(call.name).title if call.sources else call.name
         with mpl.rc_context(fname=look.LIGHT):
-            figure = still(call, lines, title)
-            said = look.describe(figure)
-            svg = look.themed_svg(figure, said)
-            width, height = (
-                str(round(inches * look.CSS_PIXELS_PER_INCH))
-                for inches in figure.get_size_inches()
-            )
-        image = nodes.image(
-            uri=self.save(svg), alt=said, loading="lazy", width=width, height=height
-        )
-        self.set_source_info(image)
+            image = image_of(self, still(call, lines, title))
         numbers = nodes.paragraph("", f"{sentence(call, lines)}.")
         return draggable(
             "",
@@ -102,17 +93,6 @@ class DraggableFigure(Draggable):
             figure=payload(call, lines),
             sliders=1 + len(call.sliders),
         )
-
-    def save(self, svg: str) -> str:
-        """Write the still picture where the gallery's pictures are, and name it."""
-        number = self.env.new_serialno("draggable-figure") + 1
-        name = f"{self.env.docname.replace('/', '-')}-{number}.svg"
-        uri = f"/{self.config.sphinx_gallery_conf['gallery_dirs']}/draggable/{name}"
-        _, path = self.env.relfn2path(uri)
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(svg, encoding="utf-8")
-        self.env.note_dependency(path)  # it is thrown away with the gallery's pages
-        return uri
 
 
 class DraggableMatrix(Draggable):

@@ -94,6 +94,16 @@ def test_every_page_names_the_torch_that_ran_it():
         assert f"torch {release}" in foot.get_text()
 
 
+def test_the_foot_of_a_page_names_the_day_of_the_build(monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+    assert about.day_of_build() == "1 January 1970"
+    monkeypatch.delenv("SOURCE_DATE_EPOCH")
+    monkeypatch.setattr(about.time, "time", lambda: 59 * 24 * 60 * 60.0)
+    assert about.day_of_build() == "1 March 1970"
+    foot = page("guide/check.html").select_one("footer .ran-with").get_text()
+    assert re.search(r"torch \d+\.\d+\.\d+, \d+ [A-Z][a-z]+ 20\d\d\.", foot)
+
+
 def test_bibtex_says_what_the_citation_says():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     entry = about.bibtex(citation, "2026", HERE)

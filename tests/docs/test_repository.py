@@ -9,6 +9,8 @@ from types import SimpleNamespace
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
+import torch
+import yaml
 from bs4 import BeautifulSoup
 
 from ownloss_site import repository
@@ -52,6 +54,51 @@ def test_edit_this_page_leads_to_the_file_that_somebody_wrote(site, page, source
     assert link["href"] == f"{ADDRESS}/edit/main/{source}"
     somewhere = ROOT if source == "README.md" else site.root
     assert (somewhere / source).is_file()
+
+
+@pytest.mark.parametrize(
+    ("page", "source"),
+    [
+        ("guide/page", "docs/guide/page.md"),
+        ("examples/robust/square", "src/examples/robust/square.py"),
+        ("search", None),  # nobody wrote it
+    ],
+)
+def test_the_foot_leads_to_the_source_and_to_a_report_that_says_where(
+    site, page, source
+):
+    foot = parsed(site.root / "html" / f"{page}.html").select_one("footer .ran-with")
+    found = {a.get_text(): a["href"] for a in foot.find_all("a")}
+    wanted = f"{ADDRESS}/blob/main/{source}" if source else None
+    assert found.get("Source of this page") == wanted
+    report = urlsplit(found["Report a mistake"])
+    assert report._replace(query="").geturl() == f"{ADDRESS}/issues/new"
+    asked = {name: value for name, (value,) in parse_qs(report.query).items()}
+    form = yaml.safe_load(
+        (ROOT / ".github" / "ISSUE_TEMPLATE" / asked.pop("template")).read_text()
+    )
+    assert {*asked} <= {field.get("id") for field in form["body"]}
+    assert asked["where"] == f"https://somebody.example/some/losses/{page}.html"
+    release = torch.__version__.partition("+")[0]
+    said = rf"ownloss \d+\.\d+\.\d+\S*, torch {release}"
+    assert re.fullmatch(said, asked["versions"])
+
+
+def test_the_source_of_each_page_of_the_site_is_kept_by_git():
+    built = ROOT / "build" / "html"
+    config = SimpleNamespace(
+        root_doc="index", sphinx_gallery_conf={"gallery_dirs": "examples"}
+    )
+    app = SimpleNamespace(config=config)
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    kept = {*listed.stdout.splitlines()}
+    names = [p.relative_to(built).as_posix() for p in built.rglob("*.html.md")]
+    assert len(names) > 300
+    sources = {repository.source_of(app, n.removesuffix(".html.md")) for n in names}
+    assert sources - kept == set()
+    assert len(sources) == len(names)
 
 
 def links(site):

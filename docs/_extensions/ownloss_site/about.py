@@ -4,8 +4,11 @@
 ``{report}`` from the address of the repository.
 """
 
+import os
 import platform
 import re
+import time
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -53,6 +56,21 @@ def built_with() -> list[tuple[str, str]]:
     keys = [(name, name.lower().replace("_", "-")) for name in names]
     listed = [(name, found[key].version) for name, key in keys if key in found]
     return [("Python", platform.python_version()), *listed]
+
+
+def day_of_build() -> str:
+    """Name the day on which the lines of a page ran: the build's.
+
+    Two builds of the same sources must be alike, so ``SOURCE_DATE_EPOCH`` goes before
+    the clock. The day is no setting of Sphinx: a page that is not written again keeps
+    its own.
+
+    Returns:
+        Such as ``"28 November 2026"``.
+    """
+    seconds = float(os.environ.get("SOURCE_DATE_EPOCH") or time.time())
+    day = datetime.fromtimestamp(seconds, UTC)
+    return f"{day.day} {day:%B %Y}"
 
 
 class Bibtex(SphinxDirective):

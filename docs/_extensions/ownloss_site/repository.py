@@ -1,10 +1,11 @@
-"""Links from a page to the repository: edit it, or run it in Colab or in a Binder.
+"""Links from a page to the repository: its source, a report, Colab and a Binder.
 
 The one setting is ``repository_url``. Without it nothing is shown.
 """
 
 import re
-from urllib.parse import quote
+from typing import Any
+from urllib.parse import quote, urlencode
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -18,6 +19,8 @@ BRANCH = "main"
 # Written by .github/publish-notebooks: Colab opens what lies on GitHub and nothing
 # else, and a Binder made of this branch installs what the notebooks need, no more.
 NOTEBOOKS = "notebooks"
+# .github/ISSUE_TEMPLATE/wrong.yml, whose fields have the names that an address fills.
+FORM = "wrong.yml"
 
 
 def check_address(app: Sphinx, config: Config) -> None:
@@ -61,11 +64,33 @@ def source_of(app: Sphinx, pagename: str) -> str:
     return f"src/examples/{example}.py"
 
 
-def address_of_source(app: Sphinx, pagename: str) -> str:
-    """Say where somebody edits a page; empty where the repository is not known."""
+def links_of_foot(app: Sphinx, page: str, context: dict[str, Any]) -> dict[str, str]:
+    """Link a page to its source, and to a report that knows where it comes from.
+
+    Args:
+        app: The Sphinx application.
+        page: The name of the page.
+        context: What its template is given.
+
+    Returns:
+        Addresses by what they are for: ``edit`` and ``source``, which a page that
+        nobody wrote does not have, and ``report``. Nothing where the repository is not
+        known.
+    """
     if not (where := repository(app)):
-        return ""
-    return f"https://github.com/{where}/edit/{BRANCH}/{source_of(app, pagename)}"
+        return {}
+    home, config = f"https://github.com/{where}", app.config
+    torch = config.html_context["torch_version"]
+    asked = {
+        "template": FORM,
+        "where": context["pageurl"] if config.html_context["published"] else page,
+        "versions": f"{config.project} {config.version}, torch {torch}",
+    }
+    links = {"report": f"{home}/issues/new?{urlencode(asked)}"}
+    if page in app.env.found_docs:
+        file = f"{BRANCH}/{source_of(app, page)}"
+        links |= {"edit": f"{home}/edit/{file}", "source": f"{home}/blob/{file}"}
+    return links
 
 
 def link_to_notebook(app: Sphinx, doctree: nodes.document, docname: str) -> None:

@@ -25,7 +25,7 @@ from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.environment.adapters.toctree import TocTree
 from sphinx.util.osutil import relative_uri
 
-from ownloss_site import repository
+from ownloss_site import about, repository
 
 LEANS_ON = {
     "furo.THEME_PATH": "the policy forbids the script that sets light or dark, and a "
@@ -65,18 +65,20 @@ def dress(
     page: str,
     _template: str,
     context: dict[str, Any],
-    doctree: nodes.document | None,
+    _doctree: nodes.document | None,
 ) -> None:
     """Give a page what our templates show in the theme's place, before the theme.
 
-    ``docs/_templates/sidebar/navigation.html`` shows ``site_tree``, and ``page.html``
-    calls ``with_landmarks``.
+    ``docs/_templates/sidebar/navigation.html`` shows ``site_tree``; ``page.html`` calls
+    ``with_landmarks`` and shows what is in ``ran_on`` and ``repository``.
     """
     context["with_landmarks"] = with_landmarks
     if app.builder.embedded:
         return  # a book has another theme
-    if doctree is not None and (source := repository.address_of_source(app, page)):
-        context["theme_source_edit_link"] = source  # a setting of furo, page by page
+    context["ran_on"] = about.day_of_build()
+    context["repository"] = repository.links_of_foot(app, page, context)
+    # A setting of furo, page by page.
+    context["theme_source_edit_link"] = context["repository"].get("edit", "")
     # The links of the page for all that is not there begin at the site's root: its own
     # extension sees to them.
     if page != app.config.notfound_pagename:
