@@ -15,8 +15,15 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
+from selectolax.lexbor import LexborHTMLParser
 
 SITE = Path(__file__).parents[2] / "build" / "html"
+NAMES = sorted(
+    path.relative_to(SITE).as_posix()
+    for path in SITE.rglob("*.html")
+    if "_static" not in path.parts
+)
+"""Every page of the site."""
 QUIET = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run"
     " --disable-background-networking --disable-component-update --disable-sync"
@@ -25,6 +32,18 @@ NO_BROWSER = (
     "no browser: install Chromium from your system's packages, "
     "or run `python -m playwright install chromium`"
 )
+
+
+def parsed(name: str) -> LexborHTMLParser:
+    """A page of the site; this parser takes milliseconds, and there are hundreds."""
+    return LexborHTMLParser((SITE / name).read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def pages() -> dict[str, LexborHTMLParser]:
+    """Every page of the site, parsed: to look at, and not to change."""
+    assert NAMES, "build the site first: nox -s docs"
+    return {name: parsed(name) for name in NAMES}
 
 
 class Quiet(SimpleHTTPRequestHandler):

@@ -9,20 +9,15 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from bs4 import BeautifulSoup
 from docutils.core import publish_doctree
 from markdown_it import MarkdownIt
+from selectolax.lexbor import LexborHTMLParser
 
 from ownloss_site import markdown_pages
+from tests.docs.conftest import NAMES, SITE, parsed
 
-SITE = Path(__file__).parents[2] / "build" / "html"
 WITHOUT_WORDS = {"404.html", "genindex.html", "search.html"}
-PAGES = sorted(
-    path
-    for path in SITE.rglob("*.html")
-    if "_static" not in path.parts and path.name not in WITHOUT_WORDS
-)
-NAMES = [path.relative_to(SITE).as_posix() for path in PAGES]
+NAMES = [name for name in NAMES if name not in WITHOUT_WORDS]
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 FORMULA = re.compile(r"\$\$\n.+?\n\$\$|(?<!\\)\$[^$]+\$", re.DOTALL)
 FENCE = re.compile(r"^[ >]*(`{3,}).*?^[ >]*\1$", re.DOTALL | re.MULTILINE)
@@ -37,12 +32,10 @@ def read(name):
     return (SITE / f"{name}.md").read_text(encoding="utf-8")
 
 
-@functools.cache
 def article(name):
     """What a page says in HTML."""
-    page = BeautifulSoup((SITE / name).read_text(encoding="utf-8"), "html.parser")
-    found = page.find("article")
-    for tag in found.select(ONLY_IN_A_BROWSER):
+    found = parsed(name).css_first("article")
+    for tag in found.css(ONLY_IN_A_BROWSER):
         tag.decompose()
     return found
 
@@ -50,8 +43,8 @@ def article(name):
 @functools.cache
 def base():
     """Where the site is published."""
-    page = BeautifulSoup((SITE / "index.html").read_text("utf-8"), "html.parser")
-    return page.find("link", rel="canonical")["href"].removesuffix("index.html")
+    canonical = parsed("index.html").css_first("link[rel=canonical]")
+    return canonical.attributes["href"].removesuffix("index.html")
 
 
 def letters(text):
@@ -67,32 +60,31 @@ def tokens(text):
 
 
 def test_the_site_is_built():
-    assert PAGES, "build the site first: nox -s docs"
+    assert NAMES, "build the site first: nox -s docs"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_page_announces_its_markdown(name):
-    page = BeautifulSoup((SITE / name).read_text(encoding="utf-8"), "html.parser")
-    (link,) = page.find_all("link", rel="alternate", type="text/markdown")
-    assert link["href"] == f"{Path(name).name}.md"
+    (link,) = parsed(name).css("link[rel=alternate][type='text/markdown']")
+    assert link.attributes["href"] == f"{Path(name).name}.md"
     assert read(name).startswith("# ")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_markdown_says_all_that_the_page_says(name):
     text = read(name)
-    said = letters(BeautifulSoup(MARKDOWN.render(text), "html.parser").get_text())
-    missing = []
-    for tag in article(name).select("p, dt, h1, h2, h3, pre, td, th, figcaption"):
-        if tag.find("math") or tag.find("svg"):
+    said = letters(LexborHTMLParser(MARKDOWN.render(text)).text())
+    page, missing = article(name), []
+    for tag in page.css("p, dt, h1, h2, h3, pre, td, th, figcaption"):
+        if tag.css_first("math, svg"):
             continue
-        if letters(tag.get_text()) not in said:
-            missing.append(tag.get_text()[:100])
+        if letters(tag.text()) not in said:
+            missing.append(tag.text()[:100])
     assert missing == []
-    for image in article(name).find_all("img"):
-        assert letters(image["alt"]) in letters(text.replace("\\", ""))
+    for image in page.css("img"):
+        assert letters(image.attributes["alt"]) in letters(text.replace("\\", ""))
     prose = FENCE.sub("", text)
-    assert len(FORMULA.findall(prose)) == len(article(name).find_all("math"))
+    assert len(FORMULA.findall(prose)) == len(page.css("math"))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -161,16 +153,16 @@ def test_llms_full_txt_holds_every_page_in_the_order_of_the_menu():
 def test_no_sign_of_a_text_is_taken_for_markdown(text):
     doctree = publish_doctree(f"Words. {text}\n")
     written = markdown_pages.Writer("https://example.org/", {}).page(doctree)
-    rendered = BeautifulSoup(MARKDOWN.render(written), "html.parser")
-    assert [tag.name for tag in rendered.find_all()] == ["p"]
-    assert rendered.get_text().split() == doctree.astext().split()
+    rendered = LexborHTMLParser(MARKDOWN.render(written))
+    assert [tag.tag for tag in rendered.css("body *")] == ["p"]
+    assert rendered.text().split() == doctree.astext().split()
 
 
 @pytest.mark.parametrize("code", ["a", "`", "``x``", "a ` b", "```python"])
 def test_code_may_hold_backticks(code):
     rendered = MARKDOWN.render(markdown_pages.code(code))
-    assert BeautifulSoup(rendered, "html.parser").code.get_text() == code
+    assert LexborHTMLParser(rendered).css_first("code").text() == code
     rendered = MARKDOWN.render(markdown_pages.fence(f"x\n{code}\ny", "none"))
-    found = BeautifulSoup(rendered, "html.parser").code
-    assert found.get_text() == f"x\n{code}\ny\n"
-    assert found["class"] == ["language-text"]
+    found = LexborHTMLParser(rendered).css_first("code")
+    assert found.text() == f"x\n{code}\ny\n"
+    assert found.attributes["class"] == "language-text"

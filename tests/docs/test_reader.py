@@ -15,26 +15,11 @@ from urllib.parse import urlsplit
 from zipfile import ZipFile
 
 import pytest
-from bs4 import BeautifulSoup
 
 from ownloss import catalogue
+from tests.docs.conftest import SITE
 
-SITE = Path(__file__).parents[2] / "build" / "html"
 EXAMPLES = {example.name: example for example in catalogue.examples()}
-
-
-@pytest.fixture(scope="module")
-def pages():
-    """Every page of the site, parsed."""
-    found = {
-        path.relative_to(SITE).as_posix(): BeautifulSoup(
-            path.read_text(encoding="utf-8"), "html.parser"
-        )
-        for path in sorted(SITE.rglob("*.html"))
-        if "_static" not in path.parts
-    }
-    assert found, "build the site first: nox -s docs"
-    return found
 
 
 def test_every_heading_and_term_has_an_address(pages):
@@ -42,31 +27,32 @@ def test_every_heading_and_term_has_an_address(pages):
     for name, page in pages.items():
         if name in {"404.html", "genindex.html", "search.html"}:
             continue
-        headings = page.select("article :is(h1, h2, h3, h4)")
-        terms = page.select("article :is(dl.glossary > dt, dt.sig)")
+        headings = page.css("article :is(h1, h2, h3, h4)")
+        terms = page.css("article dl.glossary > dt, article dt.sig")
+        ids = {tag.id for tag in page.css("[id]")}
         for tag in [*headings, *terms]:
-            link = tag.find("a", class_="headerlink")
-            if not link or not page.find(id=link["href"].removeprefix("#")):
-                without.append((name, tag.get_text()))
+            link = tag.css_first("a.headerlink")
+            if not link or link.attributes["href"].removeprefix("#") not in ids:
+                without.append((name, tag.text()))
     assert without == []
 
 
 def test_an_address_is_made_of_what_it_names_and_not_of_a_count(pages):
     counted = [
-        (name, tag["id"])
+        (name, tag.id)
         for name, page in pages.items()
-        for tag in page.select("article [id]")
-        if re.fullmatch(r"(id|section-|figure-|module-)?\d+", tag["id"])
+        for tag in page.css("article [id]")
+        if re.fullmatch(r"(id|section-|figure-|module-)?\d+", tag.id)
     ]
     assert counted == []
     headings = 0
     for name, page in pages.items():
-        for section in page.select("article section[id]"):
-            heading = section.find(re.compile("h[1-6]"))
-            anchors = {section["id"], *(s["id"] for s in section.select("span[id]"))}
-            words = letters_of(heading.get_text())
+        for section in page.css("article section[id]"):
+            heading = section.css_first("h1, h2, h3, h4, h5, h6").text()
+            anchors = {section.id, *(s.id for s in section.css("span[id]"))}
+            words = letters_of(heading)
             same = [a for a in anchors if letters_of(a) and letters_of(a) in words]
-            assert same, (name, heading.get_text(), anchors)
+            assert same, (name, heading, anchors)
             headings += 1
     assert headings > 100
 
@@ -79,10 +65,10 @@ def letters_of(text):
 
 def test_the_page_that_is_not_there_works_at_any_depth(pages):
     page = pages["404.html"]
-    canonical = pages["index.html"].find("link", rel="canonical")["href"]
+    canonical = pages["index.html"].css_first("link[rel=canonical]").attributes["href"]
     root = urlsplit(canonical).path.removesuffix("index.html")
-    links = [tag["href"] for tag in page.find_all(href=True)]
-    links += [tag["src"] for tag in page.find_all(src=True)]
+    links = [tag.attributes["href"] for tag in page.css("[href]")]
+    links += [tag.attributes["src"] for tag in page.css("[src]")]
     within = [link for link in links if not urlsplit(link).netloc and link[0] != "#"]
     assert any(link.endswith(".html") for link in within)
     assert any(".css" in link for link in within)
@@ -96,13 +82,13 @@ def test_a_shared_link_has_a_picture_that_is_there(pages):
         if name in {"404.html", "genindex.html", "search.html"}:
             continue
         said = {
-            tag["property"]: tag["content"]
-            for tag in page.find_all("meta", property=True)
+            tag.attributes["property"]: tag.attributes["content"]
+            for tag in page.css("meta[property]")
         }
         for key in ("title", "type", "url", "site_name", "description", "image"):
             assert said.get(f"og:{key}"), (name, key)
         assert len(said["og:image:alt"]) > 20
-        canonical = page.find("link", rel="canonical")["href"]
+        canonical = page.css_first("link[rel=canonical]").attributes["href"]
         assert said["og:url"] == canonical
         picture = SITE / said["og:image"].removeprefix(canonical.removesuffix(name))
         size = struct.unpack(">II", picture.read_bytes()[16:24])
@@ -113,8 +99,8 @@ def test_a_shared_link_has_a_picture_that_is_there(pages):
 
 def test_every_page_has_a_small_icon(pages):
     for name, page in pages.items():
-        icon = page.find("link", rel="icon")
-        assert icon["href"].endswith("favicon.svg"), name
+        icon = page.css_first("link[rel~=icon]")
+        assert icon.attributes["href"].endswith("favicon.svg"), name
     icon = (SITE / "_static" / "favicon.svg").read_text()
     assert len(icon) < 1000
     assert "prefers-color-scheme: dark" in icon
@@ -123,16 +109,16 @@ def test_every_page_has_a_small_icon(pages):
 def test_without_a_repository_no_page_links_to_one(pages):
     for name, page in pages.items():
         for host in ("colab.research", "mybinder.org", "/edit/"):
-            assert not page.select(f'a[href*="{host}"]'), name
+            assert not page.css(f'a[href*="{host}"]'), name
 
 
 def downloads(pages):
     """From the name of an example to its script, its notebook and its zip."""
     found = {}
     for name, page in pages.items():
-        links = page.select(".sphx-glr-footer a.download")
+        links = page.css(".sphx-glr-footer a.download")
         if links:
-            files = [(SITE / name).parent / link["href"] for link in links]
+            files = [(SITE / name).parent / link.attributes["href"] for link in links]
             found[Path(name).stem] = {path.suffix: path.resolve() for path in files}
     return found
 
@@ -199,9 +185,9 @@ def test_a_download_runs_in_an_empty_folder(pages, name, suffix, tmp_path):
 
 def test_code_of_examples_links_to_the_documentation_of_torch(pages):
     linked = {
-        link["href"].partition("#")[2]
+        link.attributes["href"].partition("#")[2]
         for page in pages.values()
-        for link in page.select('article pre a[href*="docs.pytorch.org"]')
+        for link in page.css('article pre a[href*="docs.pytorch.org"]')
     }
     assert {"torch.autograd.grad", "torch.linspace", "torch.optim.Adam"} <= linked
     without = [
@@ -209,6 +195,6 @@ def test_code_of_examples_links_to_the_documentation_of_torch(pages):
         for name, page in pages.items()
         if name.startswith("examples/")
         and Path(name).stem in EXAMPLES
-        and not page.select("article pre a[href]")
+        and not page.css("article pre a[href]")
     ]
     assert without == []
