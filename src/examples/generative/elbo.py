@@ -45,7 +45,7 @@ def elbo(
         A scalar in nats per sample; 0 where there are no samples.
 
     Raises:
-        ValueError: The shapes do not fit, or ``beta`` is negative.
+        ValueError: The shapes do not fit.
 
     >>> logits = torch.zeros(1, 4, requires_grad=True)
     >>> mean = torch.tensor([[2.0, 0.0]], requires_grad=True)
@@ -73,8 +73,6 @@ def elbo(
             f"got {tuple(mean.shape)} and {tuple(log_var.shape)}, and logits "
             f"{tuple(logits.shape)}"
         )
-    if not 0 <= beta < torch.inf:
-        raise ValueError(f"beta must be 0 or more, got {beta}")
     # Sums over an image pass what float16 can hold.
     wide = torch.promote_types(logits.dtype, torch.float32)
     pixels = torch.nn.functional.binary_cross_entropy_with_logits(

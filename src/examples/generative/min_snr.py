@@ -44,7 +44,7 @@ def min_snr(
         A scalar, or a tensor of shape (N,) with ``"none"``.
 
     Raises:
-        ValueError: The shapes do not fit, or an option is out of range.
+        ValueError: The shapes do not fit, or ``reduction`` is not one of these.
 
     >>> prediction = torch.tensor([[1.0, 3.0], [1.0, 3.0]], requires_grad=True)
     >>> target, snr = torch.zeros(2, 2), torch.tensor([10.0, 2.0])
@@ -67,8 +67,6 @@ def min_snr(
             f"(N,), got {tuple(prediction.shape)}, {tuple(target.shape)} and "
             f"{tuple(snr.shape)}"
         )
-    if not 0 < gamma < torch.inf:
-        raise ValueError(f"gamma must be positive and finite, got {gamma}")
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(
             f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"

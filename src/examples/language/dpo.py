@@ -4,8 +4,7 @@ DPO
 
 For preferences: the gradient parts two answers, and fades once the chosen leads.
 
-A model rates an answer by how much more likely it makes it than the reference model
-does. With the log-probabilities :math:`\pi` of whole answers under the model and
+With the log-probabilities :math:`\pi` of whole answers under the model and
 :math:`\pi^\text{ref}` under the reference, the margin :math:`m` goes into a logistic
 loss:
 

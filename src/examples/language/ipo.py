@@ -45,7 +45,7 @@ def ipo(
         A scalar; 0 where there are no pairs.
 
     Raises:
-        ValueError: The shapes differ, or ``tau`` is not positive.
+        ValueError: The shapes differ.
 
     >>> chosen = torch.tensor([-3.0, -1.0], requires_grad=True)
     >>> other = torch.tensor([-4.0, -4.0])
@@ -66,8 +66,6 @@ def ipo(
             "chosen, rejected, ref_chosen and ref_rejected must have the same shape, "
             f"got {shapes[0]}, {shapes[1]}, {shapes[2]} and {shapes[3]}"
         )
-    if not 0 < tau < torch.inf:
-        raise ValueError(f"tau must be positive and finite, got {tau}")
     margin = (chosen - ref_chosen) - (rejected - ref_rejected)
     loss = (margin - 0.5 / tau).square()
     return loss.mean() if loss.numel() else loss.sum()

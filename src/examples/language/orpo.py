@@ -49,7 +49,7 @@ def orpo(chosen: Tensor, rejected: Tensor, beta: float = 0.1) -> Tensor:
         A scalar; 0 where there are no pairs.
 
     Raises:
-        ValueError: The shapes differ, or ``beta`` is negative.
+        ValueError: The shapes differ.
 
     >>> chosen = torch.tensor([0.5]).log().requires_grad_()
     >>> rejected = torch.tensor([0.5]).log().requires_grad_()
@@ -69,8 +69,6 @@ def orpo(chosen: Tensor, rejected: Tensor, beta: float = 0.1) -> Tensor:
             f"chosen and rejected must have the same shape, got "
             f"{tuple(chosen.shape)} and {tuple(rejected.shape)}"
         )
-    if not 0 <= beta < torch.inf:
-        raise ValueError(f"beta must be 0 or more, got {beta}")
     log_odds_ratio = chosen - rejected - _log1mexp(chosen) + _log1mexp(rejected)
     loss = -chosen + beta * torch.nn.functional.softplus(-log_odds_ratio)
     return loss.mean() if loss.numel() else loss.sum()

@@ -46,7 +46,7 @@ def ppo_clip(
         A scalar; 0 where nothing counts.
 
     Raises:
-        ValueError: The shapes differ, or ``clip`` is out of range.
+        ValueError: The shapes differ.
 
     >>> log_prob = torch.tensor([0.5, 0.25]).log().requires_grad_()
     >>> old = torch.tensor([0.25, 0.25]).log()
@@ -70,8 +70,6 @@ def ppo_clip(
             "log_prob, old_log_prob, advantage and mask must have the same shape, got "
             f"{shapes[0]}, {shapes[1]}, {shapes[2]} and {shapes[3]}"
         )
-    if not 0 <= clip < 1:
-        raise ValueError(f"clip must be in [0, 1), got {clip}")
     # Fill before the loss: NaN under the mask would be NaN in the gradient.
     log_ratio = (log_prob - old_log_prob).masked_fill(mask == 0, 0)
     advantage = advantage.masked_fill(mask == 0, 0)

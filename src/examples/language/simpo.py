@@ -38,7 +38,7 @@ def simpo(
         A scalar; 0 where there are no pairs.
 
     Raises:
-        ValueError: The shapes differ, or an option is out of range.
+        ValueError: The shapes differ.
 
     >>> chosen = torch.tensor([-1.0, -0.75], requires_grad=True)
     >>> rejected = torch.tensor([-0.75, -1.0], requires_grad=True)
@@ -57,10 +57,6 @@ def simpo(
         raise ValueError(
             f"chosen and rejected must have the same shape, got "
             f"{tuple(chosen.shape)} and {tuple(rejected.shape)}"
-        )
-    if not 0 < beta < torch.inf or not 0 <= gamma < torch.inf:
-        raise ValueError(
-            f"beta must be positive and gamma 0 or more, got {beta} and {gamma}"
         )
     margin = beta * (chosen - rejected) - gamma
     loss = torch.nn.functional.softplus(-margin)

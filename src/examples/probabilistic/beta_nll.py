@@ -48,7 +48,7 @@ def beta_nll(
         ``log(2 pi) / 2`` is left out.
 
     Raises:
-        ValueError: The shapes differ, or an option is out of range.
+        ValueError: The shapes differ, or ``reduction`` is not one of these.
 
     The gradient in ``var`` is meant to differ from the slope of the value, since the
     weight does not count: ``gradcheck`` agrees on ``mean`` and objects to ``var``.
@@ -76,8 +76,6 @@ def beta_nll(
             f"mean, target and var must have the same shape, got {tuple(mean.shape)}, "
             f"{tuple(target.shape)} and {tuple(var.shape)}"
         )
-    if not 0 <= beta <= 1:
-        raise ValueError(f"beta must lie between 0 and 1, got {beta}")
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(
             f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"

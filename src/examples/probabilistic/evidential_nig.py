@@ -49,7 +49,7 @@ def evidential_nig(
         The mean over all entries, a scalar, which may be negative.
 
     Raises:
-        ValueError: The shapes differ, or ``lambda_`` is negative.
+        ValueError: The shapes differ.
 
     >>> gamma = torch.tensor([0.0], requires_grad=True)
     >>> one = torch.ones(1)
@@ -71,8 +71,6 @@ def evidential_nig(
         raise ValueError(
             f"gamma, nu, alpha, beta and target must have the same shape, got {shapes}"
         )
-    if lambda_ < 0:
-        raise ValueError(f"lambda_ must be 0 or more, got {lambda_}")
     residual = target - gamma
     omega = 2 * beta * (1 + nu)
     # The powers of omega cancel but for a half: with large alpha no digits are lost.

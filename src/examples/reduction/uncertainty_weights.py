@@ -127,13 +127,6 @@ ax.legend()
 #
 # The log-variances are parameters: hand them to the optimizer, without weight decay,
 # which would draw each weight towards 1. Start them at the logarithm of the first
-# losses, as above, or at 0. Others write 1 / sigma^2 in front of a cross entropy,
-# without the half: that moves s by log 2, and the weight at rest is the same.
-
-loss = torch.tensor(0.7)
-s = (2 * loss).log().requires_grad_()  # at rest in the other form
-other = torch.exp(-s) * loss + s / 2
-print(f"gradient in s {torch.autograd.grad(other, s)[0]:.2f}; ", end="")
-print(f"weights {torch.exp(-s):.4f} and {torch.exp(-loss.log()) / 2:.4f}")
+# losses, as above, or at 0.
 
 # sphinx_gallery_tags = ["building blocks", "learned parameters"]

@@ -81,29 +81,6 @@ def pinn_residual(
 
 
 # %%
-# Two frequencies satisfy the equation, and one of them is zero
-# -------------------------------------------------------------
-# Let the model be a sine of any frequency, and k be 2. The residual is zero at 2, and
-# at 0, where nothing oscillates: the flat function satisfies the equation, too. Only a
-# boundary or initial value rules it out.
-
-import matplotlib.pyplot as plt
-
-k, x = 2.0, torch.linspace(0, 3, 60)[:, None]
-frequencies = torch.linspace(-0.5, 2.8, 150, requires_grad=True)
-loss = torch.stack(
-    [pinn_residual(lambda x, w=w: (w * x).sin(), x, k) for w in frequencies]
-)
-(gradient,) = torch.autograd.grad(loss.sum(), frequencies)
-
-fig, ax = plt.subplots()
-ax.plot(frequencies.detach(), loss.detach(), label="residual")
-ax.plot(frequencies.detach(), gradient, label="its gradient")
-ax.set(xlabel="frequency of the model", ylabel="loss and gradient", ylim=(-20, 42))
-ax.set_title("The residual falls towards k = 2, and towards 0")
-ax.legend(loc="upper left")
-
-# %%
 # How are the residual and the boundary weighed?
 # ----------------------------------------------
 # By the norms of their gradients, not by their values. Derivatives bring large factors,
@@ -113,6 +90,8 @@ ax.legend(loc="upper left")
 # weights are constants to the gradient. It also helps to bring the equation to units
 # without dimension, and to build the boundary into the network, ``u = g(x) + x * (1 -
 # x) * network(x)``: then that term is gone.
+
+import matplotlib.pyplot as plt
 
 k, x = 5.0, torch.linspace(0, 1, 40)[:, None]
 ends = x[[0, -1]]
@@ -150,22 +129,28 @@ fig, ax = plt.subplots()
 ax.plot(x, fit(0.01), label="residual weighed 0.01")
 ax.plot(x, fit(1.0), "--", label="residual weighed 1")
 ax.plot(ends, (k * ends).sin(), "o", label="given values")
+ax.plot(x, (k * x).sin(), ":", label="solution")
 ax.set(xlabel="x", ylabel="u", ylim=(-1.2, 2))
 ax.set_title("The equation fills in what two values leave open")
-ax.legend(loc="upper right")
+ax.legend(loc="upper right", ncols=2)
 
 # %%
+# The flat function satisfies the equation, too
+# ---------------------------------------------
+# The residual of ``u = 0`` is 0, and only boundary or initial values rule it out. A
+# network of ReLUs has the second derivative 0, so the equation asks it for just that:
+# use tanh, a sine, or another smooth activation.
+#
 # Use it when the equation is known and data are few; rather a solver of differential
 # equations when nothing is to be learned,
 # :doc:`/examples/second_order/gradient_penalty` when only the size of a slope matters.
-# The wave number may be what is learned: the loss has a gradient in k, too. A network
-# of ReLUs has the second derivative 0, so the equation asks it for ``u = 0``: use tanh,
-# a sine, or another smooth activation.
+# The wave number may be what is learned: the loss has a gradient in k, too.
 
+relu = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.ReLU())
+torch.testing.assert_close(pinn_residual(relu, x, k), (k**2 * relu(x)).square().mean())
+print(f"residual of u = 0: {pinn_residual(lambda x: 0 * x, x, k).item()}")
 k = torch.tensor(4.0, requires_grad=True)
 loss = pinn_residual(lambda x: (5 * x).sin(), x, k)
 print(f"gradient in k at 4, where 5 is right: {torch.autograd.grad(loss, k)[0]:.0f}")
-relu = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.ReLU())
-torch.testing.assert_close(pinn_residual(relu, x, 5.0), (25 * relu(x)).square().mean())
 
 # sphinx_gallery_tags = ["regression", "no target"]

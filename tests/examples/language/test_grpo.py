@@ -1,7 +1,5 @@
 """GRPO against a loop over its definition."""
 
-import math
-
 import pytest
 import torch
 
@@ -94,8 +92,5 @@ def test_what_does_not_fit_is_refused(example):
         got = "got {}, {}, {} and {}".format(*(tuple(x.shape) for x in wrong))
         assert got in str(error.value)
     good = a, a, b[:3], a
-    for low, high in ((1.0, 0.2), (0.2, -0.1), (math.nan, 0.2)):
-        with pytest.raises(ValueError, match=f"clip.* got {low} and {high}"):
-            example.grpo(*good, low, high)
     with pytest.raises(ValueError, match=r"aggregate must be .* got 'mean'"):
         example.grpo(*good, aggregate="mean")

@@ -81,6 +81,3 @@ def test_what_does_not_fit_is_refused(example):
         example.ppo_clip(a, a, a, mask=b)
     with pytest.raises(ValueError, match=r"same shape, got \(3, 4\), \(3, 4\), \(4,\)"):
         example.ppo_clip(a, a, b)
-    for clip in (-0.1, 1.0, math.nan):
-        with pytest.raises(ValueError, match=f"clip must be .* got {clip}"):
-            example.ppo_clip(a, a, a, clip=clip)

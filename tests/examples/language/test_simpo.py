@@ -51,6 +51,3 @@ def test_the_checker_finds_no_error(example):
 def test_what_does_not_fit_is_refused(example):
     with pytest.raises(ValueError, match=r"same shape, got \(3, 4\) and \(4,\)"):
         example.simpo(torch.ones(3, 4), torch.ones(4))
-    for beta, gamma in ((0.0, 0.5), (2.0, -1.0), (np.nan, 0.5)):
-        with pytest.raises(ValueError, match=f"got {beta} and {gamma}"):
-            example.simpo(torch.ones(3), torch.ones(3), beta, gamma)

@@ -80,10 +80,6 @@ def test_shapes_that_would_broadcast_are_refused(example, odd):
         example.beta_nll(*map(torch.ones, shapes))
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [({"beta": 1.5}, "beta .* 1.5"), ({"reduction": "avg"}, "reduction .* 'avg'")],
-)
-def test_options_that_make_no_sense_are_refused(example, options, message):
-    with pytest.raises(ValueError, match=message):
-        example.beta_nll(*torch.ones(3, 2), **options)
+def test_a_reduction_that_torch_does_not_know_is_refused(example):
+    with pytest.raises(ValueError, match=r"reduction .* 'avg'"):
+        example.beta_nll(*torch.ones(3, 2), reduction="avg")

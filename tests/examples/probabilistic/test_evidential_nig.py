@@ -87,5 +87,3 @@ def test_the_checker_finds_no_error(example):
 def test_what_does_not_fit_is_refused(example):
     with pytest.raises(ValueError, match=r"same shape, got .*\(4, 1\)"):
         example.evidential_nig(*torch.ones(4, 4), torch.ones(4, 1))
-    with pytest.raises(ValueError, match="0 or more, got -1"):
-        example.evidential_nig(*torch.ones(5, 4), lambda_=-1)
