@@ -4,7 +4,7 @@ import re
 from contextlib import suppress
 
 from ownloss.checker.budget import OutOfBudgetError
-from ownloss.checker.findings import Finding
+from ownloss.checker.findings import Finding, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.rules import rules
 
@@ -36,7 +36,17 @@ def without_shared(seen: Observation, findings: list[Finding]) -> list[Finding]:
                     for finding in rule.find(trusted)
                     if finding.severity != "note"
                 }
-    return [f for f in findings if f.severity == "note" or _said(f) not in shared]
+    return [
+        f
+        for f in findings
+        if f.severity == "note" or _said(f) not in shared or _stands(seen, f)
+    ]
+
+
+def _stands(seen: Observation, finding: Finding) -> bool:
+    """Whether a finding is about a gradient that the reference does not have."""
+    about = {Symptom.GRADIENT, Symptom.NO_GRADIENT} & finding.rests_on
+    return bool(about) and not seen.reference.same_gradients
 
 
 def _said(finding: Finding) -> tuple[str, str, str]:

@@ -199,7 +199,7 @@ class Snapshot:
 
         def restore() -> None:
             # Not by its version: batch_norm writes its averages without counting.
-            if tensor.shape == value.shape and not torch.equal(tensor, value):
+            if tensor.shape == value.shape and not _equal(tensor, value):
                 tensor.detach().copy_(value)
             if tensor.is_leaf and tensor.grad is not grad:
                 tensor.grad = grad
@@ -314,3 +314,15 @@ def _differ(now: Any, before: Any) -> bool:
     return len(now) != len(before) or any(
         a is not c or b is not d for (a, b), (c, d) in zip(now, before, strict=True)
     )
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors hold the same; NaN is what it was."""
+    if torch.equal(one, other):
+        return True
+    if not one.is_floating_point() and not one.is_complex():
+        return False
+    try:
+        return torch.allclose(one, other, rtol=0.0, atol=0.0, equal_nan=True)
+    except RuntimeError:  # such as a dtype that cannot be compared
+        return False

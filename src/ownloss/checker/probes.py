@@ -77,6 +77,24 @@ def special(seen: Observation) -> Iterator[Probe]:
                 _put(seen, argument, same),
             )
     yield from _saturated(seen, arguments)
+    yield from _along_parameters(seen, arguments)
+
+
+def _along_parameters(seen: Observation, arguments: list[Argument]) -> Iterator[Probe]:
+    """Samples that equal the centres or class vectors that a Module holds."""
+    for parameter in seen.arguments:
+        for argument in arguments:
+            shapes = parameter.value.shape, argument.value.shape
+            fit = len(shapes[0]) == len(shapes[1]) == 2 and shapes[0][1] == shapes[1][1]
+            if not parameter.parameter or not argument.differentiable or not fit:
+                continue
+            if argument.domain is not Domain.REAL or 0 in (*shapes[0], *shapes[1]):
+                continue
+            rows = [i % shapes[0][0] for i in range(shapes[1][0])]
+            yield Probe(
+                f"if `{argument.name}` equals rows of `{parameter.name}`",
+                _put(seen, argument, cast(parameter.value, seen.dtype)[rows]),
+            )
 
 
 def _counts(value: Tensor) -> bool:
@@ -119,8 +137,13 @@ def _ties(seen: Observation, arguments: list[Argument]) -> Iterator[Probe]:
                 continue
             if not _fits(other.domain, one.domain):
                 continue
+            if not one.differentiable and not other.differentiable:
+                continue  # two things that the data hold: a time and its indicator
             equal = cast(other.value, seen.dtype).reshape(one.value.shape)
-            boundary = one.domain in (Domain.UNIT, Domain.SIMPLEX)
+            ends = bool(((equal == 0) | (equal == 1)).any())
+            boundary = one.domain is Domain.SIMPLEX or (
+                one.domain is Domain.UNIT and ends
+            )
             when = f"if `{one.name}` equals `{other.name}`"
             yield Probe(when, _put(seen, one, equal), boundary)
             if one.value.dim() and one.value.shape[0] > 1:
@@ -128,6 +151,17 @@ def _ties(seen: Observation, arguments: list[Argument]) -> Iterator[Probe]:
                 row[0] = equal[0]
                 when = f"if one sample of `{one.name}` equals `{other.name}`"
                 yield Probe(when, _put(seen, one, row), boundary)
+            if one.value.shape == other.value.shape and {one.domain, other.domain} <= {
+                Domain.REAL,
+                Domain.NONNEGATIVE,
+            }:
+                silent = {
+                    x: torch.cat([torch.zeros_like(v[:1]), v[1:]]) if v.dim() else v * 0
+                    for x, v in ((x, cast(x.value, seen.dtype)) for x in (one, other))
+                }
+                when = f"if a sample of `{one.name}` and of `{other.name}` is zero"
+                seen.budget.require()
+                yield Probe(when, seen.with_values(silent), guess=True)
 
 
 def _saturated(seen: Observation, arguments: list[Argument]) -> Iterator[Probe]:
@@ -174,6 +208,9 @@ def empty(seen: Observation) -> Iterator[Probe]:
                     _put(seen, argument, torch.full_like(value, keep)),
                 )
         elif argument.domain is Domain.BINARY:
+            selects = argument.role in (Role.MASK, Role.IGNORED, Role.TARGET)
+            if not selects and bool((value == value.reshape(-1)[0]).all()):
+                continue  # weights that are all 1 say nothing of a choice
             for one in (0, 1):
                 yield Probe(
                     f"if all of `{argument.name}` is {one}",

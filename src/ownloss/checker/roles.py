@@ -31,6 +31,7 @@ class Role(enum.Enum):
 
 
 _SELECTS = ("mask", "valid", "keep", "legal", "allowed")
+_SELECTING_LETTERS = ("m",)
 _IGNORES = ("pad", "ignore", "invalid", "illegal", "missing")
 _AVOIDS = ("forbid", "neg", "complement", "avoid", "unlikely", "banned", "reject")
 _TARGETS = ("target", "truth", "label", "gt", "y_true", "true", "reference", "observed")
@@ -59,7 +60,7 @@ def role_of(name: str, value: Tensor, domain: Domain, differentiable: bool) -> R
     if domain in (Domain.MASK, Domain.BINARY) and not differentiable:
         if _named_like(name, _IGNORES):
             return Role.IGNORED
-        if _named_like(name, _SELECTS):
+        if _named_like(name, _SELECTS) or name.lower() in _SELECTING_LETTERS:
             return Role.MASK
     if domain is Domain.LABELS:
         flags = value.numel() > 1 and bool(((value == 0) | (value == 1)).all())

@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +18,7 @@ from ownloss.checker.keeping import default_device_of_the_caller
 from ownloss.checker.randomness import seed_everything
 from ownloss.checker.runs import Backward, Run
 from ownloss.checker.signatures import parameter_names
+from ownloss.checker.trace import OnlyFiniteEigenvalues
 
 Point = list[Tensor]
 """A value for every argument, parameters included."""
@@ -63,6 +65,8 @@ class Subject:
         self._copies: dict[Any, Any] | None = None
         self._chosen: list[int] | None = None
         self._checkpoints: bool | None = None
+        self._eigenvalues = OnlyFiniteEigenvalues()
+        self._guarded = True
         self.arguments = arguments_of(parameter_names(loss), args, kwargs)
         self.argument_count = len(self.arguments)
         self._parameter_places: list[tuple[int, str]] = []
@@ -106,10 +110,12 @@ class Subject:
             self.dtype = torch.float32
         self.base, stateful = self._first_run(self.dtype)
         failed = self.base.error is not None or not self.base.outputs
-        if failed and self.native != self.dtype:
+        stored = self.native.itemsize == 1  # torch does not compute with such numbers
+        if failed and self.native != self.dtype and not stored:
             given, its_stateful = self._first_run(self.native)
             if given.error is None:
                 self.base, self.dtype, stateful = given, self.native, its_stateful
+        self._guarded = self._eigenvalues.used
         # At once: a later run may write into parameters that the graph has saved.
         self.base_backward = self.backward(self.base)
         if not stateful:
@@ -206,13 +212,17 @@ class Subject:
         if seeded:
             seed_everything(self.seed)
         try:
-            with default_device_of_the_caller():
+            with default_device_of_the_caller(), self._guard():
                 run.raw = twin(*args, **kwargs)
         except (Exception, SystemExit) as error:
             run.error = _kept(error)
             return run
         run.outputs = self.outputs_of(run.raw, loss is None)
         return run
+
+    def _guard(self) -> AbstractContextManager[Any]:
+        """What keeps a probe from ending the process, where a loss can do that."""
+        return self._eigenvalues if self._guarded else nullcontext()
 
     def call(self, loss: Any, args: tuple[Any, ...], kwargs: Any = None) -> Any:
         """Call a copy of the loss with other arguments, as they are.

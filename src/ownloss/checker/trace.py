@@ -130,7 +130,8 @@ class Trace(TorchFunctionMode):
 
 def _finite(tensor: Tensor) -> bool:
     # torch does not compute with numbers of one byte.
-    if not tensor.is_floating_point() or tensor.itemsize == 1:
+    known = tensor.is_floating_point() or tensor.is_complex()
+    if not known or tensor.itemsize == 1:
         return True
     return bool(tensor.detach().isfinite().all())
 
@@ -164,6 +165,30 @@ class WithoutCuts(TorchFunctionMode):
             parts = list(args[0])
             if parts and all(isinstance(p, Tensor) for p in parts):
                 return torch.stack(parts)
+        return func(*args, **kwargs)
+
+
+class OnlyFiniteEigenvalues(TorchFunctionMode):
+    """Raises where `torch.linalg.eig` is given NaN: LAPACK would end the process.
+
+    Attributes:
+        used: whether anybody has asked for eigenvalues.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used = False
+
+    def __torch_function__(
+        self, func: Callable, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Refuse what is not finite."""
+        kwargs = kwargs or {}
+        if _name(func) in ("linalg_eig", "linalg_eigvals"):
+            self.used = True
+            matrix = args[0] if args else kwargs.get("A")
+            if isinstance(matrix, Tensor) and not _finite(matrix):
+                raise torch.linalg.LinAlgError("the matrix is not finite")
         return func(*args, **kwargs)
 
 

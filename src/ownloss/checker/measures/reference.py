@@ -5,11 +5,17 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
+import torch
+from torch import Tensor
+
+from ownloss.checker.arguments import Argument
+from ownloss.checker.copies import modules_of
 from ownloss.checker.measures.batch import Batch
 from ownloss.checker.measures.points import Points
 from ownloss.checker.measures.precision import Precision
 from ownloss.checker.runs import Run
 from ownloss.checker.subject import Point, Subject
+from ownloss.checker.trace import Call, Trace
 
 
 class Reference:
@@ -93,5 +99,73 @@ class Reference:
         return ratios[0]
 
     def run(self, point: Point | None = None) -> Run:
-        """The trusted loss on the same inputs."""
-        return self._subject.run(point, loss=self.loss)
+        """The trusted loss on the same inputs.
+
+        Its parameters stand for those of the loss where they have the same names and
+        the same values.
+        """
+        run = self._subject.run(point, loss=self.loss)
+        count = self._subject.argument_count
+        own = self._subject.arguments[count:]
+        held: dict[str, Tensor] = {}
+        for module in modules_of(run.call):
+            held.update(module.named_parameters())
+        paired = [held.get(argument.name) for argument in own]
+        if len(run.tensors) == count and all(
+            parameter is not None
+            and parameter.shape == argument.value.shape
+            and torch.equal(parameter.detach(), argument.value.to(parameter.dtype))
+            for argument, parameter in zip(own, paired, strict=True)
+        ):
+            run.tensors += paired
+        return run
+
+    @cached_property
+    def calls(self) -> list[Call]:
+        """The calls of torch that the trusted loss makes; empty without one."""
+        trace = Trace()
+        if self.loss is not None:
+            with trace:
+                self._subject.run(dtype=self._subject.native, loss=self.loss)
+        return trace.calls
+
+    def gradient_apart(
+        self, point: Point | None = None
+    ) -> tuple[Argument, Tensor, Tensor] | None:
+        """An input or a parameter whose gradient is not the trusted one.
+
+        Args:
+            point: where to look; the values must agree there.
+
+        Returns:
+            It, its gradient and the trusted gradient; None if all agree, or if the
+            values do not.
+        """
+        if self.loss is None:
+            return None
+        own, trusted = self._subject.run(point), self.run(point)
+        if not own.finite or not trusted.finite:
+            return None
+        if not self.same(own.total, trusted.total):
+            return None
+        ours, theirs = self._subject.backward(own), self._subject.backward(trusted)
+        if ours.error is not None or theirs.error is not None:
+            return None
+        for argument, a, b in zip(
+            self._subject.inputs, ours.values, theirs.values, strict=False
+        ):
+            if a is None and b is None:
+                continue
+            a = torch.zeros_like(b) if a is None else a
+            b = torch.zeros_like(a) if b is None else b
+            if a.shape != b.shape or not a.numel():
+                continue
+            size = max(a.abs().max().item(), b.abs().max().item())
+            if size > 0 and (a - b).abs().max().item() > 1e-3 * size:
+                return argument, a, b
+        return None
+
+    @cached_property
+    def same_gradients(self) -> bool:
+        """Whether the gradients at the inputs given are the trusted ones."""
+        return self.gradient_apart() is None

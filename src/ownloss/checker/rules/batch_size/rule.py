@@ -12,7 +12,7 @@ from ownloss.checker.observation import Observation
 from ownloss.checker.roles import is_batch_size, is_size
 from ownloss.checker.runs import Run
 from ownloss.checker.trace import RANKS, Trace
-from ownloss.checker.wording import number
+from ownloss.checker.wording import apart, number
 
 KIND = Kind(
     slug="batch-size",
@@ -45,7 +45,8 @@ def find(seen: Observation) -> Iterator[Finding]:
 
 def _breaks(run: Run) -> bool:
     """Whether a run raised by accident, rather than to refuse its input."""
-    accident = isinstance(run.error, (RuntimeError, IndexError, TypeError))
+    # A ValueError is one where torch's own functions compare sizes; a `raise` is not.
+    accident = isinstance(run.error, (RuntimeError, IndexError, TypeError, ValueError))
     return (
         accident
         and not raised_on_purpose(run.error)
@@ -219,10 +220,30 @@ def _configured(seen: Observation) -> dict[float, str]:
     }
 
 
+def _agrees_for_one_size(seen: Observation) -> Finding | None:
+    """The reference's value for as many samples as are given, and for no others."""
+    if seen.reference.differs or seen.batch.size < 3:
+        return None
+    pairs = [seen.reference.values.get(name) for name in ("fewer", "double")]
+    if any(p is None or not all(map(math.isfinite, p)) for p in pairs):
+        return None
+    if any(math.isclose(*p, rel_tol=1e-3, abs_tol=1e-6) for p in pairs):
+        return None
+    own, trusted = apart(*pairs[0])
+    return KIND.error(
+        f"The loss agrees with the reference for {seen.batch.size} samples alone: for "
+        f"{seen.batch.size - 1} it is {own} instead of {trusted}.",
+        **_DETAILS,
+    )
+
+
 def _by_reference(seen: Observation) -> Finding | None:
     """The ratio to a trusted mean follows the batch, but is not the batch size."""
     if not seen.reference.differs and "fewer" not in seen.reference.values:
         return None
+    found = _agrees_for_one_size(seen)
+    if found is not None:
+        return found
     pairs = {n: seen.reference.values.get(n) for n in ("here", "fewer", "double")}
     if any(p is None or not p[1] for p in pairs.values()):
         return None

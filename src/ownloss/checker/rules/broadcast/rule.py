@@ -100,7 +100,10 @@ def find(seen: Observation) -> Iterator[Finding]:
     flow = _Flow(seen)
     for call in seen.graph.trace.calls:
         pair, shapes = _operands(call)
-        if call.name in _ELEMENTWISE and len(pair) == 2 and not flow.on_purpose(pair):
+        candidate = call.name in _ELEMENTWISE and len(pair) == 2
+        if candidate and not (
+            flow.on_purpose(pair) and _may_be_meant(seen, flow, call)
+        ):
             result = _joint(*shapes)
             counts = [shape.count(size) for shape in shapes]
             known = all(flow.names.get(id(t)) for t in pair)
@@ -108,9 +111,49 @@ def find(seen: Observation) -> Iterator[Finding]:
                 yield _finding(flow, call, pair, shapes, result)
                 return
             if known and result and _only_by_luck(seen, shapes):
-                yield _lucky(flow, call, pair, shapes)
+                yield _lucky(seen, flow, call, pair, shapes)
                 return
         flow.follow(call)
+
+
+_PRODUCTS = ("mul", "multiply", "__mul__", "__rmul__")
+_TOTALS = ("sum", "mean", "nansum", "nanmean")
+
+
+def _may_be_meant(seen: Observation, flow: "_Flow", call: Call) -> bool:
+    """Whether somebody who shaped an operand to be stretched wanted all pairs.
+
+    Not in a loss of torch, which warns of it. Not in a product of which only the
+    total is taken: that is the product of two totals. Not where the values are not the
+    reference's, and the reference makes no pairs.
+    """
+    pair, shapes = _operands(call)
+    flat = any(
+        len(s) == 1 and id(t) not in flow.meant
+        for t, s in zip(pair, shapes, strict=True)
+    )
+    if flat and call.name.endswith("_loss"):
+        return False
+    if flat and call.name in _PRODUCTS:
+        uses = [
+            other
+            for other in seen.graph.trace.calls
+            if any(t is call.result for t in other.tensors)
+        ]
+        if uses and all(_is_total(other) for other in uses):
+            return False
+    if not seen.reference.differs or not flat:
+        return True
+    size = seen.batch.size
+    return any(
+        isinstance(other.result, Tensor) and tuple(other.result.shape).count(size) > 1
+        for other in seen.reference.calls
+    )
+
+
+def _is_total(call: Call) -> bool:
+    over = call.kwargs.get("dim", call.args[1] if len(call.args) > 1 else None)
+    return call.name in _TOTALS and over is None
 
 
 class _Flow:
@@ -226,12 +269,19 @@ def _finding(
 
 
 def _lucky(
-    flow: _Flow, call: Call, pair: list[Tensor], shapes: list[tuple[int, ...]]
+    seen: Observation,
+    flow: _Flow,
+    call: Call,
+    pair: list[Tensor],
+    shapes: list[tuple[int, ...]],
 ) -> Finding:
     (small, low), (big, high) = sorted(
         zip(pair, shapes, strict=True), key=lambda found: len(found[1])
     )
-    return KIND.error(
+    # What is given as (N,) may as well belong to the N columns.
+    given = any(small is t for _, t in seen.pairs(seen.graph.traced))
+    say = KIND.warning if given and not seen.reference.differs else KIND.error
+    return say(
         f"{flow.name(small)} {low} is combined with {flow.name(big)} {high} along "
         "the last dimension, not along the samples; it only fits because both sizes "
         "are equal, and raises with one sample fewer.",

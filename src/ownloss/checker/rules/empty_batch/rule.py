@@ -59,6 +59,11 @@ def find(seen: Observation) -> Iterator[Finding]:
         say = KIND.warning if probe.boundary or own else KIND.error
         if is_of_torch(seen.loss) or (own and call.name != "mean"):
             say = KIND.note
+        if seen.reference.loss is not None:
+            trusted = seen.reference.run(probe.point)
+            if trusted.finite:
+                say = KIND.error
+                trouble += f"; the reference is {trusted.total:.4g}"
         found = say(f"{when} {trouble}.", where=where, rests_on=(Symptom.EMPTY,))
         if found.severity != "note":
             yield found

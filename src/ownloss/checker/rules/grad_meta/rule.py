@@ -92,7 +92,8 @@ def _dtype(call: FunctionCall, i: int, arg: Tensor, gradient: Tensor) -> Finding
         f"{kept}; autograd casts it without a word{lost}.",
         where=f"{call.name}.backward",
         evidence={"dtype": got, "expected": kept},
-        **_RESTS,
+        rests_on=(Symptom.FAILS,),
+        explains=() if gradient.is_floating_point() else _RESTS["explains"],
     )
 
 

@@ -31,7 +31,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         return
     once = seen.base_backward.values
     twice = _gradients(seen, 2.0)
-    if twice is None or seen.base_backward.error is not None:
+    if twice is None or not seen.base_backward.finite:
         return
     for argument, one, two in zip(seen.inputs, once, twice, strict=True):
         if one is None or two is None or not bool((one != 0).any()):

@@ -49,7 +49,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         ]
         exact = _gradient(seen, point, torch.float64)
         rough = _gradient(seen, point, dtype)
-        if exact is None or rough is None or not exact.norm() > 0:
+        if exact is None or rough is None or _vanishes(seen, exact):
             continue
         off = _distance(rough, exact)
         rounding = torch.finfo(dtype).eps
@@ -89,6 +89,11 @@ def _gradient(seen: Observation, point: Point, dtype: torch.dtype) -> Tensor | N
     return torch.cat(parts) if parts else None
 
 
+def _vanishes(seen: Observation, gradient: Tensor) -> bool:
+    """Whether a gradient is 0, or what rounding in float64 leaves of 0."""
+    return gradient.norm().item() <= 1e-12 * max(abs(seen.value), 1e-12)
+
+
 def _distance(a: Tensor, b: Tensor) -> float:
     return ((a - b).norm() / b.norm()).item() if a.shape == b.shape else 0.0
 
@@ -96,7 +101,7 @@ def _distance(a: Tensor, b: Tensor) -> float:
 def _jolted(seen: Observation, point: Point, eps: float, seed: int) -> Point:
     """A point whose real entries are moved by as much as rounding moves them."""
     return [
-        value * (1 + eps / 2 * seen.random_like(value, seed).sign())
+        value * (1 + eps / 2 * seen.random_like(value, seed).sgn())
         if argument.floating
         else value
         for argument, value in zip(seen.arguments, point, strict=True)

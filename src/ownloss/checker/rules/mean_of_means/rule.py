@@ -44,7 +44,10 @@ def find(seen: Observation) -> Iterator[Finding]:
 
 def _joined(seen: Observation) -> Finding | None:
     """Lists of parts of different lengths, against the same joined to one part."""
-    sizes = _part_sizes(seen.args)
+    try:
+        sizes = _part_sizes(seen.args)
+    except RecursionError:  # a list that holds itself, or is nested too deep for parts
+        return None
     if len(set(sizes)) < 2:
         return None
     count = len(sizes)

@@ -146,7 +146,8 @@ def _large_in_half(seen: Observation) -> Finding | None:
             "reciprocal",
         ):
             continue
-        return KIND.note(
+        say = KIND.warning if seen.native is torch.float16 else KIND.note
+        return say(
             f"Not finite in float16 for `{argument.name}` up to {size:g}, where "
             f"float32 gives {exact.total:.4g}: `{call.name}` ({call.where}) breaks "
             "first. The smallest float16 is 6e-8: a smaller eps is 0.",

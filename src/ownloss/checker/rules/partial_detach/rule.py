@@ -7,6 +7,7 @@ import torch
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.measures.gradient import GradientCheck
 from ownloss.checker.observation import Observation
+from ownloss.checker.trace import Call
 
 KIND = Kind(
     slug="partial-detach",
@@ -21,6 +22,7 @@ KIND = Kind(
 CALLS = 1
 GRADIENT = True
 
+_SUMS = ("add", "sub", "__add__", "__sub__", "__radd__", "__rsub__", "rsub")
 _NAMES = {
     "detach": "`.detach()`",
     "detach_": "`.detach_()`",
@@ -78,9 +80,13 @@ def find(seen: Observation) -> Iterator[Finding]:
     if not cuts or (meant is None and _weighs_by_own_probability(seen)):
         return
     cut = seen.intent.telling(cuts)
+    if meant is None and cut.name == "detach" and _beside_itself(seen, cut):
+        return
     place = f" ({cut.where})" if cut.where else ""
     message = f"{_missing(found)}: {_NAMES[cut.name]}{place} cuts one path"
     say = KIND.error if meant is False else KIND.warning
+    if meant is None and not wrong and _is_held_constant(seen, found, cut):
+        say = KIND.note
     message += "." if meant is False else ". Is that meant?"
     yield say(message, **details)
 
@@ -106,6 +112,34 @@ def _weighs_by_own_probability(seen: Observation) -> bool:
                 if weight.shape == log.shape and torch.allclose(log.exp(), weight):
                     return True
     return False
+
+
+def _is_held_constant(seen: Observation, found: GradientCheck, cut: Call) -> bool:
+    """Whether an input beside the one that is trained is detached by name.
+
+    A target that another network makes, a teacher, a critic behind an advantage.
+    """
+    first = seen.inputs[0]
+    return cut.name == "detach" and found.argument is not first
+
+
+def _beside_itself(seen: Observation, cut: Call) -> bool:
+    """Whether what was cut is added to, or taken from, what it was made of.
+
+    `x + (f(x) - x).detach()` has the value of f and the gradient of x, and
+    `(x - x.detach()).exp()` is 1 with a gradient: nobody writes that by accident.
+    """
+    source = cut.tensors[0]
+    made_of = {id(source)}
+    for call in seen.graph.trace.calls:
+        if call.result is source and call.name in _SUMS:
+            made_of |= {id(t) for t in call.tensors}
+    return any(
+        call.attached
+        and any(t is cut.result for t in call.tensors)
+        and any(id(t) in made_of and t.requires_grad for t in call.tensors)
+        for call in seen.graph.trace.named(*_SUMS)
+    )
 
 
 def _missing(found: GradientCheck) -> str:

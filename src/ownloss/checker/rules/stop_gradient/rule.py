@@ -5,11 +5,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ownloss.checker.arguments import Argument
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.roles import Role
-from ownloss.checker.subject import Point
+from ownloss.checker.runs import as_real
 from ownloss.checker.wording import number
 
 KIND = Kind(
@@ -40,13 +39,15 @@ def find(seen: Observation) -> Iterator[Finding]:
     own_right = all(check.ok for check in seen.gradient.checks)
     if not own_right:  # its own backward is wrong: other rules say how
         return
-    here = _different(seen, seen.point)
-    if here is None:
+    here = seen.reference.gradient_apart(seen.point)
+    if here is None or here[0].parameter:
         return
-    moved = _different(seen, seen.points.jittered(0.3, 1))
-    if moved is None:
+    count = seen.argument_count
+    moved = [*seen.points.jittered(0.3, 1)[:count], *seen.point[count:]]
+    if seen.reference.gradient_apart(moved) is None:
         return
-    argument, own, trusted = here
+    argument, *both = here
+    own, trusted = (as_real(gradient).double() for gradient in both)
     wrong = ~torch.isclose(own, trusted, rtol=1e-4, atol=1e-9)
     index = int((own - trusted).abs().reshape(-1).argmax())
     a, b = own.reshape(-1)[index].item(), trusted.reshape(-1)[index].item()
@@ -59,31 +60,6 @@ def find(seen: Observation) -> Iterator[Finding]:
         evidence={"gradient": own.tolist(), "reference": trusted.tolist()},
         rests_on=(Symptom.GRADIENT,),
     )
-
-
-def _different(
-    seen: Observation, point: Point
-) -> tuple[Argument, Tensor, Tensor] | None:
-    """An input whose gradient is not the reference's although the value is."""
-    own, trusted = seen.run(point), seen.reference.run(point)
-    if not own.finite or not trusted.finite:
-        return None
-    if not seen.reference.same(own.total, trusted.total):
-        return None
-    ours, theirs = seen.backward(own), seen.backward(trusted)
-    if ours.error is not None or theirs.error is not None:
-        return None
-    for argument, a, b in zip(seen.inputs, ours.values, theirs.values, strict=False):
-        if argument.parameter or (a is None and b is None):
-            continue
-        a = torch.zeros_like(b) if a is None else a
-        b = torch.zeros_like(a) if b is None else b
-        if a.shape != b.shape:
-            continue
-        size = max(a.abs().max().item(), b.abs().max().item()) if a.numel() else 0.0
-        if size > 0 and (a - b).abs().max().item() > 1e-3 * size:
-            return argument, a.double(), b.double()
-    return None
 
 
 def _doubled_path(seen: Observation) -> Iterator[Finding]:

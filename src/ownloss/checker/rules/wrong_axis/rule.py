@@ -1,5 +1,6 @@
 """A softmax or a normalisation runs over the samples instead of the classes."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -72,6 +73,8 @@ def find(seen: Observation) -> Iterator[Finding]:
             )
             return
     if seen.reference.loss is None or seen.reference.differs:
+        yield from _unlike_reference(seen)
+        yield from _over_samples(seen)
         yield from _over_places(seen)
         yield from _normalised_over_samples(seen)
         yield from _two_axes(seen)
@@ -80,6 +83,85 @@ def find(seen: Observation) -> Iterator[Finding]:
 def _say(seen: Observation, message: str, **details: Any) -> Finding:
     """An error where a reference says that it is one."""
     return (KIND.error if seen.reference.differs else KIND.warning)(message, **details)
+
+
+_ALONG = (
+    *_NORMALISING,
+    "cosine_similarity",
+    "normalize",
+    "cumsum",
+    "cumprod",
+    "logcumsumexp",
+    "sort",
+    "argsort",
+    "diff",
+    "std",
+    "var",
+    "flip",
+)
+
+
+def _unlike_reference(seen: Observation) -> Iterator[Finding]:
+    """What runs over one dimension here, and over another one in the reference."""
+    if not seen.reference.differs:
+        return
+    trusted: dict[tuple[str, tuple[int, ...]], set[int]] = {}
+    for call in seen.reference.calls:
+        dim = _along(call)
+        if dim is not None:
+            trusted.setdefault((call.name, call.shapes[0]), set()).add(dim)
+    for call in seen.graph.trace.calls:
+        dim = _along(call)
+        dims = {} if dim is None else trusted.get((call.name, call.shapes[0]), {})
+        if len(dims) == 1 and dim not in dims:
+            (other,) = dims
+            yield KIND.error(
+                f"`{call.name}` ({call.where}) runs over dimension {dim} of "
+                f"{call.shapes[0]}, in the reference over dimension {other}.",
+                cure=f"Pass dim={other}.",
+                where=call.where,
+                rests_on=(Symptom.AXIS,),
+                explains=(Symptom.VALUE, Symptom.GROWTH, Symptom.ORDER),
+            )
+            return
+
+
+_DEFAULT_DIMS = {"cosine_similarity": 1, "normalize": 1, "diff": -1, "sort": -1}
+
+
+def _along(call: Call) -> int | None:
+    """The one dimension that a call runs over; None if there is none."""
+    if call.name not in _ALONG or not call.shapes or not call.shapes[0]:
+        return None
+    place = {"cosine_similarity": 2, "normalize": 2, "diff": 2}.get(call.name, 1)
+    dim = call.kwargs.get("dim", call.args[place] if len(call.args) > place else None)
+    if isinstance(dim, (tuple, list)):
+        dim = dim[0] if len(dim) == 1 else None
+    if dim is None:
+        dim = _DEFAULT_DIMS.get(call.name)
+    number = isinstance(dim, int) and not isinstance(dim, bool)
+    return dim % len(call.shapes[0]) if number else None
+
+
+def _over_samples(seen: Observation) -> Iterator[Finding]:
+    """A softmax over the batch: with every sample twice the loss halves."""
+    size = seen.batch.size
+    calls = [c for c in seen.graph.trace.named(*_NORMALISING) if c.attached]
+    over = [(call, _along(call)) for call in calls]
+    if not over or any(dim != 0 or len(c.shapes[0]) < 2 for c, dim in over):
+        return
+    call = over[0][0]
+    halves = math.isclose(seen.batch.growth(2), 1 / 2, rel_tol=1e-5)
+    if call.shapes[0][0] == size and call.shapes[0][-1] > 1 and halves:
+        yield KIND.error(
+            f"`{call.name}` ({call.where}) runs over dimension 0 of "
+            f"{call.shapes[0]}, the batch: the samples compete with one another, and "
+            "the loss halves when every sample is taken twice.",
+            cure="Pass dim=-1.",
+            where=call.where,
+            rests_on=(Symptom.AXIS,),
+            explains=(Symptom.VALUE, Symptom.GROWTH),
+        )
 
 
 def _over_places(seen: Observation) -> Iterator[Finding]:
@@ -110,17 +192,17 @@ def _over_places(seen: Observation) -> Iterator[Finding]:
 
 def _normalised_over_samples(seen: Observation) -> Iterator[Finding]:
     """Vectors whose components are made 1 long over the batch."""
-    for call in seen.graph.trace.named("normalize"):
+    for call in seen.graph.trace.named("normalize", "cosine_similarity"):
         shape = call.shapes[0] if call.shapes else ()
-        given = call.kwargs.get("dim", call.args[2] if len(call.args) > 2 else 1)
-        if len(shape) != 2 or given not in (0, -2) or shape[0] != seen.batch.size:
+        if len(shape) != 2 or _along(call) != 0 or shape[0] != seen.batch.size:
             continue
         if shape[1] < 2 or not call.attached:
             continue
         yield _say(
             seen,
-            f"`normalize` ({call.where}) runs over dimension 0 of {shape}, the batch: "
-            "each sample changes with the others, and none is 1 long.",
+            f"`{call.name}` ({call.where}) runs over dimension 0 of {shape}, the "
+            "batch: each sample changes with the others"
+            + (", and none is 1 long." if call.name == "normalize" else "."),
             cure="Pass dim=1, or leave it out.",
             where=call.where,
             rests_on=(Symptom.AXIS,),

@@ -12,7 +12,7 @@ from ownloss.checker.observation import Observation
 from ownloss.checker.roles import Role, is_preferred
 from ownloss.checker.subject import Point
 from ownloss.checker.trace import Call
-from ownloss.checker.wording import number
+from ownloss.checker.wording import apart, number
 
 KIND = Kind(
     slug="wrong-value",
@@ -57,11 +57,11 @@ def _by_reference(seen: Observation) -> Finding:
     at = {"here": "", "moved": " at inputs moved a little"}.get(
         name, " at other inputs"
     )
-    message = f"The loss is {own:.5g}{at}, the reference {trusted:.5g}"
+    shown, other = apart(own, trusted)
+    message = f"The loss is {shown}{at}, the reference {other}"
     ratio = seen.reference.ratio
-    message += (
-        f": {number(ratio)} times, at every input tried." if ratio == ratio else "."
-    )
+    steady = ratio == ratio and number(ratio) != "1"
+    message += f": {number(ratio)} times, at every input tried." if steady else "."
     hint = _misused(seen)
     if hint is not None:
         message += f" {hint.message}"
@@ -75,6 +75,21 @@ def _by_reference(seen: Observation) -> Finding:
 
 
 _SOFTMAX = ("softmax", "sigmoid", "log_softmax", "logsigmoid")
+_RESHAPES = (
+    "transpose",
+    "permute",
+    "movedim",
+    "view",
+    "reshape",
+    "flatten",
+    "squeeze",
+    "unsqueeze",
+    "contiguous",
+    "float",
+    "double",
+    "to",
+    "__getitem__",
+)
 _FROM_LOGITS = (
     "cross_entropy",
     "binary_cross_entropy_with_logits",
@@ -93,6 +108,8 @@ def _misused(seen: Observation) -> Finding | None:
         if first is None or first.is_complex():
             continue
         before = made.get(id(first))
+        if call.name in _RESHAPES and before and isinstance(call.result, torch.Tensor):
+            made[id(call.result)] = before
         twice = before is not None and before.name != "log_softmax"
         if call.name in _FROM_LOGITS and twice:
             return _hint(
@@ -231,6 +248,8 @@ def _pushes_away(seen: Observation, prediction: Argument, target: Argument) -> b
     gradient = seen.base_backward.values[seen.inputs.index(prediction)]
     if gradient is None or gradient.shape != prediction.value.shape:
         return False
+    if gradient.is_complex():
+        return False
     if target.domain is Domain.BINARY:
         fit = 2 * target.value.to(gradient.dtype) - 1
         if target.role is not Role.TARGET:  # else a mask of a penalty would do
@@ -352,6 +371,16 @@ def _beyond_perfect(seen: Observation, prediction: Argument) -> Finding | None:
             continue
         alike = argument.value.numel() == prediction.value.numel() and argument.floating
         target = argument.role is Role.TARGET
+        if target and argument.value.shape == prediction.value.shape[:-1]:
+            if _bottomless(seen, prediction, argument):
+                return KIND.error(
+                    f"The loss falls without end as all of `{prediction.name}` moves "
+                    f"away from `{argument.name}`.",
+                    where=prediction.name,
+                    rests_on=(Symptom.PERFECT,),
+                    aspect="minimum",
+                )
+            continue
         if not alike or not target or argument.domain is not prediction.domain:
             continue
         if argument.domain in (Domain.BINARY, Domain.SIGNS, Domain.LOG_SIMPLEX):
@@ -383,7 +412,10 @@ def _beyond_perfect(seen: Observation, prediction: Argument) -> Finding | None:
 
 def _bottomless(seen: Observation, prediction: Argument, target: Argument) -> bool:
     """Whether the loss falls and falls as the prediction moves off in one direction."""
-    perfect = cast(target.value, seen.dtype).reshape(prediction.value.shape)
+    shape = prediction.value.shape
+    perfect = cast(target.value, seen.dtype)
+    alike = perfect.numel() == prediction.value.numel()
+    perfect = perfect.reshape(shape) if alike else perfect.unsqueeze(-1).expand(shape)
     for sign in (1.0, -1.0):
         values = [
             seen.run(seen.with_values({prediction: perfect + sign * far})).total
