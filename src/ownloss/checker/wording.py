@@ -15,13 +15,13 @@ def number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def apart(one: float, other: float) -> tuple[str, str]:
-    """Two numbers that differ, in as few digits, from four on, as show it.
+def apart(one: float, other: float, fewest: int = 4) -> tuple[str, str]:
+    """Two numbers that differ, in as few digits, from `fewest` on, as show it.
 
     >>> apart(1.5, 2.0), apart(2.28312, 2.28319)
     (('1.5', '2'), ('2.2831', '2.2832'))
     """
-    for digits in range(4, 18):
+    for digits in range(fewest, 18):
         said = f"{one:.{digits}g}", f"{other:.{digits}g}"
         if said[0] != said[1]:
             break

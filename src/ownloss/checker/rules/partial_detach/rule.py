@@ -80,12 +80,13 @@ def find(seen: Observation) -> Iterator[Finding]:
     if not cuts or (meant is None and _weighs_by_own_probability(seen)):
         return
     cut = seen.intent.telling(cuts)
-    if meant is None and cut.name == "detach" and _beside_itself(seen, cut):
-        return
     place = f" ({cut.where})" if cut.where else ""
     message = f"{_missing(found)}: {_NAMES[cut.name]}{place} cuts one path"
     say = KIND.error if meant is False else KIND.warning
-    if meant is None and not wrong and _is_held_constant(seen, found, cut):
+    held = not wrong and found.argument is not seen.inputs[0]
+    if meant is None and cut.name == "detach" and (held or _beside_itself(seen, cut)):
+        # A target of another network, a teacher, a critic behind an advantage; or a
+        # step with a slope of its own.
         say = KIND.note
     message += "." if meant is False else ". Is that meant?"
     yield say(message, **details)
@@ -112,15 +113,6 @@ def _weighs_by_own_probability(seen: Observation) -> bool:
                 if weight.shape == log.shape and torch.allclose(log.exp(), weight):
                     return True
     return False
-
-
-def _is_held_constant(seen: Observation, found: GradientCheck, cut: Call) -> bool:
-    """Whether an input beside the one that is trained is detached by name.
-
-    A target that another network makes, a teacher, a critic behind an advantage.
-    """
-    first = seen.inputs[0]
-    return cut.name == "detach" and found.argument is not first
 
 
 def _beside_itself(seen: Observation, cut: Call) -> bool:

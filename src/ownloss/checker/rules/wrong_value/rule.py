@@ -57,7 +57,7 @@ def _by_reference(seen: Observation) -> Finding:
     at = {"here": "", "moved": " at inputs moved a little"}.get(
         name, " at other inputs"
     )
-    shown, other = apart(own, trusted)
+    shown, other = apart(own, trusted, 5)
     message = f"The loss is {shown}{at}, the reference {other}"
     ratio = seen.reference.ratio
     steady = ratio == ratio and number(ratio) != "1"
