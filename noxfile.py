@@ -142,7 +142,9 @@ def tests(session: nox.Session) -> None:
         build_site(session, "-q")
         build_site(session, "-q", "-b", "epub", to=BOOK.parent)
     # By file: the snippets of a page share their names, so one process runs them all.
-    run(session, "pytest", "-n", "auto", "--dist", "loadfile", *session.posargs)
+    # In the order of the files: those of tests take longest, the pages fill the rest.
+    share = ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
+    run(session, "pytest", *share, *session.posargs)
 
 
 @nox.session(venv_backend="none", default=False)

@@ -5,8 +5,6 @@ The last tests read the built site: `nox -s tests` builds it before them.
 
 import doctest
 import re
-import subprocess
-import sys
 from itertools import combinations
 from pathlib import Path
 from xml.etree import ElementTree
@@ -16,6 +14,7 @@ import torch
 from bs4 import BeautifulSoup
 
 from ownloss_site.gradient_flow import picture, trace
+from tests.gallery import builds
 
 ROOT = Path(__file__).parents[2]
 EXTENSIONS = ROOT / "docs" / "_extensions"
@@ -174,13 +173,10 @@ def build(folder, page):
         "    for node, visitors in exercises.NODES.items():\n"
         "        app.add_node(node, html=visitors)\n"
     )
-    command = [sys.executable, "-m", "sphinx", "-q", "-n", "-W", "docs", "html"]
-    ran = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=False
-    )
+    _, _, errors = builds.sphinx("-q", "-n", "-W", "docs", "html", cwd=folder)
     built = folder / "html" / "index.html"
     html = built.read_text(encoding="utf-8") if built.exists() else ""
-    return ran.stderr, BeautifulSoup(html, "html.parser")
+    return errors, BeautifulSoup(html, "html.parser")
 
 
 def test_a_page_shows_the_lines_the_picture_and_a_table_of_all_numbers(tmp_path):

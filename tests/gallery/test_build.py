@@ -4,14 +4,13 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
 
 from gallery import freshness
+from tests.gallery import builds
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = '''"""
@@ -35,11 +34,6 @@ ax.set_title("A line")
 
 # Words that the script has, too: Sphinx's own index forgets none.
 DRAW = "\nfig, ax = plt.subplots()\n"
-
-
-def allow(cores: int) -> None:
-    """Let this process use so many cores."""
-    os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:cores])
 
 
 def ran_ahead(output: str) -> list[str]:
@@ -80,25 +74,21 @@ class Site:
         (root / "docs" / "index.md").write_text(index)
         self.topic = root / "src" / "examples" / "robust"
         self.topic.mkdir(parents=True)
-        headers = ROOT / "src" / "examples"
+        headers = Path(__file__).with_name("canary") / "src" / "examples"
         shutil.copy(headers / "GALLERY_HEADER.rst", self.topic.parent)
         shutil.copy(headers / "robust" / "GALLERY_HEADER.rst", self.topic)
         (self.topic / "square.py").write_text(SCRIPT)
 
     def build(self, *options: str, cores: int | None = None, **environ: str) -> str:
         """Build; return what was said, the exit status first."""
-        command = [sys.executable, "-m", "sphinx", "-n", "-W", "--keep-going"]
-        ran = subprocess.run(
-            [*command, "-b", "html", "-d", "doctrees", *options, "docs", "html"],
+        strict = ["-n", "-W", "--keep-going", "-b", "html", "-d", "doctrees"]
+        status, output, errors = builds.sphinx(
+            *(*strict, *options, "docs", "html"),
             cwd=self.root,
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "NO_COLOR": "1", **environ},
-            preexec_fn=(lambda: allow(cores)) if cores else None,
-            start_new_session=True,
+            cores=cores,
+            environ=environ,
         )
-        return f"exit {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
+        return f"exit {status}\n{output}\n{errors}"
 
     @property
     def page(self) -> str:
