@@ -16,8 +16,7 @@ The target, scaled to fit, is the signal; the rest of the prediction is distorti
    \left( \frac{\hat x - s}{\lVert \hat x - s \rVert^2} -
    \frac{s}{\lVert s \rVert^2} \right)
 
-Decibels, negated, so that less is better. No mean is subtracted; some codes do that
-first, and call it SI-SNR.
+Decibels, negated, so that less is better. No mean is subtracted, as in SI-SNR.
 
 Source: J. Le Roux, S. Wisdom, H. Erdogan, J. R. Hershey, *SDR - Half-baked or Well
 Done?*, ICASSP 2019, equation 4.
@@ -39,9 +38,8 @@ def si_sdr(prediction: Tensor, target: Tensor, reduction: str = "mean") -> Tenso
 
     Returns:
         A scalar, or a tensor of shape (...) with ``"none"``; below 0 where there is
-        more signal than distortion. Rounding counts as distortion: the loss ends at
-        about -138 dB in float32 and -313 dB in float64; for a silent target it is as
-        much above 0.
+        more signal than distortion. It ends at about -138 dB in float32 and -313 dB in
+        float64, and is as much above 0 for a silent target.
 
     Raises:
         ValueError: The shapes do not fit, or ``reduction`` is not one of these.
@@ -92,17 +90,16 @@ def si_sdr(prediction: Tensor, target: Tensor, reduction: str = "mean") -> Tenso
 import matplotlib.pyplot as plt
 
 _ = torch.manual_seed(0)
-time = torch.linspace(0, 1, 8000)
-target = torch.sin(2 * torch.pi * 440 * time)
+target = torch.sin(2 * torch.pi * 440 * torch.linspace(0, 1, 8000))
 noisy = target + 0.1 * torch.randn(8000)
 volume = torch.logspace(-1, 1, 41)
-invariant = torch.stack([si_sdr(v * noisy, target) for v in volume])
-squared = torch.stack([(v * noisy - target).square().sum() for v in volume])
-plain = 10 * torch.log10(squared / target.square().sum())
+copies = volume[:, None] * noisy
+invariant = si_sdr(copies, target.expand(41, -1), "none")
+plain = 10 * torch.log10((copies - target).square().sum(1) / target.square().sum())
 
 fig, ax = plt.subplots()
-ax.semilogx(volume, invariant, "C0", label="SI-SDR, negated")
-ax.semilogx(volume, plain, "C2--", label="SDR, negated: squared error in dB")
+ax.semilogx(volume, invariant, label="SI-SDR, negated")
+ax.semilogx(volume, plain, label="SDR, negated: squared error in dB")
 ax.set(xlabel="volume of the prediction", ylabel="loss in dB")
 ax.set_title("Only the squared error asks for a volume")
 ax.legend()
@@ -116,37 +113,34 @@ for v in (0, 20, 40):
 # over the size of the distortion. So the best examples of a batch rule the step. To
 # stop at -30 dB, take ``loss.clamp(min=-30)`` of each signal before the mean.
 
-noise = torch.randn(8000)
 for size in (1.0, 0.1, 0.01):
-    x = (target + size * noise).requires_grad_()
+    x = (target + size * torch.randn(8000)).requires_grad_()
     loss = si_sdr(x, target)
     (gradient,) = torch.autograd.grad(loss, x)
     print(f"noise {size}: {loss:6.1f} dB, size of the gradient {gradient.norm():.2f}")
 
 # %%
-# An upside-down prediction is perfect, and an offset is not
-# ----------------------------------------------------------
-# The scale may be negative: the loss cannot tell a signal from its inverse. A constant
-# added to the prediction counts as distortion; subtract both means first if recordings
-# have one.
+# Inverted, with an offset, late, or silent
+# -----------------------------------------
+# The loss cannot tell a signal from its inverse. A constant added to the prediction
+# counts as distortion: subtract both means first if recordings have one. A delay of
+# three samples, which nobody hears, is more distortion than signal. A silent target has
+# no direction: the loss is a large constant, so leave such signals out.
 
-print(f"inverted {si_sdr(-noisy, target):.2f} dB, as before {invariant[20]:.2f} dB")
 offset = noisy + 0.5
-centred = si_sdr(offset - offset.mean(), target - target.mean())
-print(f"offset {si_sdr(offset, target):.2f} dB, without the means {centred:.2f} dB")
+for name, pair in {
+    "as it is": (noisy, target),
+    "inverted": (-noisy, target),
+    "with an offset": (offset, target),
+    "without the means": (offset - offset.mean(), target - target.mean()),
+    "three samples late": (target.roll(3), target),
+    "silent target": (noisy, torch.zeros(8000)),
+}.items():
+    print(f"{name}: {si_sdr(*pair):.2f} dB")
 
 # %%
 # Use it when the volume of a separated or denoised signal is free; rather
 # :func:`torch.nn.functional.l1_loss` or the plain SDR when it has to be right, or some
 # targets are silent, and :doc:`/examples/sequence/soft_dtw` when time may be stretched.
-# A silent target has no direction: the loss is a large constant and its gradient 0, up
-# to rounding, so leave such signals out. A delay of three samples, which nobody hears,
-# is more distortion than signal:
-
-x = noisy.clone().requires_grad_()
-silent = si_sdr(x, torch.zeros(8000))
-(gradient,) = torch.autograd.grad(silent, x)
-print(f"silent target {silent:.1f} dB, gradient at most {gradient.abs().max():.0e}")
-print(f"three samples late {si_sdr(target.roll(3), target):.1f} dB")
 
 # sphinx_gallery_tags = ["audio", "numbers", "metric"]

@@ -74,32 +74,22 @@ def diou(boxes: Tensor, target: Tensor) -> Tensor:
 # A gradient where IoU and GIoU have none
 # ---------------------------------------
 # A box of 1 by 1 slides out of a target of 4 by 4. Without overlap 1 - IoU is constant
-# at 1, and its gradient is exactly zero; GIoU's hull gives a gradient there. While the
-# box lies inside its target, both are constant. Only the distance of the centres says
-# which way the middle is.
+# at 1, and its gradient is exactly zero; the hull of :doc:`/examples/detection/giou`
+# gives a gradient there. While the box lies inside its target, both are constant. Only
+# the distance of the centres says which way the middle is.
 
 import matplotlib.pyplot as plt
 
-
-def giou(boxes, target):
-    """Return GIoU loss and IoU."""
-    larger, smaller = torch.maximum(boxes, target), torch.minimum(boxes, target)
-    hull = (larger[..., 2:] - smaller[..., :2]).prod(-1)
-    areas = sum((each[..., 2:] - each[..., :2]).prod(-1) for each in (boxes, target))
-    overlap = (smaller[..., 2:] - larger[..., :2]).relu().prod(-1)
-    union = areas - overlap
-    return 2 - overlap / union - union / hull, overlap / union
-
-
-offset = torch.linspace(0, 6, 240, requires_grad=True)
-target = torch.tensor([-2.0, -2.0, 2.0, 2.0]).expand(240, 4)
-boxes = offset.unsqueeze(1) * torch.tensor([1.0, 0.0, 1.0, 0.0])
-boxes = boxes + torch.tensor([-0.5, -0.5, 0.5, 0.5])
-loss = diou(boxes, target)
+offset = torch.linspace(0, 6, 241, requires_grad=True)
+edges = torch.tensor([-0.5, -0.5, 0.5, 0.5])
+boxes = edges + offset.unsqueeze(1) * torch.tensor([1.0, 0.0, 1.0, 0.0])
+loss = diou(boxes, torch.tensor([-2.0, -2.0, 2.0, 2.0]).expand(241, 4))
+overlap = (2 - (offset - 0.5)).clamp(0, 1)  # the part of the box in its target
+union, hull = 17 - overlap, 4 * (offset + 2.5).clamp(min=4)
+iou, giou = overlap / union, overlap / union - (hull - union) / hull
 (gradient,) = torch.autograd.grad(loss.sum(), offset, retain_graph=True)
-rival, iou = giou(boxes, target)
-(other,) = torch.autograd.grad(rival.sum(), offset, retain_graph=True)
-(none,) = torch.autograd.grad(1 - iou.sum(), offset)
+(none,) = torch.autograd.grad((1 - iou).sum(), offset, retain_graph=True)
+(other,) = torch.autograd.grad((1 - giou).sum(), offset)
 
 fig, ax = plt.subplots()
 ax.plot(offset.detach(), loss.detach(), label="DIoU loss")
@@ -115,40 +105,21 @@ for place in (40, 200):
     print(f", GIoU {other[place]:.3f}, 1 - IoU {none[place]:.3f}")
 
 # %%
-# A far box stretches, as under GIoU
-# ----------------------------------
-# A larger hull makes the second term smaller, so edges that face away from the target
-# may move away from it. An optimizer that takes steps of the same size for each edge,
-# as Adam does, makes that visible. It shrinks back once the boxes overlap.
-
-target = torch.tensor([[6.0, 3.0, 8.0, 5.0]])
-for name, loss in {"DIoU": diou, "GIoU": lambda *boxes: giou(*boxes)[0]}.items():
-    box = torch.tensor([[0.0, 0.0, 2.0, 2.0]], requires_grad=True)
-    optimizer = torch.optim.Adam([box], lr=0.05)
-    area = []
-    for _ in range(400):
-        area.append((box[0, 2:] - box[0, :2]).prod().item())
-        optimizer.zero_grad()
-        loss(box, target).sum().backward()
-        optimizer.step()
-    overlap = giou(box, target)[1].item()
-    print(f"{name}: largest area {max(area):.1f} of a target of 4, IoU {overlap:.2f}")
-
-# %%
-# What users ask
-# --------------
-# Boxes that just touch stand on the kink of the overlap, where ``relu`` has the
-# gradient 0. All terms are ratios: the unit cancels, and so do the image's pixels.
-# Boxes given as centre and size, or as corner and size, are taken for edges without an
-# error. The loss is one value per box: select the boxes that were matched to a target
-# first, so that far boxes are not trained by an IoU at all, and divide by their number;
-# ``.mean()`` of no box is NaN, ``.sum() / max(n, 1)`` is 0.
-#
-# Use it when boxes may start anywhere, or lie inside each other; rather
-# :doc:`/examples/detection/ciou` when the width beside the height matters to you, too.
+# Units, formats and pictures without a box
+# -----------------------------------------
+# All terms are ratios: the unit cancels, and so do the image's pixels. Boxes given as
+# centre and size, or as corner and size, are taken for edges without an error. The loss
+# is one value per box: select the boxes that were matched to a target first, so that
+# far boxes are not trained by an IoU at all, and divide by their number; ``.mean()`` of
+# no box is NaN, ``.sum() / max(n, 1)`` is 0.
 
 box, target = torch.tensor([[1.0, 2.0, 4.0, 4.0]]), torch.tensor([[2.0, 2.0, 5.0, 5.0]])
-torch.testing.assert_close(diou(box, target), diou(640 * box, 640 * target))
-assert diou(box[:0], target[:0]).sum() / max(len(box[:0]), 1) == 0
+print(f"in one unit {diou(box, target)}, in pixels {diou(640 * box, 640 * target)}")
+none = diou(box[:0], target[:0])
+print(f"no box: mean {none.mean()}, sum / max(n, 1) {none.sum() / max(len(none), 1)}")
+
+# %%
+# Use it when boxes may start anywhere, or lie inside each other; rather
+# :doc:`/examples/detection/ciou` when the width beside the height matters to you, too.
 
 # sphinx_gallery_tags = ["detection", "boxes", "metric"]

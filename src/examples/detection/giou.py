@@ -39,22 +39,16 @@ def giou(boxes: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
 
     Args:
         boxes: Tensor of shape (N, 4), or (..., 4): the edges x1, y1, x2, y2 with x1
-            below x2 and y1 below y2, in any unit. A box whose edges are in the wrong
-            order is empty.
+            below x2 and y1 below y2, in any unit; empty where they are not.
         target: Tensor of the same shape, in the same unit.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
     Returns:
-        A scalar, or a tensor of shape (N,) or (...) with ``"none"``. Without boxes the
-        mean is 0, so that a picture with nothing in it does no harm.
+        A scalar, or a tensor of shape (N,) or (...) with ``"none"``. The mean of no box
+        is 0. An empty box inside its target has no gradient.
 
     Raises:
-        ValueError: The shapes differ or do not end in 4, or ``reduction`` is not one of
-            these.
-
-    Where both boxes are empty the IoU is 0, and where their hull is, nothing of it is
-    missing: so two equal points have the loss 1. An empty box inside its target gets no
-    gradient.
+        ValueError: The shapes differ or do not end in 4, or ``reduction`` does not fit.
 
     >>> boxes = torch.tensor([[0.0, 0.0, 1.0, 1.0]], requires_grad=True)
     >>> loss = giou(boxes, torch.tensor([[3.0, 0.0, 4.0, 1.0]]))
@@ -103,21 +97,13 @@ def giou(boxes: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
 
 import matplotlib.pyplot as plt
 
-
-def iou_loss(boxes, target):
-    ours, theirs = boxes.unbind(-1), target.unbind(-1)
-    corner = map(torch.maximum, ours[:2], theirs[:2])
-    intersection = area(*corner, *map(torch.minimum, ours[2:], theirs[2:]))
-    return 1 - intersection / (area(*ours) + area(*theirs) - intersection)
-
-
 offset = torch.linspace(0, 8, 321, requires_grad=True)
 target = torch.tensor([0.0, 0.0, 2.0, 2.0]).expand(321, 4)
 boxes = target + offset.unsqueeze(1) * torch.tensor([1.0, 0.0, 1.0, 0.0])
-
 loss = giou(boxes, target, reduction="none")
+overlap = 2 * (2 - offset).relu()
 (gradient,) = torch.autograd.grad(loss.sum(), offset, retain_graph=True)
-(rival,) = torch.autograd.grad(iou_loss(boxes, target).sum(), offset)
+(rival,) = torch.autograd.grad((1 - overlap / (8 - overlap)).sum(), offset)
 
 fig, ax = plt.subplots()
 ax.plot(offset.detach(), loss.detach(), label="GIoU loss")
@@ -126,7 +112,6 @@ ax.plot(offset.detach(), rival, "--", label="gradient of 1 - IoU")
 ax.set(xlabel="offset of the box", ylabel="loss and gradient")
 ax.set_title("Past an offset of 2 only the hull has a gradient")
 ax.legend(loc="center right")
-
 print(f"gradient at offset 4: GIoU {gradient[160]:.3f}, IoU {rival[160]:.3f}")
 
 # %%
@@ -135,23 +120,21 @@ print(f"gradient at offset 4: GIoU {gradient[160]:.3f}, IoU {rival[160]:.3f}")
 # It first stretches, since that fills the hull, and once they overlap it shrinks.
 
 target = torch.tensor([[6.0, 3.0, 8.0, 5.0]])
-for name, function in {"1 - IoU": iou_loss, "GIoU": giou}.items():
-    box = torch.tensor([[0.0, 0.0, 2.0, 2.0]], requires_grad=True)
-    optimizer = torch.optim.Adam([box], lr=0.05)
-    for step in range(401):
-        if step % 100 == 0:
-            size = area(*box[0]).item()
-            overlap = 1 - iou_loss(box, target).item()
-            print(f"{name:7} step {step:3}: area {size:5.2f}, IoU {overlap:.2f}")
-        optimizer.zero_grad()
-        function(box, target).mean().backward()
-        optimizer.step()
+box = torch.tensor([[0.0, 0.0, 2.0, 2.0]], requires_grad=True)
+optimizer = torch.optim.Adam([box], lr=0.05)
+for step in range(401):
+    loss = giou(box, target)
+    if step % 100 == 0:
+        print(f"step {step:3}: loss {loss:.2f}, area {area(*box[0]):5.2f}")
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
 
 # %%
 # Use it when boxes are regressed and may start anywhere; rather
 # :doc:`/examples/detection/diou` when a box lies inside the other, where the hull is
 # the larger one, GIoU is IoU, and it does not matter where inside;
-# :doc:`/examples/detection/ciou` when the shape shall count, too. An L1 term on the
+# :doc:`/examples/detection/ciou` when the shape should count, too. An L1 term on the
 # edges also has a gradient from afar. Match predictions to targets first, as
 # :doc:`/examples/sequence/assignment` does, so that far boxes are not trained by IoU
 # alone. Mind the format: boxes given as x, y, width, height are taken for edges.

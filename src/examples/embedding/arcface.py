@@ -14,9 +14,9 @@ With the angle :math:`\theta_j` between a row and the vector of class j, the mar
    z_y = s \cos(\theta_y + m)
    = s \left( \cos \theta_y \cos m - \sin \theta_y \sin m \right)
 
-The sine is the length of what is left of the unit row without its part along the class,
-so that no arc cosine is needed, whose slope is infinite at 1 and -1. Where nothing is
-left, torch takes 0 for the slope of the length.
+The sine is the length of the unit row less its part along the class: an arc cosine has
+an infinite slope at 1 and -1. Past an angle of :math:`\pi - m` the cosine rises again;
+the authors' code goes on with :math:`\cos \theta - m \sin m` there.
 
 Source: J. Deng, J. Guo, N. Xue and S. Zafeiriou, *ArcFace: Additive Angular Margin Loss
 for Deep Face Recognition*, CVPR 2019, equation 3.
@@ -47,11 +47,11 @@ def arcface(
 
     Args:
         embedding: Tensor of shape (N, D) of any lengths.
-        weight: Tensor of shape (C, D) of any lengths: a vector for each class, learnt
-            with the rest, so a parameter that the optimizer has to know.
+        weight: Tensor of shape (C, D) of any lengths: a vector for each class, a
+            parameter that the optimizer has to know.
         target: The true classes, int64 in [0, C), of shape (N,).
         margin: What is added to the angle, in radians; from 0 to pi.
-        scale: What cosines are multiplied by; positive.
+        scale: What cosines are multiplied by; above 0.
         reduction: ``"mean"`` over the rows, ``"sum"`` or ``"none"``.
         ignore_index: A target that does not count.
 
@@ -59,13 +59,8 @@ def arcface(
         A scalar, 0 where no row counts; or a tensor of shape (N,) with ``"none"``.
 
     Raises:
-        ValueError: A shape or a dtype does not fit, or an option is not one of these.
+        ValueError: A shape, a dtype or an option does not fit.
         RuntimeError: A class is out of range.
-
-    The formula is taken as it is: where the angle and the margin together exceed pi,
-    their cosine rises again. The authors' code has two ways out that are not here: an
-    "easy margin" is dropped wherever the cosine is 0 or less; without it,
-    ``cos(angle) - margin * sin(margin)`` takes over past ``pi - margin``.
 
     >>> rows = torch.tensor([[1.0, 0.0]], requires_grad=True)
     >>> weight = torch.tensor([[0.0, 3.0], [1.0, 0.0]])
@@ -93,8 +88,6 @@ def arcface(
         raise ValueError(f"target must be int64, got {target.dtype}")
     if not 0 <= margin <= math.pi:
         raise ValueError(f"margin must be from 0 to pi, got {margin}")
-    if not 0 < scale < math.inf:
-        raise ValueError(f"scale must be positive and finite, got {scale}")
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(
             f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
@@ -118,8 +111,8 @@ def arcface(
 
 
 # %%
-# It goes on where plain softmax has let go, and turns back past pi - margin
-# --------------------------------------------------------------------------
+# It goes on where plain softmax has stopped, and turns back past pi - margin
+# ---------------------------------------------------------------------------
 # A row turns away from its class; the other class stays at right angles to it.
 # Without the margin there is hardly a gradient within 60 degrees. With it, a row past
 # 151 degrees is turned the wrong way: its cosine with the margin rises again.
@@ -128,26 +121,24 @@ import matplotlib.pyplot as plt
 
 degrees = torch.linspace(0, 180, 361, dtype=torch.float64, requires_grad=True)
 angle = torch.deg2rad(degrees)
-rows = torch.stack([angle.cos(), angle.sin(), 0 * angle], dim=1).unsqueeze(1)
-classes, first = torch.eye(3, dtype=torch.float64)[::2], torch.tensor([0])
-over_angles = torch.vmap(arcface, (0, None, None, None))
-
-loss = over_angles(rows, classes, first, 0.5)
-(gradient,) = torch.autograd.grad(loss.sum(), degrees, retain_graph=True)
-plain = over_angles(rows, classes, first, 0.0)
-(plain_gradient,) = torch.autograd.grad(plain.sum(), degrees)
+rows = torch.stack([angle.cos(), angle.sin(), 0 * angle], dim=1)
+classes = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]], dtype=torch.float64)
+true = torch.zeros(361, dtype=torch.int64)
+loss = arcface(rows, classes, true, 0.5, reduction="none")
+(gradient,) = torch.autograd.grad(loss.sum(), angle, retain_graph=True)
+plain = arcface(rows, classes, true, 0.0, reduction="sum")
+(plain_gradient,) = torch.autograd.grad(plain, angle)
 
 fig, ax = plt.subplots()
 ax.plot(degrees.detach(), loss.detach(), label="ArcFace, margin 0.5")
-ax.plot(degrees.detach(), gradient.rad2deg(), label="its gradient per radian")
-ax.plot(degrees.detach(), plain_gradient.rad2deg(), "--", label="gradient, margin 0")
+ax.plot(degrees.detach(), gradient, label="its gradient per radian")
+ax.plot(degrees.detach(), plain_gradient, "--", label="gradient, margin 0")
 ax.set(xlabel="angle to the true class in degrees", ylabel="loss and gradient")
 ax.set_title("The margin moves the gradient half a radian nearer")
 ax.legend()
-
 for at in (60, 170):
-    ours, without = gradient.rad2deg()[2 * at], plain_gradient.rad2deg()[2 * at]
-    print(f"at {at:3} degrees: gradient {ours:.2f}, without a margin {without:.2f}")
+    print(f"at {at:3} degrees: gradient {gradient[2 * at]:.2f}, ", end="")
+    print(f"without a margin {plain_gradient[2 * at]:.2f}")
 
 # %%
 # NaN from the root, or from the arc cosine
@@ -157,16 +148,14 @@ for at in (60, 170):
 # infinite. Clamp inside the root, ``(1 - cosine ** 2).clamp(min=eps)``, or take the
 # sine as a length, as here. Under autocast compute it in float32.
 
-weight, target = torch.randn(100, 16), torch.arange(100)
-unit_rows = unit(weight).requires_grad_()
-cosine = (unit_rows * unit_rows).sum(1)
-(by_root,) = torch.autograd.grad((1 - cosine**2).sqrt().sum(), unit_rows)
-ours = torch.func.grad(arcface)(2 * weight, weight, target)
-print(f"{(cosine > 1).sum()} of 100 cosines are above 1", end="; ")
-print(
-    f"rows without a finite gradient: {(~by_root.isfinite()).any(1).sum()} by the root"
-)
-print(f"and {(~ours.isfinite()).any(1).sum()} here")
+weight = torch.randn(100, 16)
+rows = unit(weight).requires_grad_()
+cosine = (rows * rows).sum(1)
+(by_root,) = torch.autograd.grad((1 - cosine**2).sqrt().sum(), rows)
+(ours,) = torch.autograd.grad(arcface(rows, weight, torch.arange(100)), rows)
+print(f"{(cosine > 1).sum()} of 100 cosines are above 1; without a finite gradient: ")
+for name, gradient in {"root": by_root, "length": ours}.items():
+    print(f"    by the {name} {(~gradient.isfinite()).any(1).sum()} rows")
 
 # %%
 # Use it when rows of classes that training never saw are compared by their cosine, as

@@ -4,7 +4,7 @@ Center
 
 A row's gradient is its distance from the centre of its class: classes become compact.
 
-With the centre :math:`c_y` of the class of a row :math:`x`, and :math:`L`, the sum over
+With the centre :math:`c_y` of the class of a row :math:`x`, and the sum :math:`L` over
 rows:
 
 .. math::
@@ -14,8 +14,6 @@ rows:
    \frac{\partial \ell}{\partial x} = x - c_y
    \qquad
    \frac{\partial L}{\partial c_j} = \sum_{i : y_i = j} (c_j - x_i)
-
-Cross entropy is content when classes can be told apart. This term makes them compact.
 
 Source: Y. Wen, K. Zhang, Z. Li and Y. Qiao, *A Discriminative Feature Learning Approach
 for Deep Face Recognition*, ECCV 2016, equation 2.
@@ -36,8 +34,8 @@ def center(
 
     Args:
         embedding: Tensor of shape (N, D).
-        centers: Tensor of shape (C, D): a point for each class. As a parameter that the
-            optimizer knows, it is learnt with the rest.
+        centers: Tensor of shape (C, D): a point for each class, a parameter that the
+            optimizer has to know.
         target: The classes, int64 in [0, C), of shape (N,).
         reduction: ``"mean"``, over rows; ``"sum"``, as in the paper; or ``"none"``.
         ignore_index: A target that does not count.
@@ -46,8 +44,7 @@ def center(
         A scalar, 0 where no row counts; or a tensor of shape (N,) with ``"none"``.
 
     Raises:
-        ValueError: A shape or a dtype does not fit, or ``reduction`` is not one of
-            these.
+        ValueError: A shape, a dtype or ``reduction`` does not fit.
         RuntimeError: A class is out of range.
 
     >>> rows = torch.tensor([[3.0, 4.0], [1.0, 0.0]], requires_grad=True)
@@ -95,65 +92,43 @@ def center(
 # %%
 # Classes become compact
 # ----------------------
-# Five classes of eight numbers, a small network to the plane and a linear classifier.
-# Compactness: the spread within classes over that of their means, on new noise. Cross
-# entropy is content when classes can be told apart.
+# Five classes of rows in the plane, with a linear classifier. Cross entropy is content
+# when classes can be told apart. With the center loss beside it a class is tight for
+# its distance to the others.
 
 import matplotlib.pyplot as plt
 
-cross_entropy = torch.nn.functional.cross_entropy
 target = torch.arange(200) % 5
-middle = 2 * torch.randn(5, 8)[target]
-
-
-def fit(weight, cross=1.0, steps=300):
-    linear = torch.nn.Linear
-    network = torch.nn.Sequential(linear(8, 64), torch.nn.ReLU(), linear(64, 2))
-    classify = linear(2, 5)
-    centers = torch.nn.Parameter(torch.randn(5, 2))
-    parameters = [*network.parameters(), *classify.parameters(), centers]
-    optimizer = torch.optim.Adam(parameters, lr=0.01)
-    for _ in range(steps):
-        rows = network(middle + torch.randn(200, 8))
-        loss = cross * cross_entropy(classify(rows), target)
+fig, axes = plt.subplots(1, 2, layout="constrained")
+for ax, weight in zip(axes, (0.0, 0.3), strict=True):
+    rows = torch.randn(200, 2).requires_grad_()
+    centers = torch.randn(5, 2).requires_grad_()
+    classify = torch.nn.Linear(2, 5)
+    optimizer = torch.optim.Adam([rows, centers, *classify.parameters()], lr=0.05)
+    for _ in range(200):
         optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(classify(rows), target)
         (loss + weight * center(rows, centers, target)).backward()
         optimizer.step()
-    with torch.no_grad():
-        return network(middle + torch.randn(200, 8))
-
-
-def spreads(rows):
-    means = torch.stack([rows[target == c].mean(0) for c in range(5)])
-    within = (rows - means[target]).square().sum(1).mean().sqrt()
-    return within, (means - means.mean(0)).square().sum(1).mean().sqrt()
-
-
-fig, axes = plt.subplots(1, 2)
-for ax, weight in zip(axes, (0.0, 0.3), strict=True):
-    rows = fit(weight)
-    within, between = spreads(rows)
-    for c in range(5):
-        ax.scatter(*rows[target == c].T, s=6, label=f"class {c}")
-    ax.set(xlabel="first component", ylabel="second component")
-    ax.set_title(f"weight {weight}")
+    for label in range(5):
+        ax.plot(*rows[target == label].detach().T, ".", label=f"class {label}")
+    ax.set(title=f"weight {weight}", xlabel="first component")
+    means = torch.stack([rows[target == label].mean(0) for label in range(5)])
+    within = (rows - means[target]).norm(dim=1).mean()
+    between = torch.pdist(means).mean()
     print(f"weight {weight}: within {within:.2f}, between {between:.2f}, ", end="")
     print(f"ratio {within / between:.2f}")
-fig.subplots_adjust(top=0.83)
+axes[0].set_ylabel("second component")
 _ = fig.suptitle("The center loss makes classes tight for their distance")
 
 # %%
 # Alone it collapses
 # ------------------
 # Nothing in it keeps classes apart, and the surest way to be near a centre is to shrink
-# everything to a point, where the loss is 0. The longer it trains, the less is left
-# between classes. So a small loss says nothing by itself; watch the classifier.
+# everything to a point, where the loss is 0. So a small loss says nothing by itself;
+# watch the classifier.
 
-for steps in (100, 400):
-    _, between = spreads(fit(weight=1.0, cross=0.0, steps=steps))
-    print(f"alone, {steps} steps: between {between:.2f}")
-everything = torch.zeros(200, 2)
-assert center(everything, torch.zeros(5, 2), target) == 0
+print(f"all rows and centres at 0: {center(torch.zeros(200, 2), 0 * centers, target)}")
 
 # %%
 # Use it beside cross entropy, with a small weight, when distances between rows are used
@@ -161,13 +136,14 @@ assert center(everything, torch.zeros(5, 2), target) == 0
 # :doc:`/examples/embedding/triplet` when classes are not fixed. The centres are
 # parameters: create them on the device as ``torch.nn.Parameter(torch.randn(C, D,
 # device=device))``, since ``.to(device)`` of a parameter is none, and give them to the
-# optimizer. The paper moves them by a damped mean of its own. Here their gradient grows
-# with the number of rows of the class, so they may need a learning rate of their own.
+# optimizer. Their gradient grows with the number of rows of the class under ``"sum"``,
+# so they may need a learning rate of their own; the paper moves them by a damped mean.
 
-rows = torch.tensor([[2.0], [4.0], [6.0]])
-centers = torch.nn.Parameter(torch.zeros(1, 1))
-loss = center(rows, centers, torch.zeros(3, dtype=torch.int64), reduction="sum")
-loss.backward()
+rows, centers = (
+    torch.tensor([[2.0], [4.0], [6.0]]),
+    torch.nn.Parameter(torch.zeros(1, 1)),
+)
+center(rows, centers, torch.tensor([0, 0, 0]), reduction="sum").backward()
 print(f"three rows with mean 4, a centre at 0: its gradient is {centers.grad.item()}")
 moved = isinstance(centers.double(), torch.nn.Parameter)
 print(f"is it a parameter after a move to another dtype? {moved}")

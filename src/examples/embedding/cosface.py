@@ -33,8 +33,8 @@ def cosface(
 
     Args:
         embedding: Tensor of shape (N, D) of any lengths.
-        weight: Tensor of shape (C, D) of any lengths: a vector for each class, learnt
-            with the rest, so a parameter that the optimizer has to know.
+        weight: Tensor of shape (C, D) of any lengths: a vector for each class, a
+            parameter that the optimizer has to know.
         target: The true classes, int64 in [0, C), of shape (N,).
         margin: What the cosine of the true class has to be larger by; 0 or more.
         scale: What cosines are multiplied by; above 0.
@@ -90,54 +90,45 @@ target = torch.arange(200) % 5
 fig, axes = plt.subplots(1, 2, layout="constrained")
 for ax, margin in zip(axes, (0.0, 0.35), strict=True):
     _ = torch.manual_seed(3)
-    rows = torch.randn(200, 2).requires_grad_()
-    weight = torch.randn(5, 2).requires_grad_()
+    rows, weight = (
+        torch.randn(200, 2).requires_grad_(),
+        torch.randn(5, 2).requires_grad_(),
+    )
     optimizer = torch.optim.SGD([rows, weight], lr=10.0)
     for _ in range(300):
         optimizer.zero_grad()
         cosface(rows, weight, target, margin, scale=8.0).backward()
         optimizer.step()
-    unit = torch.nn.functional.normalize(rows.detach())
+    unit = normalize(rows.detach())
     for label in range(5):
-        ax.plot(*unit[target == label].T, ".", label=f"class {label}")
+        ax.plot(*unit[target == label].T, ".")
     ax.set(title=f"margin {margin}", aspect="equal", xlabel="on the unit circle")
-    cosine = unit @ torch.nn.functional.normalize(weight.detach()).T
+    cosine = unit @ normalize(weight.detach()).T
     true = cosine.gather(1, target[:, None])[:, 0]
     rest = cosine.scatter(1, target[:, None], -2.0).amax(1)
     print(f"margin {margin}: {(true > rest).float().mean():.0%} right, ", end="")
     print(f"true cosine less the next, median: {(true - rest).median():.2f}")
 
 # %%
-# Subtracted from the cosine, or added to the angle?
-# --------------------------------------------------
-# :doc:`/examples/embedding/arcface` adds its margin to the angle, in radians. The
-# gradient in the cosine is simpler here: it is that of cross entropy, of a shifted
-# logit. With 0.35 there, too, ArcFace takes off nearly as much at right angles, and
-# less where a row is near its class or far from it.
-
-for degrees in (5, 45, 90, 135):
-    angle = torch.tensor(degrees).deg2rad()
-    arc = angle.cos() - (angle + 0.35).cos()
-    print(f"{degrees:3} degrees: CosFace takes off 0.35, ArcFace {arc:.2f}")
-
-# %%
 # Which scale, and where does the loss start?
 # -------------------------------------------
 # Cosines end at 1, so without a scale even a perfect row has a loss: the paper gives
 # the bound below which s cannot bring the probability P of the true class. With more
-# classes it has to be larger; 64 is usual with 100,000. Random rows start
-# above log C + s m, and so above the log C of a plain classifier.
-#
-# Use it when new classes appear after training and rows are compared by their cosine,
-# as faces are; rather cross entropy when the classes are fixed. When predicting, leave
-# the margin out: the largest cosine decides.
+# classes it has to be larger; 64 is usual with 100,000. Random rows start above
+# log C + s m, and so above the log C of a plain classifier.
 
 for classes in (10, 1000, 100_000):
-    probability = 0.9
-    odds = torch.tensor((classes - 1) * probability / (1 - probability))
-    print(f"{classes:6} classes: s >= {(classes - 1) / classes * odds.log():.1f}")
+    odds = torch.tensor((classes - 1) * 0.9 / (1 - 0.9))
+    bound = (classes - 1) / classes * odds.log()
+    print(f"{classes:6} classes, P of 0.9: s must be at least {bound:.1f}")
 rows, weight, target = torch.randn(500, 64), torch.randn(50, 64), torch.arange(500) % 50
 start = torch.tensor(50.0).log() + 16 * 0.35
 print(f"starts at {cosface(rows, weight, target):.2f}, log C + s m is {start:.2f}")
+
+# %%
+# Use it when new classes appear after training and rows are compared by their cosine,
+# as faces are; rather :doc:`/examples/embedding/arcface` when the margin should be an
+# angle, and cross entropy when the classes are fixed. When predicting, leave the margin
+# out: the largest cosine decides.
 
 # sphinx_gallery_tags = ["embedding", "classes", "margin", "learned parameters"]

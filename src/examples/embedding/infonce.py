@@ -5,8 +5,7 @@ InfoNCE
 Pairs are drawn together, and the rest of the batch is pushed away, the nearest most.
 
 With the cosine similarities :math:`s_{ij} = \cos(q_i, p_j)` and the temperature
-:math:`\tau`, each query has to pick its own positive among all N,
-which makes the loss contrastive:
+:math:`\tau`, a contrastive loss: each query has to pick its own positive among all N.
 
 .. math::
 
@@ -43,17 +42,14 @@ def infonce(
         query: Tensor of shape (N, D) of any lengths; a row of zeros is similar to none.
         positive: Tensor of the same shape; row i belongs to row i of ``query`` and is a
             negative to all others.
-        temperature: What cosines are divided by; positive. The lower, the more a
-            gradient is about the nearest negatives alone.
+        temperature: What cosines are divided by; positive.
         reduction: ``"mean"`` over the queries, ``"sum"`` or ``"none"``.
 
     Returns:
-        A scalar, or a tensor of shape (N,) with ``"none"``. The mean is ``nan`` for an
-        empty batch, as that of torch's cross entropy is.
+        A scalar, NaN for an empty batch; or a tensor of shape (N,) with ``"none"``.
 
     Raises:
-        ValueError: The shapes differ or are not (N, D), ``temperature`` is not
-            positive, or ``reduction`` is not one of these.
+        ValueError: The shapes differ or are not (N, D), or an option does not fit.
 
     >>> query = torch.tensor([[3.0, 0.0], [0.0, 0.5]], requires_grad=True)
     >>> positive = torch.eye(2)
@@ -95,27 +91,21 @@ def infonce(
 
 import matplotlib.pyplot as plt
 
-
-def on_circle(*degrees):
-    angle = torch.deg2rad(torch.stack(torch.broadcast_tensors(*degrees), dim=1))
-    return torch.stack([angle.cos(), angle.sin()], dim=2)
-
-
-apart = torch.linspace(0, 180, 181, dtype=torch.float64, requires_grad=True)
-zero = torch.zeros_like(apart)
-query, positive = on_circle(zero, apart), on_circle(zero + 20, apart + 20)
-
+degrees = torch.arange(0.0, 181.0, dtype=torch.float64)
 fig, ax = plt.subplots()
-for temperature, line in {0.1: "-", 0.3: "--", 1.0: ":"}.items():
-    loss = torch.vmap(infonce, (0, 0, None))(query, positive, temperature)
-    (gradient,) = torch.autograd.grad(loss.sum(), apart, retain_graph=True)
-    if temperature == 0.1:
-        ax.plot(apart.detach(), loss.detach(), label="loss, temperature 0.1")
-    label = f"gradient per radian, {temperature}"
-    ax.plot(apart.detach(), gradient.rad2deg(), line, label=label)
-    at_90 = gradient.rad2deg()[90]
-    print(f"temperature {temperature}: gradient at 90 degrees {at_90:.4f}")
-ax.set(xlabel="angle between the pairs in degrees", ylabel="loss and gradient")
+for temperature in (0.1, 0.3, 1.0):
+    gradient = []
+    for apart in degrees.deg2rad():
+        apart.requires_grad_()
+        angle = torch.stack([0 * apart, apart])
+        query = torch.stack([angle.cos(), angle.sin()], 1)
+        angle = angle + 20 * torch.pi / 180
+        positive = torch.stack([angle.cos(), angle.sin()], 1)
+        loss = infonce(query, positive, temperature)
+        gradient += torch.autograd.grad(loss, apart)
+    ax.plot(degrees, gradient, label=f"temperature {temperature}")
+    print(f"temperature {temperature}: gradient at 90 degrees {gradient[90]:.4f}")
+ax.set(xlabel="angle between the pairs in degrees", ylabel="gradient per radian")
 ax.set_title("The lower the temperature, the sooner a pair is far enough")
 ax.legend()
 
@@ -133,38 +123,8 @@ for n in (8, 64):
     print(f"{n:2} pairs: all alike {infonce(alike, alike):.4f} = log({n}), ", end="")
     print(f"perfect {infonce(perfect, perfect):.4f}, ", end="")
     print(f"with a temperature of 1 {infonce(perfect, perfect, 1.0):.2f}")
-
 first, second = torch.randn(2, 8, 5)
 torch.testing.assert_close(infonce(9 * first, second), infonce(first, second))
-
-# %%
-# It finds what two views share
-# -----------------------------
-# Three of twelve numbers are the same in both views of a thing; the other nine are new
-# in each view, and twice as large. No label is given, and 200 new pairs are the test.
-
-
-def two_views(n):
-    shared = torch.randn(n, 3)
-    return [torch.cat([shared, 2 * torch.randn(n, 9)], dim=1) for _ in range(2)]
-
-
-def found(first, second):
-    nearest = (unit(first) @ unit(second).T).argmax(1)
-    return (nearest == torch.arange(len(first))).float().mean()
-
-
-first, second = two_views(200)
-projection = (0.1 * torch.randn(12, 3)).requires_grad_()
-optimizer = torch.optim.Adam([projection], lr=0.03)
-print(f"partners found in 200, before: {found(first, second):.2f}")
-for _ in range(200):
-    one, other = two_views(128)
-    optimizer.zero_grad()
-    infonce(one @ projection, other @ projection).backward()
-    optimizer.step()
-first, second = first @ projection, second @ projection
-print(f"partners found in 200, after:  {found(first, second):.2f}")
 
 # %%
 # Use it when pairs are all that you have, and batches are large; rather

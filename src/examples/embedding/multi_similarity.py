@@ -40,7 +40,7 @@ def multi_similarity(
         target: The classes, int64 of shape (N,); any numbers, only equality counts.
         alpha: How sharply positives are told apart; above 0.
         beta: How sharply negatives are told apart; above 0.
-        base: The cosine that positives shall be above and negatives below.
+        base: The cosine that positives should be above and negatives below.
 
     Returns:
         A scalar, 0 or more; 0 where N is 0.
@@ -95,49 +95,40 @@ import matplotlib.pyplot as plt
 
 cosine = torch.linspace(0, 1, 201, requires_grad=True)
 fixed = torch.full((201,), 0.6, requires_grad=True)
-pair = torch.stack([fixed, cosine], 1)
-loss = torch.nn.functional.softplus((50 * (pair - 0.5)).logsumexp(1)) / 50
-gradient = torch.autograd.grad(loss.sum(), (cosine, fixed))
+loss = softplus((50 * (torch.stack([fixed, cosine], 1) - 0.5)).logsumexp(1)) / 50
+moves, stays = torch.autograd.grad(loss.sum(), (cosine, fixed))
 
 fig, ax = plt.subplots()
 ax.plot(cosine.detach(), loss.detach(), label="negative part of the loss")
-ax.plot(cosine.detach(), gradient[0], label="gradient of the negative that moves")
-ax.plot(cosine.detach(), gradient[1], "--", label="gradient of the one at 0.6")
+ax.plot(cosine.detach(), moves, label="gradient of the negative that moves")
+ax.plot(cosine.detach(), stays, "--", label="gradient of the one at 0.6")
 ax.set(xlabel="cosine of the negative that moves", ylabel="loss and gradient")
 ax.set_title("Once it is the harder one, it takes over")
 ax.legend()
-print(f"at 0.7: {gradient[0][140]:.3f} for it, {gradient[1][140]:.3f} for the other")
+print(f"at 0.7: {moves[140]:.3f} for it, {stays[140]:.3f} for the other")
 
 # %%
-# Why alpha is 2 and beta is 50
-# -----------------------------
+# Why alpha is 2 and beta is 50, and why it does not go to 0
+# ----------------------------------------------------------
 # With a beta of 50 a negative matters from close to the base on, and the sum is nearly
-# a maximum. Positives are judged softly: with 2 all of them have a gradient. Large
-# exponents are no danger, because they go through ``logsumexp``; written as
-# ``log(1 + exp(...).sum())`` in float16 the loss overflows at these values.
+# a maximum. Positives are judged softly: with 2 all of them have a gradient, so one at
+# a cosine of 1 still costs log(1 + 1/e) / 2, and several cost more.
 
-z = torch.tensor([25.0], dtype=torch.float16)  # a cosine of 1 with beta 50, base 0.5
-print(f"written out: {(1 + z.exp()).log().item()}, here: {softplus(z).item()}")
 for beta in (2.0, 50.0):
     c = torch.tensor([0.3, 0.55, 0.7], requires_grad=True)
     part = softplus((beta * (c - 0.5)).logsumexp(0)) / beta
     (slope,) = torch.autograd.grad(part, c)
     print(f"beta {beta:4}: gradients {[round(value, 3) for value in slope.tolist()]}")
+for count in (2, 8):
+    rows = torch.eye(2).repeat(count, 1)
+    loss = multi_similarity(rows, torch.arange(2).repeat(count))
+    print(f"perfect, {count} rows a class: {loss:.3f}")
 
 # %%
-# What users ask
-# --------------
-# The loss does not go to 0: positives at a cosine of 1 still cost log(1 + 1/e) / 2 with
-# one positive, and more with more of them. A batch needs several rows of each class, as
-# a sampler gives them; a row without another of its class is only pushed away.
-#
 # Use it when batches hold many pairs and most of them are easy; rather
 # :doc:`/examples/embedding/triplet` when you choose the triplets yourself, or
-# :doc:`/examples/embedding/supcon` when a softmax over the batch is what you compare.
-
-for count in (2, 4, 8):
-    rows = torch.eye(2).repeat(count, 1)
-    print(f"perfect, {count} rows a class: ", end="")
-    print(f"{multi_similarity(rows, torch.arange(2).repeat(count)):.3f}")
+# :doc:`/examples/embedding/supcon` when a softmax over the batch is what you compare. A
+# batch needs several rows of each class, as a sampler gives them: a row without another
+# of its class is only pushed away.
 
 # sphinx_gallery_tags = ["embedding", "classes", "margin"]

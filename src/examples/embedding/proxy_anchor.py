@@ -37,11 +37,11 @@ def proxy_anchor(
 
     Args:
         embedding: Tensor of shape (N, D) of any lengths; they are normalised here.
-        proxies: Tensor of shape (C, D) of any lengths: a vector for each class, learnt
-            with the rest, so a parameter that the optimizer has to know.
+        proxies: Tensor of shape (C, D) of any lengths: a vector for each class, a
+            parameter that the optimizer has to know.
         target: The classes, int64 in [0, C), of shape (N,). A row of any other class
             is a negative of all proxies.
-        margin: Own cosines shall be above it, others below minus it.
+        margin: Own cosines should be above it, others below minus it.
         alpha: What cosines are multiplied by; above 0.
 
     Returns:
@@ -97,20 +97,18 @@ def proxy_anchor(
 
 import matplotlib.pyplot as plt
 
-functional = torch.nn.functional
 cosine = torch.linspace(-1, 1, 201, requires_grad=True)
 fixed = torch.full((201,), 0.3, requires_grad=True)
-alpha, margin = 8.0, 0.1
-exponent = -alpha * (torch.stack([cosine, fixed], 1) - margin)
-loss = functional.softplus(exponent.logsumexp(1))
+exponent = -8 * (torch.stack([cosine, fixed], 1) - 0.1)  # alpha 8, margin 0.1
+loss = softplus(exponent.logsumexp(1))
 moves, stays = torch.autograd.grad(loss.sum(), (cosine, fixed))
-alone = functional.softplus(-alpha * (cosine - margin))  # with one other class, at 0.1
+alone = softplus(-8 * (cosine - 0.1))  # cross entropy with one other class, at 0.1
 (rival,) = torch.autograd.grad(alone.sum(), cosine)
 
 fig, ax = plt.subplots()
-ax.plot(cosine.detach(), moves, "C1-", label="the row that moves")
-ax.plot(cosine.detach(), stays, "C0-", label="the row at 0.3")
-ax.plot(cosine.detach(), rival, "C2--", label="the row that moves, judged alone")
+ax.plot(cosine.detach(), moves, label="the row that moves")
+ax.plot(cosine.detach(), stays, label="the row at 0.3")
+ax.plot(cosine.detach(), rival, "--", label="the row that moves, judged alone")
 ax.set(xlabel="cosine of the row that moves", ylabel="gradient of a cosine")
 ax.set_title("The row that is further from the proxy takes the gradient over")
 ax.legend(loc="lower right")
@@ -118,26 +116,17 @@ print(f"moved to 0: gradient {moves[100]:.2f} there, {stays[100]:.2f} at 0.3, ",
 print(f"and alone {rival[100]:.2f}")
 
 # %%
-# What users ask
-# --------------
-# *Why is it so large?* Values are in units of alpha: with rows and proxies at random it
-# is above 2 alpha m, and one row on the wrong side can cost alpha (1 + m).
-#
-# *Which term decides?* The first is a mean over the classes in the batch, the second
-# over all C. With many classes a proxy is a negative in nearly every batch. The paper
-# gives proxies 100 times the learning rate of the network.
-#
 # Use it when rows of new classes are to be compared by their cosines and batches are
 # small or hold few rows of a class; rather :doc:`/examples/embedding/multi_similarity`
 # or :doc:`/examples/embedding/supcon` when a sampler gives several of each, and
 # :doc:`/examples/embedding/cosface` or :doc:`/examples/embedding/arcface` when there
-# are so many classes that each row should answer for itself. After training only the
-# rows are needed, not the proxies.
+# are so many classes that each row should answer for itself. The paper gives proxies
+# 100 times the learning rate of the network; after training only the rows are needed.
+# Values are in units of alpha: at random it is above 2 alpha m.
 
 rows, proxies = torch.randn(40, 128), torch.randn(10, 128)
-target = torch.arange(40) % 10
 for alpha in (32.0, 8.0):
-    value = proxy_anchor(rows, proxies, target, alpha=alpha)
+    value = proxy_anchor(rows, proxies, torch.arange(40) % 10, alpha=alpha)
     print(f"at random, alpha {alpha:4}: {value:.2f}")
 
 # sphinx_gallery_tags = ["embedding", "classes", "margin", "learned parameters"]

@@ -15,8 +15,7 @@ than one positive:
    \log \frac{\exp(s_{ip} / \tau)}{\sum_{a \ne i} \exp(s_{ia} / \tau)}
 
 The mean over positives stands outside the logarithm, where every positive counts;
-inside it, the best one would do.
-With one number for each pair of views as its class, this is SimCLR's loss.
+inside it, the best one would do. With a class for each pair of views it is SimCLR's.
 
 Source: P. Khosla et al., *Supervised Contrastive Learning*, NeurIPS 2020, equation 2.
 """
@@ -40,8 +39,7 @@ def supcon(
     """Supervised contrastive loss with the mean outside the logarithm.
 
     Args:
-        embedding: Tensor of shape (N, D) of any lengths; a row of zeros is similar to
-            none.
+        embedding: Tensor of shape (N, D) of any lengths; zeros are similar to none.
         target: The classes, int64 of shape (N,); any numbers, only equality counts.
         temperature: What cosines are divided by; positive.
         reduction: ``"mean"`` over the rows that have another of their class in the
@@ -52,8 +50,7 @@ def supcon(
         ``"none"``, 0 for the other rows.
 
     Raises:
-        ValueError: The shapes do not fit, ``temperature`` is not positive, or
-            ``reduction`` is not one of these.
+        ValueError: The shapes do not fit, or an option does not.
 
     >>> rows = torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]], requires_grad=True)
     >>> loss = supcon(rows, torch.tensor([7, 7, 3]), temperature=1.0)
@@ -99,23 +96,21 @@ def supcon(
 # A class is drawn together, where pairs alone would push it apart
 # ----------------------------------------------------------------
 # Two pairs of one class and a pair of another on a circle, the rows of each 10 degrees
-# apart. The second pair of the class walks away from the first.
-# With a class for each pair the same function is SimCLR's loss, and pushes near
-# relatives the hardest.
+# apart. The second pair of the class walks away from the first. With a class for each
+# pair the same function is SimCLR's loss, and pushes near relatives the hardest.
 
 import matplotlib.pyplot as plt
 
 apart = torch.linspace(0, 180, 181, dtype=torch.float64, requires_grad=True)
-ten = torch.full_like(apart, 10)
-degrees = [0 * ten, ten, apart, apart + 10, 24 * ten, 25 * ten]
+zero = torch.zeros_like(apart)
+degrees = [zero, zero + 10, apart, apart + 10, zero + 240, zero + 250]
 angle = torch.deg2rad(torch.stack(degrees, dim=1))
 rows = torch.stack([angle.cos(), angle.sin()], dim=2)
-
-by_class, by_pair = torch.tensor([[0, 0, 0, 0, 1, 1], [0, 0, 1, 1, 2, 2]])
 over_angles = torch.vmap(supcon, (0, None, None))
-loss = over_angles(rows, by_class, 0.3)
+loss = over_angles(rows, torch.tensor([0, 0, 0, 0, 1, 1]), 0.3)
 (gradient,) = torch.autograd.grad(loss.sum(), apart, retain_graph=True)
-(rival,) = torch.autograd.grad(over_angles(rows, by_pair, 0.3).sum(), apart)
+by_pair = over_angles(rows, torch.tensor([0, 0, 1, 1, 2, 2]), 0.3)
+(rival,) = torch.autograd.grad(by_pair.sum(), apart)
 
 fig, ax = plt.subplots()
 ax.plot(apart.detach(), loss.detach(), label="SupCon, temperature 0.3")
@@ -125,40 +120,8 @@ ax.set(xlabel="angle between two pairs of a class in degrees")
 ax.set(ylabel="loss and gradient")
 ax.set_title("The class is drawn together; as pairs it is driven apart")
 ax.legend()
-
-for name, slope in {"class": gradient, "pairs": rival}.items():
-    print(f"gradient at 30 degrees, by {name}: {slope.rad2deg()[30]:5.2f}")
-
-# %%
-# Labels tell which of the shared things matter
-# ---------------------------------------------
-# Two views share six numbers of twelve. Their first two say the class, the other four
-# are louder and say which thing it is. Pairs keep what is loud, labels keep the class.
-
-corners = torch.tensor([[0.0, 2.0], [1.7, -1.0], [-1.7, -1.0]])
-
-
-def two_views(n):
-    target = torch.arange(n) % 3
-    shared = torch.cat([corners[target] + torch.randn(n, 2), 4 * torch.randn(n, 4)], 1)
-    views = [torch.cat([shared, torch.randn(n, 6)], dim=1) for _ in range(2)]
-    return torch.cat(views), target
-
-
-test_rows, test_target = two_views(150)
-for name in ("pairs", "labels"):
-    projection = (0.1 * torch.randn(12, 2)).requires_grad_()
-    optimizer = torch.optim.Adam([projection], lr=0.03)
-    for _ in range(200):
-        rows, target = two_views(48)
-        target = target if name == "labels" else torch.arange(48)
-        optimizer.zero_grad()
-        supcon(rows @ projection, target.repeat(2)).backward()
-        optimizer.step()
-    placed = unit(test_rows[:150] @ projection)
-    near = (placed @ placed.T).fill_diagonal_(-1).argmax(1)
-    right = (test_target[near] == test_target).float().mean()
-    print(f"{name:6}: {right:.2f} of 150 new rows lie nearest to one of their class")
+print(f"gradient at 30 degrees, by class {gradient.rad2deg()[30]:.2f}, ", end="")
+print(f"by pairs {rival.rad2deg()[30]:.2f}")
 
 # %%
 # A row that has no other of its class
@@ -180,7 +143,7 @@ print(f"log 3 is {torch.tensor(3.0).log():.3f}")
 # Use it when a batch holds several rows of each class and a classifier is only wanted
 # afterwards; rather :doc:`/examples/embedding/infonce` without labels,
 # :doc:`/examples/embedding/arcface` or :doc:`/examples/embedding/proxy_anchor` when the
-# classes are fixed, :doc:`/examples/embedding/ntxent` when positives shall not compete
+# classes are fixed, :doc:`/examples/embedding/ntxent` when positives should not compete
 # with each other.
 
 # sphinx_gallery_tags = ["embedding", "classes"]

@@ -15,8 +15,7 @@ In each window, with Gaussian weights, of two images: means :math:`\mu`, varianc
    \ell = 1 - \text{mean SSIM}
 
 with :math:`c_1 = (0.01 \, R)^2`, :math:`c_2 = (0.03 \, R)^2` and the range :math:`R` of
-the images. Only whole windows count: nothing is padded, and variances divide by the
-weights' sum, not one less.
+the images. Nothing is padded: only whole windows count.
 
 Source: Z. Wang, A. C. Bovik, H. R. Sheikh, E. P. Simoncelli, *Image Quality Assessment:
 From Error Visibility to Structural Similarity*, IEEE Transactions on Image Processing
@@ -76,10 +75,8 @@ def ssim(
             f"window must be odd and not larger than the images, got {window} and "
             f"{tuple(prediction.shape[2:])}"
         )
-    if not (data_range > 0 and sigma > 0):
-        raise ValueError(
-            f"data_range and sigma must be positive, got {data_range} and {sigma}"
-        )
+    if not data_range > 0:
+        raise ValueError(f"data_range must be positive, got {data_range}")
     # A variance as a difference of squares has too few digits in half precision.
     wide = torch.promote_types(prediction.dtype, torch.float32)
     x, y = (image.to(wide).flatten(0, 1) for image in (prediction, target))
@@ -106,19 +103,16 @@ def ssim(
 # SSIM hardly minds the first, whose structure is all there, and condemns the second.
 
 import matplotlib.pyplot as plt
+from torch.nn.functional import avg_pool2d, mse_loss
 
 line = torch.arange(64.0)
 target = (0.5 + 0.2 * torch.sin(line) * torch.sin(0.7 * line[:, None]))[None, None]
-functional = torch.nn.functional
-blurred = functional.avg_pool2d(target, 5, 1, 2, count_include_pad=False)
-mse = functional.mse_loss(blurred, target)
-brighter = target + mse.sqrt()
-
+blurred = avg_pool2d(target, 5, 1, 2, count_include_pad=False)
+brighter = target + mse_loss(blurred, target).sqrt()
 images = {"target": target, "brighter": brighter, "blurred": blurred}
 fig, axes = plt.subplots(1, 3, layout="constrained")
 for ax, (name, image) in zip(axes, images.items(), strict=True):
-    error = functional.mse_loss(image, target)
-    loss = ssim(image, target)
+    error, loss = mse_loss(image, target), ssim(image, target)
     print(f"{name:8}: squared error {error:.4f}, 1 - SSIM {loss:.3f}")
     ax.imshow(image[0, 0].numpy(), cmap="gray", vmin=0, vmax=1)
     ax.set(title=f"{name}\nMSE {error:.4f}\n1 - SSIM {loss:.2f}", xticks=[], yticks=[])
@@ -144,10 +138,9 @@ print(f"0 to 1, range 255   {ssim(blurred, target, 255.0):.6f} for the blurred o
 # Use it when images should look right, mixed with an absolute error, as restoration
 # papers do; rather :func:`torch.nn.functional.l1_loss` alone when each value matters,
 # as depths and doses do, and :doc:`/examples/image/focal_frequency` when fine texture
-# stays blurred.
-# On its own it leaves brightness and colour nearly free, since channels are compared
-# one by one and the first factor is flat: see the brighter image above. A loss above 1
-# is no bug: there the structure is inverted.
+# stays blurred. On its own it leaves brightness and colour nearly free: channels are
+# compared one by one, and the brighter image above costs little. A loss above 1 is no
+# bug: there the structure is inverted.
 
 print(f"inverted: {ssim(1 - target, target):.2f}")
 

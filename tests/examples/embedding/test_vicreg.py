@@ -1,7 +1,5 @@
 """VICReg against the three terms written out in NumPy."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -106,20 +104,6 @@ def test_shapes_that_do_not_fit_are_refused(example, shapes):
         example.vicreg(*map(torch.zeros, shapes))
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"invariance": -1.0}, r"invariance must be finite and 0 or more, got -1\.0"),
-        ({"variance": -1.0}, r"variance must be finite and 0 or more, got -1\.0"),
-        ({"covariance": -1.0}, r"covariance must be finite and 0 or more, got -1\.0"),
-        ({"eps": 0.0}, r"eps must be positive and finite, got 0\.0"),
-    ],
-)
-def test_options_that_make_no_sense_are_refused(example, options, message):
-    with pytest.raises(ValueError, match=message):
-        example.vicreg(torch.zeros(2, 2), torch.zeros(2, 2), **options)
-
-
-def test_an_infinite_invariance_is_refused(example):
-    with pytest.raises(ValueError, match=r"invariance must be .*finite.* got inf"):
-        example.vicreg(*2 * [torch.ones(2, 2)], invariance=math.inf)
+def test_an_eps_that_is_not_positive_is_refused(example):
+    with pytest.raises(ValueError, match=r"eps must be positive and finite, got 0\.0"):
+        example.vicreg(torch.zeros(2, 2), torch.zeros(2, 2), eps=0.0)

@@ -101,5 +101,5 @@ def test_what_does_not_fit_is_refused(example):
     for window in (10, 13, -1):
         with pytest.raises(ValueError, match=rf"got {window} and \(12, 14\)"):
             example.ssim(x, y, window=window)
-    with pytest.raises(ValueError, match=r"positive, got 0 and 1.5"):
+    with pytest.raises(ValueError, match="data_range must be positive, got 0"):
         example.ssim(x, y, 0)
