@@ -46,6 +46,7 @@ def offer_loss(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     here = app.builder.get_target_uri(docname)
     link = addnodes.download_reference(
         "",
+        "",
         nodes.literal("", f"The loss alone: {example.name}.py", classes=["download"]),
         refuri=relative_uri(here, address_of(example)),
     )

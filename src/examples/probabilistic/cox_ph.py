@@ -5,9 +5,9 @@ Cox proportional hazards
 Survival analysis: an event raises its own risk score, and lowers those of all still at
 risk.
 
-In survival analysis each event at time :math:`t_i`, with :math:`e_i = 1`, is a softmax
-cross entropy over everybody who was still at risk. Who is censored, :math:`e_i = 0`,
-counts in the denominators up to the last time seen, and in no numerator:
+Each event at time :math:`t_i`, with :math:`e_i = 1`, is a softmax cross entropy over
+everybody who was still at risk. Who is censored, :math:`e_i = 0`, counts in the
+denominators up to the last time seen, and in no numerator:
 
 .. math::
 

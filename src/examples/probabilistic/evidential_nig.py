@@ -84,6 +84,28 @@ def evidential_nig(
 
 
 # %%
+# The likelihood does not see it
+# ------------------------------
+# nu and beta come into the likelihood through beta (1 + nu) / nu alone, the scale of a
+# Student t. Along a curve on which that is constant the likelihood is, too, and the
+# penalty is left to choose: it grows with nu, so the evidence sinks, wherever there is
+# a residual at all. See N. Meinert, J. Gawlikowski and A. Lavin, *The Unreasonable
+# Effectiveness of Deep Evidential Regression*, AAAI 2023.
+
+import matplotlib.pyplot as plt
+
+nu, one = torch.logspace(-2, 2, 101), torch.ones(101)
+parameters = 0 * one, nu, 3 * one, nu / (1 + nu)  # beta (1 + nu) / nu is 1
+fig, ax = plt.subplots()
+for lambda_, style in ((0.0, "C0-"), (0.01, "C2--")):
+    loss = torch.vmap(evidential_nig)(*parameters, one, lambda_=lambda_)
+    ax.plot(nu, loss, style, label=f"lambda = {lambda_}")
+ax.set(xlabel="evidence nu, at the same scale", ylabel="loss at a residual of 1")
+ax.set_xscale("log")
+ax.set_title("Only the penalty tells much evidence from little")
+ax.legend()
+
+# %%
 # A hundred times the data, and no less uncertainty of the mean
 # -------------------------------------------------------------
 # The paper reads two uncertainties from the four numbers: that of the data, the root of
@@ -92,7 +114,6 @@ def evidential_nig(
 # near 1. But which part is called what depends on where the training starts and how
 # long it goes on, and not on how much data there is.
 
-import matplotlib.pyplot as plt
 from torch.nn.functional import softplus
 
 
@@ -119,26 +140,6 @@ for samples, steps, start in (
     print(f"{samples:4} samples, {steps} steps from {start}: ", end="")
     print(f"data {data**0.5:.2f}, mean {mean**0.5:.2f}", end=", ")
     print(f"both {(data + mean) ** 0.5:.2f}")
-
-# %%
-# The likelihood does not see it
-# ------------------------------
-# nu and beta come into the likelihood through beta (1 + nu) / nu alone, the scale of a
-# Student t. Along a curve on which that is constant the likelihood is, too, and the
-# penalty is left to choose: it grows with nu, so the evidence sinks, wherever there is
-# a residual at all. See N. Meinert, J. Gawlikowski and A. Lavin, *The Unreasonable
-# Effectiveness of Deep Evidential Regression*, AAAI 2023.
-
-nu, one = torch.logspace(-2, 2, 101), torch.ones(101)
-parameters = 0 * one, nu, 3 * one, nu / (1 + nu)  # beta (1 + nu) / nu is 1
-fig, ax = plt.subplots()
-for lambda_, style in ((0.0, "C0-"), (0.01, "C2--")):
-    loss = torch.vmap(evidential_nig)(*parameters, one, lambda_=lambda_)
-    ax.plot(nu, loss, style, label=f"lambda = {lambda_}")
-ax.set(xlabel="evidence nu, at the same scale", ylabel="loss at a residual of 1")
-ax.set_xscale("log")
-ax.set_title("Only the penalty tells much evidence from little")
-ax.legend()
 
 # %%
 # Use it when one pass must give a rough order of what is unlike the training data, and
