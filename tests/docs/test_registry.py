@@ -45,3 +45,9 @@ def test_the_file_that_is_named_is_what_copy_writes(site, tmp_path):
 def test_a_loss_is_listed_with_its_tags(site):
     (huber,) = [entry for entry in listed(site) if entry["name"] == "huber"]
     assert huber["tags"] == ["regression", "numbers", "outliers"]
+
+
+def test_the_page_of_a_loss_offers_it_by_name(pages):
+    page = pages["examples/robust/huber.html"]
+    (link,) = page.css("a[href$='losses/huber.py']")
+    assert link.text(strip=True) == "The loss alone: huber.py"
