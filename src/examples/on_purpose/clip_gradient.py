@@ -110,8 +110,8 @@ huber = torch.nn.functional.huber_loss(residual, torch.zeros(201), reduction="su
 assert torch.allclose(gradient, torch.autograd.grad(huber, residual)[0])
 
 # %%
-# Clip each sample in the loss, or clip_grad_norm_ after backward?
-# ----------------------------------------------------------------
+# Clip each sample in the loss, or ``clip_grad_norm_`` after backward?
+# --------------------------------------------------------------------
 # Nine measurements near 1 and one typing error of 100; their mean is 10.9.
 # ``clip_grad_norm_`` shortens the sum of all gradients: the steps get shorter and end
 # at the same mean. Clipped before the sum, each sample counts with 1 at most. A mean
