@@ -118,7 +118,7 @@ def reconstruction(beta):
     return decoder(mean).sigmoid().detach()
 
 
-fig, axes = plt.subplots(1, 3, sharey=True, figsize=(9, 3))
+fig, axes = plt.subplots(1, 3, sharey=True, figsize=(9, 3), layout="constrained")
 for ax, name, picture in zip(
     axes,
     ("data", "sums", "mean of pixels"),

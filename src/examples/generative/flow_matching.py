@@ -110,7 +110,7 @@ for step in range(601):
     if step % 200 == 0:
         print(f"step {step}: loss {loss:.2f}")
 
-fig, axes = plt.subplots(1, 2, sharex=True, sharey=True, figsize=(8, 4))
+fig, axes = plt.subplots(1, 2, figsize=(8, 4), layout="constrained")
 for ax, name, sign in zip(axes, ("as trained", "opposite sign"), (1, -1), strict=True):
     x = torch.randn(500, 2)
     for step in range(20):

@@ -94,7 +94,7 @@ def ppo_clip(
 import matplotlib.pyplot as plt
 
 ratio, old = torch.linspace(0.3, 5, 236), torch.zeros(236)
-fig, axes = plt.subplots(1, 2, sharey=True, figsize=(8, 4))
+fig, axes = plt.subplots(1, 2, sharey=True, figsize=(8, 4), layout="constrained")
 for ax, advantage in zip(axes, (1.0, -1.0), strict=True):
     log_prob = ratio.log().requires_grad_()
     loss = torch.vmap(ppo_clip)(log_prob, old, torch.full((236,), advantage))
