@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
 from selectolax.lexbor import LexborHTMLParser
 
@@ -100,6 +101,21 @@ def page(browser: Browser, served: str) -> Iterator[Page]:
     context.close()
 
 
+AXE = Axe()
+
+
+def barriers(
+    page: Page, context: str | None = None, options: dict | None = None
+) -> list[tuple[str, str]]:
+    """What axe-core objects to in a part of a page, with the first element of each."""
+    asked = {"resultTypes": ["violations"], **(options or {})}
+    found = AXE.run(page, context=context, options=asked)
+    return [
+        (violation["id"], violation["nodes"][0]["html"])
+        for violation in found.response["violations"]
+    ]
+
+
 class Watched:
     """What a browser's pages said and asked for."""
 
@@ -120,7 +136,12 @@ class Watched:
             self.elsewhere.append(address)
             return
         path = SITE / parts.path.lstrip("/")
-        file = path / "index.html" if path.is_dir() else path
-        packed = file.suffix in (".woff2", ".png")
-        content = file.read_bytes() if file.is_file() else b""
-        self.asked[address] = len(content if packed else gzip.compress(content))
+        self.asked[address] = weight(path / "index.html" if path.is_dir() else path)
+
+
+@functools.cache
+def weight(file: Path) -> int:
+    """The bytes of a file on their way to a reader."""
+    content = file.read_bytes() if file.is_file() else b""
+    packed = file.suffix in (".woff2", ".png")
+    return len(content if packed else gzip.compress(content))

@@ -6,17 +6,12 @@ import re
 import pytest
 from PIL import Image
 
-from tests.docs.conftest import SITE, Watched
+from tests.docs.conftest import NAMES, SITE, Watched, barriers
 
-EVERY_PAGE = sorted(
-    path.relative_to(SITE).as_posix()
-    for path in SITE.rglob("*.html")
-    if "_static" not in path.parts
-)
 # Text, code and a list of links, hundreds of times: to a browser they are all alike.
 ALIKE = ("reference/messages/", "reference/kinds/")
-PAGES = [name for name in EVERY_PAGE if not name.startswith(ALIKE)]
-PAGES += [name for name in EVERY_PAGE if name.startswith(ALIKE)][::8]
+PAGES = [name for name in NAMES if not name.startswith(ALIKE)]
+PAGES += [name for name in NAMES if name.startswith(ALIKE)][::8]
 EXAMPLE, GUIDE, GALLERY = (
     "examples/robust/huber.html",
     "guide/backward.html",
@@ -51,26 +46,45 @@ def test_a_first_visit_is_light_silent_and_asks_nobody_else(browser, served, nam
     assert len(watched.asked) <= 8 + max(pictures - 2, 0), watched.asked
 
 
-def test_on_a_dark_laptop_pages_are_silent_and_code_needs_no_scrolling(browser, served):
-    context = browser.new_context(
-        base_url=served,
-        color_scheme="dark",
-        viewport={"width": 1440, "height": 900},
-    )
-    watched = Watched(context)
-    page = context.new_page()
-    for name in PAGES:
-        page.goto(name)
-        lengths = page.evaluate(
-            """() => [...document.querySelectorAll("article pre")]
-              .filter(pre => pre.scrollWidth > pre.clientWidth)
-              .map(pre => Math.max(...pre.innerText.split("\\n").map(l => l.length)))"""
-        )
-        assert [length for length in lengths if length <= WIDEST_LINE] == [], name
-        assert of_its_own_size(page), name
-        assert watched.said == [], name
-        assert watched.elsewhere == [], name
+@pytest.fixture(scope="module")
+def visit(browser, served):
+    """A page in dark colours, and what it says; opened once for all addresses."""
+    context = browser.new_context(base_url=served, color_scheme="dark")
+    yield context.new_page(), Watched(context)
     context.close()
+
+
+# What all pages have around their article, and their colours: once a kind of page.
+ARTICLE = {"rules": {"color-contrast": {"enabled": False}}}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_fits_any_screen_is_silent_and_its_article_has_no_barrier(visit, name):
+    page, watched = visit
+    watched.said.clear()
+    watched.elsewhere.clear()
+    # As wide as a screen of 1280 pixels at 400 % zoom.
+    page.set_viewport_size({"width": 320, "height": 256})
+    page.goto(name)
+    assert of_its_own_size(page), "on 320 pixels"
+    outside = page.evaluate(
+        """() => [...document.querySelectorAll("article *")]
+          .filter(e => e.getBoundingClientRect().right > 321
+            && !e.closest("pre, .table-wrapper, div.math, math, svg, .filters div"))
+          .map(e => e.outerHTML.slice(0, 80))"""
+    )
+    assert outside == []
+    page.set_viewport_size({"width": 1440, "height": 900})
+    assert of_its_own_size(page), "on a laptop"
+    lengths = page.evaluate(
+        """() => [...document.querySelectorAll("article pre")]
+          .filter(pre => pre.scrollWidth > pre.clientWidth)
+          .map(pre => Math.max(...pre.innerText.split("\\n").map(l => l.length)))"""
+    )
+    assert [length for length in lengths if length <= WIDEST_LINE] == []
+    assert watched.said == []
+    assert watched.elsewhere == []
+    assert barriers(page, "article", ARTICLE) == []
 
 
 def test_the_policy_stops_what_is_not_of_the_site(page):
@@ -232,21 +246,6 @@ def test_a_page_is_whole_without_javascript(browser, served, name):
         image.scroll_into_view_if_needed()
         assert image.bounding_box()["height"] > 50
     context.close()
-
-
-def test_every_page_fits_into_320_pixels(page):
-    # As wide as a screen of 1280 pixels at 400 % zoom.
-    page.set_viewport_size({"width": 320, "height": 256})
-    for name in PAGES:
-        page.goto(name)
-        assert of_its_own_size(page), name
-        outside = page.evaluate(
-            """() => [...document.querySelectorAll("article *")]
-              .filter(e => e.getBoundingClientRect().right > 321
-                && !e.closest("pre, .table-wrapper, div.math, math, svg, .filters div"))
-              .map(e => e.outerHTML.slice(0, 80))"""
-        )
-        assert outside == [], name
 
 
 def test_nothing_moves_for_a_reader_who_wants_less_motion(browser, served):
