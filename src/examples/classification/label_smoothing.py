@@ -135,19 +135,6 @@ for classes in (2, 10, 1000):
     print(f"with a margin of 50 {sure:.2f}")
 
 # %%
-# Two definitions: the share of the true class
-# --------------------------------------------
-# torch and the paper share with all classes, the true one included. Some code gives the
-# share to the other classes only, a / (K - 1) each: with two classes, a smoothing of
-# twice the size.
-
-logits = torch.tensor([[4.0, 0.0]])
-log_p = logits.log_softmax(1)[0]
-print(f"others only {-(0.9 * log_p[0] + 0.1 * log_p[1]):.3f}, here ", end="")
-print(f"{label_smoothing(logits, zero):.3f}, with 0.2 ", end="")
-print(f"{label_smoothing(logits, zero, 0.2):.3f}")
-
-# %%
 # Use it when probabilities are too sure or some labels are wrong; rather
 # :doc:`/examples/classification/generalized_cross_entropy` when many labels are wrong,
 # :doc:`/examples/language/kd` when a teacher knows which classes are alike, and the

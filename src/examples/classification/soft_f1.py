@@ -100,19 +100,6 @@ ax.set_title("Cross entropy needs its threshold moved, soft F1 does not")
 ax.legend()
 
 # %%
-# The counted score has no gradient
-# ---------------------------------
-# F1 of rounded outputs has the gradient 0 everywhere, and ``p > 0.5`` leaves no graph
-# at all. So true and false positives are counted with probabilities: 0.8 of a find.
-
-logits = torch.tensor([[1.5], [-0.5], [0.2]], requires_grad=True)
-truth, p = torch.tensor([[1.0], [1.0], [0.0]]), logits.sigmoid()
-rounded = 2 * (p.round() * truth).sum() / (p.round() + truth).sum()
-for name, loss in {"rounded": rounded, "soft F1": soft_f1(logits, truth)}.items():
-    print(f"{name}: {torch.autograd.grad(loss, logits, retain_graph=True)[0].T}")
-print(f"p > 0.5: {(p > 0.5).float().requires_grad = }")
-
-# %%
 # The batch must hold the label
 # -----------------------------
 # F1 is no sum over samples. A label without a yes in the batch costs 1 whatever the
@@ -134,6 +121,7 @@ print(f"{gradient.count_nonzero()} gradients where no sample has the label")
 # :doc:`/examples/classification/weighted_bce` when batches are small, labels are
 # missing or probabilities are read. Start from a model that was trained with cross
 # entropy, or add the two: where outputs saturate on the wrong side, the gradient of F1
-# is 0, as its sigmoid's is. A loss near 1 at the start is normal for rare labels.
+# is 0, as its sigmoid's is. A loss near 1 at the start is normal for rare labels. Why
+# F1 of rounded outputs has no gradient at all: :doc:`/guide/metrics`.
 
 # sphinx_gallery_tags = ["classification", "multi-label", "imbalance", "metric"]

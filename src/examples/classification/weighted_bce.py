@@ -131,18 +131,17 @@ print(f"still counted: {counted / weighted_bce(half, target):.2f} of the loss")
 # pos_weight for images, and targets of 255
 # -----------------------------------------
 # The usual ``pos_weight`` is negatives over positives, counted over known labels, one
-# for each label; its root is a milder start. It broadcasts from the right, so that for
-# images (N, C, H, W) it must be ``pos_weight.view(C, 1, 1)``: a vector of length C is
-# matched with the width, silently if the width is C. Soft targets between 0 and 1 work.
-# Outside of that, as with masks of 0 and 255, nothing fails, the loss is negative, and
-# ever larger logits are rewarded.
+# for each label; its root is a milder start. It broadcasts from the right: images (N,
+# C, H, W) need ``pos_weight.view(C, 1, 1)``, since a vector of length C is matched with
+# the width, silently if the width is C (:doc:`/guide/weights`). Soft targets between 0
+# and 1 work. Outside of that, as with masks of 0 and 255, nothing fails, the loss is
+# negative, and ever larger logits are rewarded.
 
-images, weight = torch.zeros(1, 3, 2, 3), torch.tensor([1.0, 1.0, 9.0])
-for name, shaped in {"(C,)": weight, "(C, 1, 1)": weight.view(3, 1, 1)}.items():
+images, weight = torch.zeros(1, 2, 1, 2), torch.tensor([1.0, 9.0])
+for shaped in (weight, weight.view(2, 1, 1)):
     loss = weighted_bce(images, torch.ones_like(images), shaped, reduction="none")
-    print(f"pos_weight {name}: loss of each channel {loss.mean((0, 2, 3)).tolist()}")
-mask_of_bytes = weighted_bce(torch.tensor([4.0]), torch.tensor([255.0]))
-print(f"a target of 255: {mask_of_bytes.item()}")
+    print(f"pos_weight {tuple(shaped.shape)}, a row a channel:\n{loss[0, :, 0]}")
+print(f"a target of 255: {weighted_bce(torch.tensor(4.0), torch.tensor(255.0))}")
 
 # %%
 # Use it when a sample has several labels and some are unknown, or when yes is rare and

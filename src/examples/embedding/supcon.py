@@ -126,7 +126,7 @@ print(f"by pairs {rival.rad2deg()[30]:.2f}")
 # %%
 # A row that has no other of its class
 # ------------------------------------
-# A small batch nearly always has one. Written as the sum stands, it divides 0 by 0, and
+# A small batch often has one. Written as the sum stands, it divides 0 by 0, and
 # the whole batch is NaN. Here such a row is still pushed away from, and not averaged
 # over. Even perfect rows do not reach 0: positives share one softmax, so with k of them
 # the least is about log k. Compare within one composition of the batch.

@@ -85,15 +85,11 @@ def vicreg(
     >>> torch.autograd.gradcheck(vicreg, (x.requires_grad_(), y.requires_grad_()))
     True
     """
-    if first.ndim != 2 or first.shape != second.shape:
+    fits = first.ndim == 2 and len(first) > 1 and first.shape[1] > 0
+    if not fits or first.shape != second.shape:
         raise ValueError(
-            f"first and second must have the same shape (N, D), got "
-            f"{tuple(first.shape)} and {tuple(second.shape)}"
-        )
-    if first.shape[0] < 2 or first.shape[1] < 1:
-        raise ValueError(
-            f"first and second need 2 or more rows, for their variance, and a column, "
-            f"got {tuple(first.shape)} and {tuple(second.shape)}"
+            f"first and second must have the same shape (N, D) with 2 or more rows and "
+            f"a column, got {tuple(first.shape)} and {tuple(second.shape)}"
         )
     if not 0 < eps < torch.inf:
         raise ValueError(f"eps must be positive and finite, got {eps}")
