@@ -94,13 +94,10 @@ for call in calls:
     elif call != "start":
         getattr(optimizer, call)()
     left_behind.append(w.grad if w.grad is None else w.grad.item())
-print(left_behind)
 
 fig, ax = plt.subplots()
-heights = [height or 0 for height in left_behind]
-names = ["None" if height is None else f"{height:g}" for height in left_behind]
-bars = ax.bar(range(7), heights, facecolor="C1", label="what w.grad holds")
-ax.bar_label(bars, names, padding=3)
+bars = ax.bar(range(7), [height or 0 for height in left_behind], facecolor="C1")
+ax.bar_label(bars, left_behind, padding=3)
 ax.set(xticks=range(7), xticklabels=calls, ylim=(0, 28))
 ax.set(xlabel="call, in this order", ylabel="w.grad")
 ax.set_title("Only zero_grad empties what backward fills")
@@ -112,24 +109,19 @@ ax.set_title("Only zero_grad empties what backward fills")
 # and the loss falls at first. Each target is three times its input: the best is 3.
 
 inputs = torch.tensor([1.0, 2.0])
-
-
-def path(zero):
+fig, ax = plt.subplots()
+for zero, name in ((True, "with zero_grad"), (False, "without zero_grad")):
     w = torch.tensor(0.0, requires_grad=True)
     optimizer = torch.optim.SGD([w], lr=0.1)
+    weights = []
     for _ in range(40):
         if zero:
             optimizer.zero_grad()
         (w * inputs - 3 * inputs).square().mean().backward()
         optimizer.step()
-        yield w.item()
-
-
-fig, ax = plt.subplots()
-for zero, style in ((False, "C2o--"), (True, "C0o-")):
-    weights, name = list(path(zero)), "with zero_grad" if zero else "without zero_grad"
+        weights.append(w.item())
     print(f"{name}: {[round(weight, 2) for weight in weights[:6]]}")
-    ax.plot(range(1, 41), weights, style, ms=4, label=name)
+    ax.plot(range(1, 41), weights, "o-", ms=4, label=name)
 ax.set(xlabel="step", ylabel="weight; the best is 3", ylim=(-0.6, 8.5))
 ax.set_title("Old gradients push the weight past its best value")
 ax.legend(ncols=2)
@@ -138,46 +130,25 @@ ax.legend(ncols=2)
 # Only equal parts may be averaged
 # --------------------------------
 # Twelve samples in two parts. Where each part takes its own mean, a sample of the
-# smaller part counts for more.
+# smaller part counts for more, and the gradient is right for two halves alone.
 
 inputs = torch.linspace(0.1, 1.2, 12, dtype=torch.float64)
 target = inputs**3
 weight = torch.tensor(0.0, dtype=torch.float64, requires_grad=True)
-
-
-def squared(prediction, target):
-    return ((prediction - target) ** 2).sum()
-
-
-def mean_of_means(model, loss, parts):
-    for inputs, target in parts:
-        (loss(model(inputs), target) / len(inputs) / len(parts)).backward()
-
-
-def gradient_of(backward, first):
-    weight.grad = None
-    lengths = [first, 12 - first]
+(whole,) = torch.autograd.grad((weight * inputs - target).square().mean(), weight)
+for lengths in ([6, 6], [9, 3], [11, 1]):
     parts = list(zip(inputs.split(lengths), target.split(lengths), strict=True))
-    backward(lambda inputs: weight * inputs, squared, parts)
-    return weight.grad.item()
-
-
-(whole,) = torch.autograd.grad(squared(weight * inputs, target) / 12, weight)
-fig, ax = plt.subplots()
-for backward, style in ((accumulation, "C1o-"), (mean_of_means, "C2s--")):
-    error = [gradient_of(backward, first) / whole.item() - 1 for first in range(1, 12)]
-    print(f"{backward.__name__}: largest error {max(map(abs, error)):.0%}")
-    ax.plot(range(1, 12), [100 * e for e in error], style, label=backward.__name__)
-ax.set(xlabel="samples in the first part, of 12", ylabel="error of gradient in %")
-ax.set_title("The mean of means is right for two halves")
-ax.legend()
+    weight.grad = None
+    accumulation(lambda x: weight * x, lambda p, t: (p - t).square().sum(), parts)
+    means = torch.stack([(weight * x - t).square().mean() for x, t in parts])
+    (of_means,) = torch.autograd.grad(means.mean(), weight)
+    print(
+        f"parts of {lengths}: {weight.grad / whole:.0%} of the gradient of the ", end=""
+    )
+    print(f"whole batch, by the mean of means {of_means / whole:.0%}")
 
 # %%
 # Use it when a batch does not fit into memory; not when samples meet within the model:
 # :class:`torch.nn.BatchNorm1d` normalises each part by itself, and no sum of gradients
 # mends that. A loss over pairs, such as :doc:`/examples/embedding/infonce`, does not
 # divide into parts either.
-
-norm = torch.nn.BatchNorm1d(1, dtype=torch.float64)
-halves = norm(inputs[:6, None]), norm(inputs[6:, None])
-assert not torch.allclose(torch.cat(halves), norm(inputs[:, None]))

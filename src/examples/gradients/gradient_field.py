@@ -76,99 +76,53 @@ def gradient_field(function: Callable[..., Tensor], *variables: Tensor) -> Tenso
 # The third variable bends the field of the other two
 # ---------------------------------------------------
 # A picture has room for two variables: arrows show the derivatives in r and h. The
-# third, lam, is held still in each slice. The blue is deeper where g is higher. An
+# third, lam, is held still in each slice. Lines join points of the same height. An
 # arrow is as long as the cube root of the slope, so that small ones are seen.
 
 import matplotlib.pyplot as plt
 
 axis = torch.linspace(-4, 4, 25)
 r, h = torch.meshgrid(axis, axis, indexing="xy")
+at = r[2::4, 2::4], h[2::4, 2::4]
 
-
-def draw_height(ax, lam):
-    height = g(r, h, torch.tensor(lam))
-    levels = lam + torch.linspace(-8.5, 8.5, 12) ** 3  # g is cubic: evenly spaced lines
-    shades = [("C0", alpha) for alpha in torch.linspace(0.04, 0.7, 11).tolist()]
-    ax.contourf(r, h, height, levels, colors=shades)
-    ax.contour(r, h, height, levels, colors="C0", linewidths=0.7, linestyles="solid")
-    ax.set(aspect="equal", xlabel="r", xticks=[-2, 0, 2], yticks=[-2, 0, 2])
-    ax.grid(False)
-
-
-space = {"wspace": 0.08, "bottom": 0.24}
-fig, axes = plt.subplots(1, 3, sharey=True, figsize=(6.4, 3.2), gridspec_kw=space)
-at = [coordinate[2::4, 2::4] for coordinate in (r, h)]
+fig, axes = plt.subplots(1, 3, sharey=True, figsize=(6.4, 3.2))
 for ax, lam in zip(axes, (-1.0, 0.0, 5.0), strict=True):
-    draw_height(ax, lam)
+    levels = lam + torch.linspace(-8.5, 8.5, 12) ** 3  # g is cubic: evenly spaced lines
+    ax.contour(r, h, g(r, h, torch.tensor(lam)), levels, colors="C0", linestyles="-")
     arrows = gradient_field(g, *at, torch.full_like(at[0], lam))[..., :2]
-    arrows = (arrows / arrows.norm(dim=-1, keepdim=True) ** (2 / 3)).unbind(-1)
-    shape = {"pivot": "mid", "scale": 40, "width": 0.014, "minshaft": 2}
-    ax.quiver(*at, *arrows, facecolor="C1", label="gradient in r and h", **shape)
-    ax.set_title(f"lam = {lam:g}")
+    arrows = arrows / arrows.norm(dim=-1, keepdim=True) ** (2 / 3)
+    ax.quiver(
+        *at, *arrows.unbind(-1), facecolor="C1", pivot="mid", scale=40, width=0.014
+    )
+    ax.set(aspect="equal", xlabel="r", title=f"lam = {lam:g}")
 axes[0].set_ylabel("h")
-axes[2].plot(2, 3, "C2o", label="the point (2, 3, 5)")
+axes[2].plot(2, 3, "C2o")
 fig.suptitle("Arrows cross level lines at right angles, always uphill")
-fig.legend(*axes[2].get_legend_handles_labels(), loc="lower center", ncols=2)
 
 # %%
 # The slope along any direction is gradient times direction
 # ---------------------------------------------------------
-# Three numbers hold the slopes of all directions. Below, each slope is measured by a
-# small step from (2, 3, 5), without autograd.
+# Three numbers hold the slopes of all directions. Here each slope is measured by a
+# small step from (2, 3, 5), without autograd: steepest along the gradient, and 0 at a
+# right angle to it.
 
 point = torch.tensor([2.0, 3.0, 5.0], dtype=torch.float64)
 gradient = gradient_field(g, *point)
-print(f"gradient: {gradient.tolist()}")
-
-
-def slope(direction):
-    ahead, behind = point + 1e-4 * direction, point - 1e-4 * direction
-    return (g(*ahead.unbind(-1)) - g(*behind.unbind(-1))) / 2e-4
-
-
 angle = torch.arange(0, 361, 15, dtype=torch.float64)
 direction = torch.stack([angle.deg2rad().cos(), angle.deg2rad().sin()], dim=-1)
 direction = torch.nn.functional.pad(direction, (0, 1))  # stay in the slice lam = 5
-assert torch.allclose(slope(direction), direction @ gradient)
+ahead, behind = point + 1e-4 * direction, point - 1e-4 * direction
+measured = (g(*ahead.unbind(-1)) - g(*behind.unbind(-1))) / 2e-4
+steepest = torch.atan2(gradient[1], gradient[0]).rad2deg()
 
-steepest = torch.atan2(gradient[1], gradient[0]).rad2deg().item()
-along_level = torch.tensor([-147.0, 36.0, 0.0], dtype=torch.float64) / 147
-print(f"steepest, {gradient[:2].norm():.1f}, at {steepest:.1f} degrees")
-print(f"level, {slope(along_level).abs():.4f}, at a right angle to that")
-
-# %%
-# Following the arrows is steepest ascent
-# ---------------------------------------
-# With lam = -1, g is a saddle with three ways up and three ways down. Twenty-four
-# walkers start in a ring around it and take steps of one length, each along its own
-# gradient. Those who start on a way down turn back first.
-
-start = torch.linspace(0, 2 * torch.pi, 25)[:-1] + 0.1
-walk = [2.5 * torch.stack([start.cos(), start.sin()], dim=-1)]
-for _ in range(150):
-    r_h = walk[-1].unbind(-1)
-    uphill = gradient_field(g, *r_h, torch.full_like(r_h[0], -1.0))[..., :2]
-    walk.append(walk[-1] + 0.05 * torch.nn.functional.normalize(uphill, dim=-1))
-walk = torch.stack(walk)
-
-climb = g(*walk.unbind(-1), torch.tensor(-1.0)).diff(dim=0)
-assert (climb > 0).all()
-heading = torch.atan2(*walk[-1].flip(-1).unbind(-1)).rad2deg().round() % 360
-print("ways up in degrees, walkers:", *heading.unique(return_counts=True))
-
-fig, (left, right) = plt.subplots(1, 2, gridspec_kw={"width_ratios": [1.3, 1]})
-left.plot(angle, direction @ gradient, "C1", label="gradient times direction")
-left.plot(angle, slope(direction), "C0o", label="measured by a small step")
-left.plot([steepest] * 2, [-170, 152], "C2:", label="direction of the gradient")
-left.set(xlabel="direction in degrees", ylabel="slope of g", ylim=(-170, 330))
-left.set(xticks=range(0, 361, 90), yticks=[-150, 0, 150])
-left.set_title("The slope is a cosine")
-left.legend()
-draw_height(right, -1.0)
-right.plot(*walk.unbind(-1), "C1", lw=1.2)
-right.plot(*walk[0].unbind(-1), "C1o", ms=3)
-right.set(ylabel="h", xlim=(-4, 4), ylim=(-4, 4), anchor="N")
-_ = right.set_title("Three ways up")
+fig, ax = plt.subplots()
+ax.plot(angle, measured, "C0o", label="measured by a small step")
+ax.plot(angle, direction @ gradient, "C1-", label="gradient times direction")
+ax.axvline(steepest, linestyle="--", label="direction of the gradient")
+ax.set(xlabel="direction in degrees", ylabel="slope of g", ylim=(-170, 330))
+ax.set_title("The slope is a cosine, and its top is the gradient")
+ax.legend()
+print(f"gradient {gradient.tolist()}, steepest at {steepest:.1f} degrees")
 
 # %%
 # One lam for the whole grid has one gradient, a sum

@@ -104,7 +104,6 @@ from torch.nn.functional import mse_loss, pad
 residual = torch.linspace(-2, 2, 81, requires_grad=True)
 prediction = pad(residual[:, None], (0, 3))
 zero = torch.zeros_like(prediction)
-
 loss = squared_error(prediction, zero, reduction="none")
 (gradient,) = torch.autograd.grad(loss.sum(), residual, retain_graph=True)
 averaged = mse_loss(prediction, zero, reduction="none").mean(1)
@@ -121,8 +120,9 @@ _ = ax.legend()
 # %%
 # A penalty keeps its weight when features are added
 # --------------------------------------------------
-# Every feature follows y = 2 x, and a penalty on the slopes draws each of them to 1.
-# With the mean over features the penalty wins: it is not divided, their gradient is.
+# Every feature follows y = 2 x, and a penalty on the slopes draws each of them to 0:
+# the two meet at 1. With the mean over features the penalty wins, since it is not
+# divided and their gradient is.
 
 
 def fitted_slope(loss, features):
@@ -140,34 +140,10 @@ for features in (1, 10, 100):
     print(f"{features:3} features: slope {ours:.2f}, with MSELoss {theirs:.2f}")
 
 # %%
-# A plain attribute is not saved, a buffer is
-# -------------------------------------------
-# A loss with state needs a Module, and the Module has to be told of the state. Here it
-# is a scale for each of two features, whose units are 1000 apart. A buffer is saved,
-# loaded and moved with the Module. A plain attribute is left behind, and nothing
-# complains: the loaded loss works with the scale that it was built with.
-
-
-class Scale(torch.nn.Module):
-    def __init__(self, scale):
-        super().__init__()
-        self.register_buffer("buffer", scale)
-        self.attribute = scale.clone()
-
-
-saved, loaded = Scale(torch.tensor([1000.0, 1.0])), Scale(torch.ones(2))
-loaded.load_state_dict(saved.state_dict())
-prediction = torch.tensor([[1000.0, 1.0]])
-for name in ("buffer", "attribute"):
-    scaled = (prediction / getattr(state, name) for state in (saved, loaded))
-    before, after = (squared_error(x, torch.zeros(1, 2)) for x in scaled)
-    print(f"{name}: loss {before:.0f}, after saving and loading {after:.0f}")
-
-# %%
 # Use the function: most losses have nothing to remember; rather the Module when an
 # option is chosen in one place and used in another, or when the loss has buffers or
-# parameters. With one feature it is :class:`torch.nn.MSELoss`, with more that many
-# times as large.
+# parameters, as :doc:`/guide/module` shows. With one feature it is
+# :class:`torch.nn.MSELoss`, with more that many times as large.
 
 ones, zeros = torch.ones(2, 4), torch.zeros(2, 4)
 print(squared_error(ones, zeros), SquaredError()(ones, zeros), mse_loss(ones, zeros))

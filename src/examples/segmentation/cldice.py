@@ -118,6 +118,8 @@ axes[0].imshow(skeleton(thin, 3)[0, 0].numpy())
 axes[0].set_title("too thin: its skeleton is still in one piece")
 axes[1].imshow(-gradient[0, 0].numpy())
 axes[1].set_title("cut in two: the gradient of clDice is in the gap")
+for ax in axes:
+    ax.set_axis_off()
 
 for name, image in {"too thin": thin, "cut": cut}.items():
     dice = 1 - 2 * (image * target).sum() / (image + target).sum()

@@ -111,9 +111,9 @@ def training_loop(
 # %%
 # Every value meets a gradient of its own shape
 # ---------------------------------------------
-# One step with eight samples and six hidden units. The area of a square is the size of
-# a number; it is pale where the number is negative. Where ReLU lets nothing pass
-# forward, nothing passes back. Forget that, and all shapes fit and nothing raises.
+# One step with eight samples and six hidden units: above the values, below the gradient
+# of the loss with respect to each. Where ReLU lets nothing pass forward, nothing passes
+# back. Forget that, and all shapes fit and nothing raises.
 
 import matplotlib.pyplot as plt
 
@@ -124,34 +124,23 @@ first = torch.randn(2, 16, generator=generator, dtype=torch.float64)
 second = torch.randn(16, 1, generator=generator, dtype=torch.float64) / 4
 
 few = inputs[::6], target[::6], first[:, :6], second[:6]
-loss, (hidden, active, prediction) = forward(*few)
+_, (hidden, active, prediction) = forward(*few)
+values = few[2], hidden, active, few[3], prediction
 gradients = backward(*few[:2], few[3], (hidden, active, prediction))
 names = ("first", "hidden", "active", "second", "prediction")
-numbers = few[2], hidden, active, few[3], prediction
+
+fig, axes = plt.subplots(2, 5)
+for column, name in enumerate(names):
+    for row, matrix in enumerate((values[column], gradients[column])):
+        top = matrix.abs().max()
+        axes[row, column].imshow(matrix.numpy(), vmin=-top, vmax=top)
+        axes[row, column].set_axis_off()
+    axes[0, column].set_title(name)
+fig.suptitle("Values above, gradients below, shape for shape", y=0.08)
 
 unmasked = few[0].T @ gradients[2]  # without * (hidden > 0)
 error = (unmasked - gradients[0]).norm() / gradients[0].norm()
 print(f"gradient of first, ReLU forgotten: off by {error:.0%}")
-
-fig, ax = plt.subplots(figsize=(6.4, 4.6), gridspec_kw={"left": 0.02, "bottom": 0.02})
-left = 0
-for name, value, gradient in zip(names, numbers, gradients, strict=True):
-    rows, columns = value.shape
-    for matrix, hue, middle in (value, "C0", 4), (gradient, "C1", 14):
-        top, word = middle - rows / 2, name if hue == "C0" else "gradient"
-        i, j = matrix.nonzero().T
-        size = 160 * matrix[i, j] / matrix.abs().max()
-        at, shade = (left + j + 0.5, top + i + 0.5), torch.where(size > 0, 1, 0.35)
-        ax.scatter(*at, size.abs(), facecolor=hue, marker="s", lw=0, alpha=shade)
-        ax.add_patch(plt.Rectangle((left, top), columns, rows, fill=False, ec="C5"))
-        ax.text(left + columns / 2, top - 0.4, word, ha="center", fontsize=10)
-    left += columns + 2.4
-for hue, tip, y in (("C0", "->", -1.6), ("C1", "<-", 19)):
-    arrow = {"arrowstyle": tip, "ec": hue, "lw": 1.8}
-    ax.annotate("", (left - 2.4, y), (0, y), arrowprops=arrow)
-ax.set(xlim=(-0.6, left - 0.8), ylim=(19.5, -2), aspect="equal")
-ax.set_axis_off()
-_ = ax.set_title("Forward to the right, backward to the left, shape for shape")
 
 # %%
 # By hand and by autograd: one curve
@@ -159,16 +148,16 @@ _ = ax.set_title("Forward to the right, backward to the left, shape for shape")
 # Autograd replaces ``backward``, and an optimizer the two lines of the update.
 
 by_hand = training_loop(inputs, target, first, second, 0.05, 600)[-1]
-by_autograd = torch.zeros_like(by_hand)
 weights = first.clone().requires_grad_(), second.clone().requires_grad_()
 optimizer = torch.optim.SGD(weights, lr=0.05)
-for step in range(600):
+by_autograd = []
+for _ in range(600):
     optimizer.zero_grad()
     loss, _ = forward(inputs, target, *weights)
     loss.backward()
     optimizer.step()
-    by_autograd[step] = loss.detach()
-print(f"{bool((by_hand - by_autograd).abs().max() < 1e-12) = }")
+    by_autograd.append(loss.detach())
+torch.testing.assert_close(torch.stack(by_autograd), by_hand)
 
 fig, (left, right) = plt.subplots(1, 2)
 left.semilogy(by_hand, label="by hand")
@@ -176,12 +165,12 @@ left.semilogy(by_autograd, "C2--", label="by autograd")
 left.set(xlabel="step", ylabel="loss", title="One curve, two ways")
 left.legend()
 right.plot(x, target, "C5.", label="target")
-for after, style in ((1, "C0:"), (50, "C0--"), (600, "C0")):
-    *trained, _ = training_loop(inputs, target, first, second, 0.05, after)
-    _, (*_, prediction) = forward(inputs, target, *trained)
-    right.plot(x, prediction, style, label=f"step {after}")
+for steps in (1, 50, 600):
+    *trained, _ = training_loop(inputs, target, first, second, 0.05, steps)
+    prediction = forward(inputs, target, *trained)[1][-1]
+    right.plot(x, prediction, label=f"step {steps}")
 right.set(xlabel="input", ylim=(-1.2, 2.6), title="Kinks bend into a sine")
-right.legend(handlelength=1.5)
+right.legend()
 
 # %%
 # Each phase leaves something behind
