@@ -107,7 +107,7 @@ logits = torch.zeros(5, 4, requires_grad=True)
 (conditional,) = torch.autograd.grad(corn(logits, grades, 5), logits)
 coral = logits.detach().sigmoid() - (grades[:, None] > torch.arange(4)).float()
 
-fig, axes = plt.subplots(1, 2)
+fig, axes = plt.subplots(1, 2, layout="constrained")
 axes[0].spy(conditional, markersize=12)
 axes[0].set(xlabel="question: above ...?", ylabel="grade", title="CORN")
 axes[1].spy(coral, markersize=12)

@@ -115,9 +115,9 @@ p = cut.clamp(0.05, 0.95).requires_grad_()
 
 fig, axes = plt.subplots(2, 1, layout="constrained")
 axes[0].imshow(skeleton(thin, 3)[0, 0].numpy())
-axes[0].set_title("too thin: its skeleton is still in one piece")
+axes[0].set_title("too thin: its skeleton")
 axes[1].imshow(-gradient[0, 0].numpy())
-axes[1].set_title("cut in two: the gradient of clDice is in the gap")
+axes[1].set_title("cut in two: the gradient, in the gap as well")
 for ax in axes:
     ax.set_axis_off()
 

@@ -101,7 +101,7 @@ import matplotlib.pyplot as plt
 
 target = torch.zeros(1, 1, 24, 64)
 target[..., 8:16, 4:12] = 1
-away, ours, dice = range(1, 46, 2), [], []
+away, ours, dice = range(5, 46, 2), [], []
 for shift in away:
     mask = target.clone()
     mask[..., 10:13, 12 + shift : 15 + shift] = 1

@@ -99,7 +99,7 @@ def careless(prediction, target):
 target = torch.tensor([[1.0], [2.0], [3.0], [4.0]])
 prediction = target.clone()
 
-fig, axes = plt.subplots(1, 2, figsize=(6.4, 3.2))
+fig, axes = plt.subplots(1, 2, layout="constrained")
 cases = (squared_error, target), (careless, target.squeeze(1))
 for ax, (loss, given) in zip(axes, cases, strict=True):
     gradient, value = torch.func.grad_and_value(loss)(prediction, given)

@@ -129,14 +129,15 @@ values = few[2], hidden, active, few[3], prediction
 gradients = backward(*few[:2], few[3], (hidden, active, prediction))
 names = ("first", "hidden", "active", "second", "prediction")
 
-fig, axes = plt.subplots(2, 5)
+fig, axes = plt.subplots(2, 5, layout="constrained")
 for column, name in enumerate(names):
     for row, matrix in enumerate((values[column], gradients[column])):
         top = matrix.abs().max()
-        axes[row, column].imshow(matrix.numpy(), vmin=-top, vmax=top)
+        image = {"aspect": "auto", "vmin": -top, "vmax": top}
+        axes[row, column].imshow(matrix.numpy(), **image)
         axes[row, column].set_axis_off()
     axes[0, column].set_title(name)
-fig.suptitle("Values above, gradients below, shape for shape", y=0.08)
+fig.suptitle("Values above, gradients below, shape for shape")
 
 unmasked = few[0].T @ gradients[2]  # without * (hidden > 0)
 error = (unmasked - gradients[0]).norm() / gradients[0].norm()
