@@ -36,11 +36,24 @@ def sample(value: Tensor, size: int = 50_000) -> Tensor:
     return flat[:: max(1, flat.numel() // size)]
 
 
+_INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+
+
 def _computes(dtype: torch.dtype) -> bool:
     """Whether torch computes with a dtype, and not only stores it."""
     if dtype.is_floating_point:
         return dtype.itemsize > 1
     return dtype in (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+
+
+def stored(value: Tensor) -> Tensor:
+    """The tensor, or its bits as integers where torch only stores its dtype.
+
+    Bits can be indexed and compared by every release; float8 and uint16 cannot.
+    """
+    if _computes(value.dtype) or value.is_complex() or value.dtype == torch.bool:
+        return value
+    return value.view(_INTEGERS[value.dtype.itemsize])
 
 
 def _can_be_anything(value: Tensor) -> bool:

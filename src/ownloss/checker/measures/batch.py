@@ -4,10 +4,11 @@ import math
 from functools import cached_property
 
 import torch
+from torch import Tensor
 
 from ownloss.checker.arguments import Argument
 from ownloss.checker.copies import data_of
-from ownloss.checker.domains import Domain
+from ownloss.checker.domains import Domain, stored
 from ownloss.checker.measures.points import Points
 from ownloss.checker.roles import Role
 from ownloss.checker.runs import as_real
@@ -98,7 +99,7 @@ class Batch:
         self._subject.budget.require()
         chosen = torch.tensor(rows, dtype=torch.long)
         return [
-            value[chosen.to(value.device)] if argument in self.arguments else value
+            _picked(value, chosen) if argument in self.arguments else value
             for argument, value in zip(
                 self._subject.arguments, point or self._subject.point, strict=True
             )
@@ -165,5 +166,10 @@ class Batch:
             if not argument.differentiable and argument in self.arguments:
                 # Repeats, so that classes are counted differently, too.
                 rows = [(k + 1) // 2 % self.size for k in range(self.size)]
-                moved[i] = moved[i][rows]
+                moved[i] = _picked(moved[i], torch.tensor(rows))
         return [*moved, *self._subject.point[self._subject.argument_count :]]
+
+
+def _picked(value: Tensor, rows: Tensor) -> Tensor:
+    picked = stored(value)[rows.to(value.device)]
+    return picked if picked.dtype is value.dtype else picked.view(value.dtype)

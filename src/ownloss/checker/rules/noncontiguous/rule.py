@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from ownloss.checker.domains import stored
 from ownloss.checker.errors import first_line
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.measures.gradient import INPUTS
@@ -118,7 +119,8 @@ def _layouts(value: Tensor) -> Iterator[Tensor]:
         # Not all dtypes can be added to.
         wide = value if value.is_complex() else value.double()
         other = (1 - wide).to(value.dtype)
-        yield torch.stack([value, other], 1)[:, 0]
+        beside = torch.stack([stored(value), stored(other)], 1)[:, 0]
+        yield beside if beside.dtype is value.dtype else beside.view(value.dtype)
 
 
 def _upstream(seen: Observation) -> Iterator[Finding]:
