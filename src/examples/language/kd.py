@@ -18,9 +18,6 @@ A temperature :math:`T` softens both, so that small probabilities are heard, too
 
    \frac{\partial \ell}{\partial \text{student}_c} = T \, (q_c - p_c)
 
-The factor :math:`T^2` keeps the gradient from fading as :math:`T` grows: for a large
-one it becomes the difference of the centred logits, divided by the number of classes.
-
 Source: G. Hinton, O. Vinyals and J. Dean, *Distilling the Knowledge in a Neural
 Network*, arXiv:1503.02531 (2015), section 2.
 """

@@ -14,7 +14,7 @@ mean distance to the target, less half the mean distance between two members:
    \frac{\partial \ell}{\partial x_{(k)}} = \frac{\operatorname{sign}(x_{(k)} - y)}{M}
    - \frac{2 k - M - 1}{M^2}
 
-with :math:`x_{(k)}` the k-th smallest. It has the unit of the target.
+with :math:`x_{(k)}` the k-th smallest.
 
 Source: T. Gneiting, A. E. Raftery, *Strictly Proper Scoring Rules, Prediction, and
 Estimation*, Journal of the American Statistical Association 102 (2007), equation 21,

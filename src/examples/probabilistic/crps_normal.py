@@ -22,9 +22,6 @@ For a normal distribution, with :math:`z = (\mu - y) / \sigma` and the standard 
    \qquad
    \frac{\partial \ell}{\partial \sigma} = 2 \varphi(z) - \frac{1}{\sqrt \pi}
 
-It has the unit of the target, is never negative, and becomes the absolute error as
-:math:`\sigma` goes to zero.
-
 Source: T. Gneiting, A. E. Raftery, A. H. Westveld, T. Goldman, *Calibrated
 Probabilistic Forecasting Using Ensemble Model Output Statistics and Minimum CRPS
 Estimation*, Monthly Weather Review 133 (2005), 1098-1118.

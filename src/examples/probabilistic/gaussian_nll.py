@@ -18,8 +18,6 @@ A model that predicts a mean :math:`\mu` and a variance :math:`\sigma^2` for eac
    \frac{\partial \ell}{\partial \sigma^2} =
    \frac{1}{2 \sigma^2} \left( 1 - \frac{(\mu - y)^2}{\sigma^2} \right)
 
-The variance is at rest at the squared residual.
-
 Source: D. A. Nix, A. S. Weigend, *Estimating the Mean and Variance of the Target
 Probability Distribution*, IEEE International Conference on Neural Networks, 1994.
 """

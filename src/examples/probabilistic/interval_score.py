@@ -54,10 +54,9 @@ def interval_score(
     >>> lower.grad, upper.grad
     (tensor([-1., -1.]), tensor([ 1., -3.]))
 
-    >>> l, u = torch.tensor([[0.0, 1.0], [2.0, 3.0]], dtype=torch.float64)
-    >>> def ninety(lower, upper):
-    ...     return interval_score(lower, upper, torch.tensor([2.5, 2.0]), 0.1)
-    >>> torch.autograd.gradcheck(ninety, (l.requires_grad_(), u.requires_grad_()))
+    >>> l, u, t = torch.tensor([[0.0, 1.0], [2.0, 3.0], [2.5, 2.0]]).double()
+    >>> inputs = l.requires_grad_(), u.requires_grad_(), t, 0.1
+    >>> torch.autograd.gradcheck(interval_score, inputs)
     True
     """
     if not lower.shape == upper.shape == target.shape:

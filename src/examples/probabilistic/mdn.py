@@ -75,11 +75,10 @@ def mdn(
         and target.shape == mean.shape[:1] + mean.shape[2:]
     )
     if not fits:
+        shapes = [tuple(x.shape) for x in (logits, mean, log_std, target)]
         raise ValueError(
             f"logits, mean, log_std and target must have the shapes (N, K), (N, K), "
-            f"(N, K), (N,) or (N, K), (N, K, D), (N, K, D), (N, D), got "
-            f"{tuple(logits.shape)}, {tuple(mean.shape)}, {tuple(log_std.shape)} and "
-            f"{tuple(target.shape)}"
+            f"(N, K), (N,) or (N, K), (N, K, D), (N, K, D), (N, D), got {shapes}"
         )
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(

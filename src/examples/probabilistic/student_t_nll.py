@@ -15,8 +15,6 @@ degrees of freedom:
    \qquad
    \frac{\partial \ell}{\partial \mu} = \frac{1}{\sigma} \frac{(\nu + 1) z}{\nu + z^2}
 
-The gradient is largest at :math:`z = \sqrt \nu`. The degrees of freedom have one, too.
-
 Source: K. L. Lange, R. J. A. Little, J. M. G. Taylor, *Robust Statistical Modeling
 Using the t Distribution*, Journal of the American Statistical Association 84 (1989),
 881-896.

@@ -13,8 +13,6 @@ or weights of 0 and more:
    \qquad
    \frac{\partial L}{\partial \ell_i} = \frac{m_i}{\sum_j m_j}
 
-Where nothing counts, the mean is 0 and so are all gradients.
-
 Source: the weighted mean that ``torch.nn.functional.cross_entropy`` takes with its
 ``weight`` and ``ignore_index``, for any loss.
 """
@@ -35,8 +33,8 @@ def masked_mean(
         dim: What to average over; everything where it is None.
 
     Returns:
-        The mean, in the dtype of ``loss``, without the dimensions in ``dim``; 0 where
-        nothing counts.
+        The mean, in the dtype of ``loss``, without the dimensions in ``dim``; 0, with
+        gradient 0, where nothing counts.
 
     Raises:
         ValueError: The shapes differ.

@@ -15,8 +15,6 @@ each, the logarithm of a variance:
    \qquad
    \frac{\partial L}{\partial s_k} = \frac{1 - e^{-s_k} \, \ell_k}{2}
 
-The weight rests where :math:`e^{s_k} = \ell_k`.
-
 Source: A. Kendall, Y. Gal and R. Cipolla, *Multi-Task Learning Using Uncertainty to
 Weigh Losses for Scene Geometry and Semantics*, CVPR 2018, section 3.2, with
 :math:`s = \log \sigma^2` and the same factor for every task.

@@ -17,8 +17,7 @@ With the residual in units of the scale, :math:`z = (\text{prediction} -
 
 It is squared error at :math:`\alpha = 2`, pseudo-Huber at 1, Cauchy at 0, Geman-McClure
 at -2 and Welsch at :math:`-\infty`.
-The formula itself fails at 0 and 2. Written with :math:`(e^x - 1) / x` it does not, and
-autograd differentiates it, in alpha and in the scale as well.
+The formula itself fails at 0 and 2; written with :math:`(e^x - 1) / x` it does not.
 
 Source: J. T. Barron, *A General and Adaptive Robust Loss Function*, CVPR 2019.
 """

@@ -101,7 +101,7 @@ def test_vmap_maps_over_batches(example):
     ],
 )
 def test_shapes_that_would_broadcast_are_refused(example, shapes):
-    message = "got {}, {}, {} and {}".format(*shapes)
+    message = f"got {shapes}"
     with pytest.raises(ValueError, match=re.escape(message)):
         example.mdn(*map(torch.ones, shapes))
 
