@@ -8,6 +8,7 @@ from bs4 import BeautifulSoup
 
 from ownloss import catalogue, tags
 from tests.docs.conftest import SITE
+from tests.docs.test_search import typed
 
 GALLERY = "examples/index.html"
 LOSSES = [example for example in catalogue.examples() if example.tags]
@@ -178,3 +179,25 @@ def test_a_need_is_met_two_clicks_from_home(page, need):
         assert link.is_visible()
     link.click()
     assert unquote(page.url).endswith(f"/{name}.html")
+
+
+@pytest.mark.parametrize(
+    ("words", "tag"),
+    [
+        ("outliers", "outliers"),
+        ("heavy tails", "outliers"),
+        ("imbalanced", "imbalance"),
+        ("uncertainty", "uncertainty"),
+        ("preference", "preferences"),
+        ("missing labels", "missing labels"),
+        ("tiny objects", "small objects"),
+        ("scipy", "needs SciPy"),
+    ],
+)
+def test_the_search_offers_the_losses_that_have_what_is_typed(page, words, tag):
+    page.goto("search.html")
+    typed(page, words)
+    link = page.locator("#search-results a", has_text=f"Losses: {tag}")
+    link.click()
+    page.wait_for_url(f"**/{GALLERY}?*")
+    assert shown(page) == having(tag)

@@ -11,6 +11,7 @@ tags lead there, and so does a role on any page::
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from html import escape
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +22,7 @@ from sphinx.util.docutils import ReferenceRole
 from sphinx.util.osutil import relative_uri
 
 from gallery import insides
+from ownloss import catalogue
 from ownloss.tags import GROUPS, WORDS
 
 SCRIPT = "filters.js"
@@ -47,6 +49,23 @@ class Losses(ReferenceRole):
 def is_index(app: Sphinx, docname: str) -> bool:
     """Whether a page is the one of all losses."""
     return docname == f"{app.config.sphinx_gallery_conf['gallery_dirs']}/index"
+
+
+def places(app: Sphinx) -> Iterator[tuple[str, str, str, str]]:
+    """What the search of the site says of each tag.
+
+    Args:
+        app: The Sphinx application.
+
+    Yields:
+        Where the losses with the tag are listed, a title, the losses, and the words
+        that people type for the tag.
+    """
+    gallery = f"{app.config.sphinx_gallery_conf['gallery_dirs']}/index"
+    for tag, words in WORDS.items():
+        losses = [one.title for one in catalogue.examples() if tag in one.tags]
+        address = f"{app.builder.get_target_uri(gallery)}?sg-tags={quote(tag)}"
+        yield address, f"Losses: {tag}", ", ".join(losses), words
 
 
 def arrange(app: Sphinx, doctree: nodes.document) -> None:

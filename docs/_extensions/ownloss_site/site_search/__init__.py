@@ -35,6 +35,7 @@ from sphinx.search.en import ENGLISH_STOPWORDS
 
 from gallery import insides
 from ownloss import catalogue
+from ownloss_site import filters
 
 HERE = Path(__file__).parent
 STEMMERS = Path(sphinx.search.__file__).parent / "minified-js"
@@ -307,6 +308,14 @@ def write_search(app: Sphinx, env: BuildEnvironment) -> list[str]:
         for page, found in known(env).items()
         if page in env.titles and "orphan" not in env.metadata[page]
     }
+    gallery = f"{app.config.sphinx_gallery_conf['gallery_dirs']}/index"
+    if gallery in env.titles:
+        page = env.titles[gallery].astext()
+        anchor = known(env)[gallery][0].anchor
+        for address, title, losses, words in filters.places(app):
+            only_words = {*terms(words)} - {*terms(title)}
+            tagged = Section(anchor, title, shortened(losses), only_words)
+            pages[address] = (page, [tagged])
     shutil.rmtree(static / INDEX, ignore_errors=True)
     (static / INDEX).mkdir()
     for name, text in packed(pages).items():
