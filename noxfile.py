@@ -68,11 +68,18 @@ def python_of(folder: Path) -> Path:
 
 def build_site(session: nox.Session, *options: str, to: Path = SITE) -> None:
     """Build the site; run the examples that have changed since the last build."""
-    strict = ["-n", "-W", "--keep-going", "-d", "build/doctrees"]
+    strict = ["-n", "-W", "--keep-going", "-t", "offline", "-d", "build/doctrees"]
     # A date that a page or a book names is the commit's: two builds are alike.
     date = date_of_commit()
     environ = {"SOURCE_DATE_EPOCH": date} if date else {}
     run(session, "sphinx", *strict, *options, "docs", str(to), **environ)
+
+
+def build_all(session: nox.Session, *options: str) -> None:
+    """Build the site, the zip of its pages and the book, which the site offers."""
+    build_site(session, *options)
+    build_site(session, *options, "-b", "epub", to=BOOK.parent)
+    shutil.copy(BOOK, SITE)
 
 
 def date_of_commit() -> str:
@@ -104,9 +111,9 @@ def environment(session: nox.Session) -> None:
 
 @command
 def docs(session: nox.Session) -> None:
-    """Build the site, `-- huber` one example of it, `-- epub` a book; or `-- watch`.
+    """Build the site with its book, `-- huber` one example of it; or `-- watch`.
 
-    `-- publish` is `-- epub` for a site that has an address, and fails without.
+    `-- publish` fails where the site has no address.
     """
     match session.posargs:
         case ["watch"]:
@@ -115,13 +122,10 @@ def docs(session: nox.Session) -> None:
             options = ["-n", "-d", "build/doctrees", "docs", str(SITE)]
             run(session, "sphinx_autobuild", *watched, *ignored, *options)
             return
-        case ["epub" | "publish" as what]:
-            tags = ["-t", "offline"] + ["-t", "publish"] * (what == "publish")
-            build_site(session, *tags)
-            build_site(session, "-b", "epub", to=BOOK.parent)
-            shutil.copy(BOOK, SITE)
         case []:
-            build_site(session)
+            build_all(session)
+        case ["publish"]:
+            build_all(session, "-t", "publish")
         case [name] if list(ROOT.glob(f"src/examples/*/{name}.py")):
             one = rf"sphinx_gallery_conf.filename_pattern=[\\/]{name}\.py$"
             again = "sphinx_gallery_conf.run_stale_examples=True"
@@ -129,8 +133,7 @@ def docs(session: nox.Session) -> None:
         case _:
             given = " ".join(session.posargs)
             session.error(
-                "expected 'watch', 'epub', 'publish' or the name of an example, "
-                f"got {given!r}"
+                f"expected 'watch', 'publish' or the name of an example, got {given!r}"
             )
     print(f"\nThe site lies in {SITE}\nOpen {(SITE / 'index.html').as_uri()}")
 
@@ -139,8 +142,7 @@ def docs(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Build the site and run all tests; `-- -k huber` runs some, and builds nothing."""
     if not session.posargs:
-        build_site(session, "-q")
-        build_site(session, "-q", "-b", "epub", to=BOOK.parent)
+        build_all(session, "-q")
     # By file: the snippets of a page share their names, so one process runs them all.
     # In the order of the files: those of tests take longest, the pages fill the rest.
     share = ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]

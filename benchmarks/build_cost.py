@@ -1,6 +1,6 @@
 """What the site costs to build, beside what its examples cost to run.
 
-    nox -s bench -- build
+    nox -s bench -- build [cold] [short] [scripts] [pages]
 
 copies the repository into a temporary folder, builds the site there as ``nox -s docs``
 does and as a reader of the code would change it, and prints ratios, each with its goal.
@@ -73,6 +73,25 @@ fig, ax = plt.subplots()
 ax.plot(path, label="path")
 ax.set(xlabel="step", ylabel="center", title="Path {number}")
 '''
+# As much as a page of the guide has: prose, code, a formula, links.
+LIGHT_PAGE = """# Page {number}
+
+A page with [the next one](page{next}.md) and [the first](../index.md).
+
+{sections}
+"""
+SECTION = """## A finding, {number}
+
+The loss is $(p - t)^2$, and {{py:func}}`torch.clamp` cuts it; `gradient` is {number}.
+
+```python
+>>> {number} * 2
+{double}
+```
+
+- One reason.
+- Another one, with a *word* and some more of them, as many as a line holds.
+"""
 
 
 @dataclass(frozen=True)
@@ -179,7 +198,7 @@ def copy_project(to: Path, *without: str) -> Path:
     return to
 
 
-def empty_project(to: Path, scripts: int = 0) -> Path:
+def empty_project(to: Path, scripts: int = 0, pages: int = 0) -> Path:
     """Copy the extensions and settings, with no page but the first and one example.
 
     The picture for shared links is drawn from that example.
@@ -187,6 +206,7 @@ def empty_project(to: Path, scripts: int = 0) -> Path:
     Args:
         to: A folder that does not exist.
         scripts: How many light examples to write.
+        pages: How many light pages to write.
 
     Returns:
         The folder.
@@ -194,8 +214,18 @@ def empty_project(to: Path, scripts: int = 0) -> Path:
     copy_project(to)
     for page in (to / "docs").rglob("*.md"):
         page.unlink()
-    index = "# Home\n\nOne page.\n\n```{toctree}\nexamples/index\n```\n"
+    names = [f"light/page{number}" for number in range(pages)]
+    listed = "\n".join(["examples/index", *names])
+    index = f"# Home\n\nOne page.\n\n```{{toctree}}\n{listed}\n```\n"
     (to / "docs" / "index.md").write_text(index, encoding="utf-8")
+    (to / "docs" / "light").mkdir()
+    for number, name in enumerate(names):
+        sections = "\n".join(
+            SECTION.format(number=section, double=2 * section) for section in range(8)
+        )
+        words = {"number": number, "next": (number + 1) % pages, "sections": sections}
+        text = LIGHT_PAGE.format(**words)
+        (to / "docs" / f"{name}.md").write_text(text, encoding="utf-8")
     examples = to / "src" / "examples"
     header = examples.joinpath("robust", "GALLERY_HEADER.rst").read_text("utf-8")
     for script in examples.glob("*/*.py"):
@@ -240,55 +270,80 @@ class Rows:
         self.console.print(row, highlight=False)
 
 
+def cold(rows: Rows, room: Path, site: Path, rounds: int) -> None:
+    """A build of all, without and with the pages that run the checker."""
+    unchecked = copy_project(room / "unchecked", *CHECKED_PAGES)
+    scripts, everything = [], []
+    for _ in range(rounds):
+        scripts.append((build(unchecked, cold=True), bare(unchecked)))
+        everything.append((build(site, cold=True), bare(site, "--checks")))
+    rows.add("cold, without checks", "scripts", scripts, "1.25, wall 1.00")
+    rows.add("cold, all", "scripts, checks", everything, "1.10, wall 1.00")
+
+
+def short(rows: Rows, room: Path, site: Path, rounds: int) -> None:
+    """Builds after which little is new."""
+    empty = empty_project(room / "empty")
+    build(empty)
+    page = site / "docs" / "guide" / "index.md"
+    example = site / "src" / "examples" / "robust" / "huber.py"
+    alone = room / "alone"
+    unchanged, changed_page, changed_example = [], [], []
+    for number in range(rounds):
+        build(site)
+        nothing, still = build(empty), build(site)
+        unchanged.append((still, nothing))
+        append(page, f"One more sentence, number {number}.")
+        changed_page.append((with_page := build(site), still))
+        append(example, f"print({number})")
+        alone.mkdir(exist_ok=True)
+        shutil.copy(example, alone)
+        own = run(site, "benchmarks.bare_scripts", str(alone))
+        changed_example.append((build(site), with_page + own))
+    rows.add("unchanged", "empty project", unchanged, "1.10")
+    rows.add("a changed page", "unchanged", changed_page, "1.25")
+    rows.add("a changed example", "changed page + script", changed_example, "1.00")
+
+
+def scripts(rows: Rows, room: Path, _site: Path, _rounds: int) -> None:
+    """What four times the scripts cost, beside the scripts alone."""
+    few = empty_project(room / "few", scripts=48)
+    many = empty_project(room / "many", scripts=192)
+    grown = (build(many) - build(few), bare(many) - bare(few))
+    rows.add("48 to 192 light scripts", "scripts", [grown], "1.25")
+
+
+def pages(rows: Rows, room: Path, _site: Path, _rounds: int) -> None:
+    """What four times the pages cost, beside four times what a quarter of them costs.
+
+    Whatever looks at all pages for each page shows here.
+    """
+    none, few, many = (
+        build(empty_project(room / f"{number}-pages", pages=number))
+        for number in (0, 100, 400)
+    )
+    more, quarter = many - none, few - none
+    four = Cost(4 * quarter.processor, 4 * quarter.wall)
+    rows.add("400 light pages", "4 times 100", [(more, four)], "1.25")
+
+
+ROWS = {"cold": cold, "short": short, "scripts": scripts, "pages": pages}
+
+
 @click.command()
+@click.argument("chosen", nargs=-1, type=click.Choice(list(ROWS)))
 @click.option("--rounds", default=1, help="How often to measure the cold builds.")
 @click.option("--short-rounds", default=3, help="How often the short ones.")
-def main(rounds: int, short_rounds: int) -> None:
-    """Measure, and print the table."""
+def main(chosen: tuple[str, ...], rounds: int, short_rounds: int) -> None:
+    """Measure, and print the table; all of it, or some."""
     console = Console(width=120)
-    rows = Rows(console)
+    table = Rows(console)
     with tempfile.TemporaryDirectory() as folder, Progress(console=console) as progress:
         room = Path(folder)
-        task = progress.add_task("measuring", total=4)
-
-        unchecked = copy_project(room / "unchecked", *CHECKED_PAGES)
         site = copy_project(room / "site")
-        scripts, everything = [], []
-        for _ in range(rounds):
-            scripts.append((build(unchecked, cold=True), bare(unchecked)))
-            everything.append((build(site, cold=True), bare(site, "--checks")))
-        rows.add("cold, without checks", "scripts", scripts, "1.25, wall 1.00")
-        rows.add("cold, all", "scripts, checks", everything, "1.25, wall 1.00")
-        progress.advance(task)
-
-        empty = empty_project(room / "empty")
-        build(empty)
-        page = site / "docs" / "guide" / "index.md"
-        example = site / "src" / "examples" / "robust" / "huber.py"
-        alone = room / "alone"
-        unchanged, changed_page, changed_example = [], [], []
-        for number in range(short_rounds):
-            build(site)
-            nothing, still = build(empty), build(site)
-            unchanged.append((still, nothing))
-            append(page, f"One more sentence, number {number}.")
-            changed_page.append((with_page := build(site), still))
-            append(example, f"print({number})")
-            alone.mkdir(exist_ok=True)
-            shutil.copy(example, alone)
-            own = run(site, "benchmarks.bare_scripts", str(alone))
-            changed_example.append((build(site), with_page + own))
-        rows.add("unchanged", "empty project", unchanged, "1.10")
-        rows.add("a changed page", "unchanged", changed_page, "1.25")
-        rows.add("a changed example", "changed page + script", changed_example, "1.00")
-        progress.advance(task)
-
-        few = empty_project(room / "few", scripts=48)
-        progress.advance(task)
-        many = empty_project(room / "many", scripts=192)
-        grown = (build(many) - build(few), bare(many) - bare(few))
-        rows.add("48 to 192 light scripts", "scripts", [grown], "1.50")
-        progress.advance(task)
+        for name in progress.track(chosen or ROWS, description="measuring"):
+            measure, count = ROWS[name], short_rounds if name == "short" else rounds
+            measure(table, room, site, count)
     console.print("Goals are upper limits; seconds are of processor time, last round.")
 
 

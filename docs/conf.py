@@ -126,6 +126,7 @@ epub_description = "A guide whose every line was run, and losses to copy."
 epub_identifier = "ownloss" if "127.0.0.1" in html_baseurl else html_baseurl
 epub_uid = "ownloss"
 epub_contributor = author
+epub_css_files = ["book.css"]
 epub_tocscope = "includehidden"
 epub_tocdepth = 4
 epub_show_urls = "no"

@@ -183,6 +183,55 @@ def test_the_tree_of_pages_is_opened_by_keyboard(browser, served):
     context.close()
 
 
+# Of what the keyboard is at: whether it is drawn, named, and was met before.
+STOP = """() => {
+  const it = document.activeElement;
+  if (!it || it === document.body) return null;
+  const drawn = [it, ...(it.labels ?? [])].some((box) => {
+    const style = getComputedStyle(box);
+    const outlined = style.outlineStyle !== "none" && style.outlineWidth !== "0px";
+    const room = box.getBoundingClientRect();
+    return outlined && style.opacity !== "0" && room.width * room.height > 0;
+  });
+  const name = it.ariaLabel || it.innerText?.trim() || it.labels?.[0]?.innerText.trim()
+    || it.querySelector("title")?.textContent;
+  const met = it.dataset.met === "yes" && !it.shadowRoot;  // it has several controls
+  it.dataset.met = "yes";
+  // What a figure to drag shows of the focus lies within it: test_draggable.py.
+  return {met, seen: drawn || !!it.shadowRoot, named: !!name, html: it.outerHTML};
+}"""
+MISSED = """() => [...document.querySelectorAll("a[href], button, input, summary")]
+  .filter((it) => it.checkVisibility({visibilityProperty: true}) && it.tabIndex >= 0)
+  .filter((it) => !it.dataset.met).map((it) => it.outerHTML)"""
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize(
+    "name", ["index", "guide/function", "examples/robust/huber", "search", "404"]
+)
+def test_every_control_is_reached_seen_and_named(browser, served, name, width):
+    context = browser.new_context(
+        base_url=served,
+        viewport={"width": width, "height": 900},
+        reduced_motion="reduce",  # else an outline may be on its way
+    )
+    page = context.new_page()
+    page.goto(f"{name}.html", wait_until="load")
+    stops = []
+    while True:
+        page.keyboard.press("Tab")
+        stop = page.evaluate(STOP)
+        if stop is None or stop["met"]:
+            break
+        stops.append(stop)
+    missed = page.evaluate(MISSED)
+    context.close()
+    assert len(stops) > 5
+    assert [stop["html"] for stop in stops if not stop["seen"]] == []
+    assert [stop["html"] for stop in stops if not stop["named"]] == []
+    assert missed == []
+
+
 def test_a_copy_button_copies_the_code_without_prompts_and_output(browser, served):
     context = browser.new_context(
         base_url=served, permissions=["clipboard-read", "clipboard-write"]

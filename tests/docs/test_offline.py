@@ -1,9 +1,10 @@
 """The book and the zip for reading without a network.
 
-`nox -s tests` builds both before these tests; elsewhere: `nox -s docs -- epub`.
+`nox -s tests` builds both before these tests; elsewhere: `nox -s docs`.
 """
 
 import posixpath
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import unquote, urldefrag
@@ -14,7 +15,9 @@ import pytest
 
 from ownloss_site import offline
 
-BOOK = Path(__file__).parents[2] / "build" / "epub" / "ownloss.epub"
+ROOT = Path(__file__).parents[2]
+BOOK = ROOT / "build" / "epub" / "ownloss.epub"
+EXAMPLES = ROOT / "src" / "examples"
 XHTML = "{http://www.w3.org/1999/xhtml}"
 OPF = "{http://www.idpf.org/2007/opf}"
 MATHML = "{http://www.w3.org/1998/Math/MathML}"
@@ -23,7 +26,7 @@ MATHML = "{http://www.w3.org/1998/Math/MathML}"
 @pytest.fixture(scope="module")
 def book():
     """From the name of each file in the book to what it holds."""
-    assert BOOK.exists(), "build it first: nox -s docs -- epub"
+    assert BOOK.exists(), "build it first: nox -s docs"
     with ZipFile(BOOK) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
@@ -125,6 +128,17 @@ def test_the_zip_of_all_pages_holds_neither_itself_nor_the_book(tmp_path):
         assert archive.namelist() == ["ownloss/a/b.zip", "ownloss/index.html"]
 
 
+def test_code_can_be_read_in_a_dark_window(book, pages):
+    """The window sets the colour of text, and Pygments the paper of code alone."""
+    style = book["_static/book.css"].decode()
+    rule = re.search(r"\.highlight \{([^}]*)\}", style)[1]
+    assert "background:" in rule and re.search(r"(?<!-)color:", rule)
+    for name, page in pages.items():
+        if name.startswith(("guide/", "examples/")):
+            links = [link.get("href", "") for link in page.iter(f"{XHTML}link")]
+            assert any(link.endswith("_static/book.css") for link in links), name
+
+
 def test_a_list_of_files_without_a_page_is_refused():
     with pytest.raises(ValueError, match=r'no line with href="a\.xhtml"'):
         offline.declare_formulas("<manifest/>", {"a.xhtml"})
@@ -142,3 +156,35 @@ def test_the_contents_of_the_book_lead_to_every_page_of_the_guide_and_every_loss
 def test_the_book_says_what_it_is(book):
     package = book["content.opf"].decode()
     assert "unknown" not in package.partition("<manifest")[0]
+
+
+def test_the_contents_of_the_book_list_pages_in_the_order_of_reading(book):
+    """A heading between them would stand before pages that come before it."""
+    contents = ElementTree.fromstring(book["nav.xhtml"])
+    links = [tag.get("href") for tag in contents.iter(f"{XHTML}a")]
+    assert [link for link in links if "#" in link] == []
+    package = ElementTree.fromstring(book["content.opf"])
+    files = {item.get("id"): item.get("href") for item in package.iter(f"{OPF}item")}
+    spine = [files[item.get("idref")] for item in package.iter(f"{OPF}itemref")]
+    places = [spine.index(link) for link in dict.fromkeys(links)]
+    assert places == sorted(places)
+
+
+def test_the_topics_stand_below_the_gallery_and_not_below_its_last_heading(book):
+    contents = ElementTree.fromstring(book["nav.xhtml"])
+    (gallery,) = (
+        item
+        for item in contents.iter(f"{XHTML}li")
+        if item.find(f"{XHTML}a").get("href") == "examples/index.xhtml"
+    )
+    below = [a.get("href") for a in gallery.iterfind(f"{XHTML}ol/{XHTML}li/{XHTML}a")]
+    topics = sorted(path.parent.name for path in EXAMPLES.glob("*/*.rst"))
+    assert sorted(below) == [f"examples/{topic}/index.xhtml" for topic in topics]
+
+
+def test_the_home_page_offers_book_and_zip_and_both_are_there():
+    site = BOOK.parents[1] / "html"
+    home = (site / "index.html").read_text(encoding="utf-8")
+    for suffix in ("zip", "epub"):
+        assert re.search(rf'href="(?:http\S+/)?ownloss\.{suffix}"', home)
+        assert (site / f"ownloss.{suffix}").stat().st_size > 1_000_000

@@ -7,7 +7,7 @@ import pytest
 from pypdf import PdfReader
 
 # One of each kind: guide, graph of a loss, example with a figure to drag, table, home
-# page, gallery.
+# page, gallery, search.
 PAGES = (
     "guide/backward",
     "practice/workbench/cosine",
@@ -15,6 +15,7 @@ PAGES = (
     "reference/support",
     "index",
     "examples/index",
+    "search",
 )
 
 
@@ -51,7 +52,9 @@ def test_nothing_is_printed_that_only_a_screen_can_do(printed, name):
 def test_each_sheet_says_where_it_is_from(printed, name):
     sheets, _ = printed[name]
     for number, (foot, *_) in enumerate(sheets, 1):  # read first, printed last
-        assert re.match(rf"{number}ownloss \d+\.\d+\S* · {name}", foot)
+        assert re.match(
+            rf"{number}ownloss \d\S* · torch \d\S*, \d+ \w+ \d+ · {name}", foot
+        )
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -59,6 +62,12 @@ def test_no_sheet_ends_in_a_heading(printed, name):
     sheets, headings = printed[name]
     for lines in sheets:
         assert lines[-1] not in headings
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_sheet_is_empty(printed, name):
+    for foot, *lines in printed[name][0]:
+        assert lines, f"nothing but {foot}"
 
 
 def test_code_is_printed_as_it_is_line_by_line(printed, browser, served):

@@ -1,8 +1,9 @@
 """The site for reading without a network: one EPUB, and a zip of all pages.
 
-`nox -s docs -- epub` makes both and lays them into the site, whose home page then links
-to them. The EPUB is the same text without what only a browser can do: no script, no
-download, no card. Both are the same, byte for byte, in two builds.
+`nox -s docs` makes both and lays them into the site, whose home page links to them;
+`-- watch`, which builds at every keystroke, does without. The EPUB is the same text
+without what only a browser can do: no script, no download, no card. Both are the same,
+byte for byte, in two builds.
 """
 
 import posixpath
@@ -13,12 +14,13 @@ from urllib.parse import urljoin
 from zipfile import ZipFile
 
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 
 from gallery import insides
 from ownloss.archive import packed
 
-EPUB_STYLES = {"pygments.css", "epub.css"}
+EPUB_STYLES = {"pygments.css", "epub.css", "book.css"}
 MATHML = "http://www.w3.org/1998/Math/MathML"
 # What MathML Core writes as an attribute, and MathML 3, which EPUB knows, does not.
 CORE_ONLY = re.compile(r' scriptlevel="\d+"|(?<=<mfrac) displaystyle="\w+"')
@@ -26,17 +28,19 @@ ONLY_IN_A_BROWSER = {insides.NOTE, insides.FOOTER}
 
 
 def offer_copies(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Link to both from the home page, where they are published with the site.
+    """Link to both from the home page, where they are made with the site.
 
-    The links are whole addresses: in the zip itself neither file is there.
+    Of a published site the links are whole addresses: in the zip itself neither file is
+    there.
     """
     home = docname == app.config.root_doc and app.builder.name == "html"
     if not home or "offline" not in app.tags:
         return
     line = nodes.paragraph("", "To read without a network: ")
     for name, words, after in (("zip", "all pages", ", or "), ("epub", "a book", ".")):
-        file = f"{app.config.epub_basename}.{name}"
-        address = urljoin(app.config.html_baseurl, file)
+        address = f"{app.config.epub_basename}.{name}"
+        if app.config.html_context["published"]:
+            address = urljoin(app.config.html_baseurl, address)
         line += nodes.reference("", f"{words} ({name})", refuri=address)
         line += nodes.Text(after)
     next(doctree.findall(nodes.section)).append(line)
@@ -50,14 +54,20 @@ def is_epub(app: Sphinx) -> bool:
 def leave_static_files(app: Sphinx) -> None:
     """Take nothing into the book that serves the site's pages alone."""
     if is_epub(app):
-        app.config.html_static_path = []
+        app.config.html_static_path = ["_book"]
         app.config.html_favicon = None
 
 
 def simplify(app: Sphinx, doctree: nodes.document, _docname: str) -> None:
-    """Take out of a page what only a browser can do."""
+    """Take out of a page what only a browser can do.
+
+    The contents of a book list pages: a heading below which others are listed would
+    stand between them, out of the order of reading.
+    """
     if not is_epub(app):
         return
+    for toctree in doctree.findall(addnodes.toctree):
+        toctree["titlesonly"] = True
     for figure in doctree.findall(nodes.figure):
         if "to-drag" in figure["classes"]:
             for caption in list(figure.findall(nodes.caption)):

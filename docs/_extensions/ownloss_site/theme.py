@@ -4,7 +4,8 @@ The tree of all pages stands beside every page. The theme asks Sphinx for the wh
 again for every page, which costs more the more pages there are. Here it is made once; a
 page gets it with its own links, and with the marks of where it is. A long list, such as
 that of the messages, stands beside its own pages only: elsewhere it would be the larger
-half of the page.
+half of the page. (A change of the theme that does the first has been open since July
+2026: https://github.com/pradyunsg/furo/pull/939.)
 
 Nothing of furo is documented but its settings and the variables of its templates, so
 ``LEANS_ON`` and ``REPLACED`` say what breaks without each name. `nox -s tests` tries
@@ -73,10 +74,10 @@ def dress(
     ``with_landmarks`` and shows what is in ``ran_on`` and ``repository``.
     """
     context["with_landmarks"] = with_landmarks
-    if app.builder.embedded:
-        return  # a book has another theme
     context["ran_on"] = about.day_of_build()
     context["repository"] = repository.links_of_foot(app, page, context)
+    if app.builder.embedded:
+        return  # a book has another theme
     # A setting of furo, page by page.
     context["theme_source_edit_link"] = context["repository"].get("edit", "")
     # The links of the page for all that is not there begin at the site's root: its own
