@@ -167,7 +167,8 @@ def _is_data(held: Any) -> bool:
 def data_of(loss: Any) -> list[Tensor]:
     """The data that a loss holds: what it closes over, its buffers and attributes.
 
-    Buffers and attributes of zeros and ones, such as a mask, are no data.
+    So are the tensors that its code names. Buffers, attributes and global tensors of
+    zeros and ones, such as a mask, are no data.
     """
     held: list[Any] = []
     if isinstance(loss, partial):
@@ -180,6 +181,10 @@ def data_of(loss: Any) -> list[Tensor]:
     owner = loss.__self__ if isinstance(loss, types.MethodType) else loss
     if not owners and hasattr(owner, "__dict__") and not isinstance(owner, type):
         owners = [owner]
+    code = getattr(loss, "__code__", None)
+    if code is not None:
+        named = [loss.__globals__.get(name) for name in code.co_names]
+        kept += [value for value in named if isinstance(value, Tensor)]
     for part in owners:
         kept += [
             tensor
@@ -236,13 +241,25 @@ def fingerprint(loss: Any) -> list[Any]:
     return held
 
 
+def printed(value: object) -> str:
+    """What an object prints; its type and place where it cannot be printed.
+
+    >>> printed([1, 2])
+    '[1, 2]'
+    """
+    try:
+        return str(value)
+    except Exception:  # a part of the loss, whose `__repr__` may be wrong
+        return object.__repr__(value)
+
+
 def _mark(value: Any) -> Any:
     if isinstance(value, Tensor):
         known = not value.is_meta and not nn.parameter.is_lazy(value)
         total = value.detach().double().sum().item() if known else 0.0
         return id(value), version_of(value), total
     if isinstance(value, (dict, list, set)):
-        return id(value), len(value), str(value)[:1000]
+        return id(value), len(value), printed(value)[:1000]
     if isinstance(value, (int, float, str, bool)):
         return value
     return id(value)

@@ -19,6 +19,7 @@ from ownloss.checker.numeric import slope
 from ownloss.checker.observation import Observation
 from ownloss.checker.randomness import seed_everything
 from ownloss.checker.runs import Run
+from ownloss.checker.wording import apart
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,7 @@ def _double_backward(seen: Observation) -> None:
     numeric = slope(lambda s: projected(x + s * along, False).item(), here, step)
     near = 1e-4 * max(abs(found), abs(numeric.value)) + 1e-7
     if numeric.reliable and not numeric.admits(found, near):
-        raise _SilentlyWrongError(f"{found:.4g} instead of {numeric.value:.4g}")
+        raise _SilentlyWrongError(" instead of ".join(apart(found, numeric.value)))
 
 
 def _func_grad(seen: Observation) -> None:
@@ -212,7 +213,7 @@ def _jvp(seen: Observation) -> None:
     numeric = seen.gradient.along(seen.point, {seen.index(seen.inputs[0]): direction})
     near = 1e-4 * max(abs(numeric.value), got.abs().item()) + 1e-7
     if numeric.reliable and not numeric.admits(got.item(), near):
-        raise _SilentlyWrongError(f"{got.item():.4g} instead of {numeric.value:.4g}")
+        raise _SilentlyWrongError(" instead of ".join(apart(got.item(), numeric.value)))
 
 
 def _compile(seen: Observation) -> None:
@@ -237,7 +238,7 @@ def _autocast(seen: Observation) -> None:
     if not run.finite or not found.finite:
         raise _SilentlyWrongError("not finite")
     if abs(run.total - seen.value) > 0.1 * abs(seen.value) + 0.05:
-        raise _SilentlyWrongError(f"{run.total:.4g} instead of {seen.value:.4g}")
+        raise _SilentlyWrongError(" instead of ".join(apart(run.total, seen.value)))
 
 
 def _checkpoint(seen: Observation) -> None:

@@ -56,7 +56,7 @@ class Observation(Subject):
         self.precision = Precision(self, self.points)
         self.batch = Batch(self, self.points)
         self.graph = Graph(self)
-        self.selection = Selection(self.graph, self.batch)
+        self.selection = Selection(self, self.graph, self.batch)
         self.gradient = Gradient(
             self, self.points, self.precision, self.graph, self.batch
         )

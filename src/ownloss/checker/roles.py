@@ -47,6 +47,10 @@ _BETTER = ("chosen", "preferred", "winner", "accepted")
 _WORSE = ("rejected", "dispreferred", "loser")
 _LOG_PROBABILITIES = ("log_p", "logp", "lp")
 _CONSTANTS = ("teacher", "ema", "momentum", "old", "ref", "frozen")
+_PAIRS = ("cost", "dist", "sim", "kernel", "gram", "adj", "affinit", "pair", "coupl")
+_DISTANCES = ("dist", "cost", "energy", "energies", "error")
+_PAIR_LETTERS = ("a", "c", "d", "k", "m", "s")
+_REVERSED = ("backward", "reverse", "right_to_left", "r2l", "rtl", "previous")
 _VALUES = ("q", "v", "value", "values", "qvalue", "qvalues")
 _TRIPLET = {"anchor": Role.ANCHOR, "pos": Role.POSITIVE, "neg": Role.NEGATIVE}
 
@@ -110,6 +114,23 @@ def is_preferred(name: str) -> bool | None:
     if any(word in _BETTER for word in words):
         return True
     return False if any(word in _WORSE for word in words) else None
+
+
+def is_of_pairs(name: str, value: Tensor) -> bool:
+    """Whether a tensor is a matrix of all pairs, such as costs or similarities."""
+    square = value.dim() > 1 and value.shape[-1] == value.shape[-2]
+    letters = any(word in _PAIR_LETTERS for word in name.lower().split("_"))
+    return square and (letters or _named_like(name, _PAIRS))
+
+
+def is_distance(name: str) -> bool:
+    """Whether numbers of this name are small where things fit."""
+    return _named_like(name, _DISTANCES)
+
+
+def is_reversed(name: str) -> bool:
+    """Whether a loss of this name goes through its steps from the last to the first."""
+    return _named_like(name, _REVERSED)
 
 
 def is_spread(name: str) -> bool:

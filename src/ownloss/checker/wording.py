@@ -15,17 +15,21 @@ def number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def apart(one: float, other: float, fewest: int = 4) -> tuple[str, str]:
-    """Two numbers that differ, in as few digits, from `fewest` on, as show it.
+def apart(one: float, other: float, digits: int = 4) -> tuple[str, str]:
+    """Two numbers that differ, in as few digits as show it.
+
+    A sentence that tells two numbers apart takes them from here.
+
+    Args:
+        one: a number.
+        other: another one.
+        digits: how many digits there are at least.
 
     >>> apart(1.5, 2.0), apart(2.28312, 2.28319)
     (('1.5', '2'), ('2.2831', '2.2832'))
     """
-    for digits in range(fewest, 18):
-        said = f"{one:.{digits}g}", f"{other:.{digits}g}"
-        if said[0] != said[1]:
-            break
-    return said
+    said = [(f"{one:.{n}g}", f"{other:.{n}g}") for n in range(digits, 18)]
+    return next((pair for pair in said if pair[0] != pair[1]), said[-1])
 
 
 def times(ratio: float) -> str:

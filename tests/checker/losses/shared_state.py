@@ -221,3 +221,31 @@ def scale_of_the_first_targets():
         return (((prediction - target) / scale) ** 2).mean()
 
     return normalised_mse, regression(6, 2)
+
+
+def _second_step_raises(case):
+    loss, inputs = case.fresh()
+    loss(*inputs).backward()
+    try:
+        loss(*inputs).backward()
+    except RuntimeError as error:
+        assert "a second time" in str(error)
+    else:
+        raise AssertionError("a second step does not raise")
+
+
+@mistake("shared-state", shows=_second_step_raises)
+def running_average_with_its_graph():
+    """Errors are weighted by a running average that nobody detached."""
+
+    class Reweighted(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.average = torch.zeros(2, dtype=torch.float64)
+
+        def forward(self, prediction, target):
+            error = (prediction - target).square()
+            self.average = 0.9 * self.average + 0.1 * error.mean(0)
+            return (error * self.average).mean()
+
+    return Reweighted(), regression(5, 2)

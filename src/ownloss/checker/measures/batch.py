@@ -34,6 +34,8 @@ class Batch:
         first = next((x for x in arguments if x.differentiable), None)
         if first is None or first.top != arguments[0].top:
             return 0
+        if self._is_histogram(first, arguments):
+            return 0
         if any(x.role is Role.LABELS and not x.value.dim() for x in given):
             return 0
         if any(
@@ -48,6 +50,18 @@ class Batch:
         if any(self.picked_by(x) == size for x in others):
             return 0
         return size if shared or not others else 0
+
+    @staticmethod
+    def _is_histogram(first: Argument, arguments: list[Argument]) -> bool:
+        """Whether an input is one distribution: its entries are bins, no samples.
+
+        They sum to 1, or there are edges of the bins, one more than bins.
+        """
+        if first.value.dim() != 1:
+            return False
+        sums = first.domain in (Domain.SIMPLEX, Domain.LOG_SIMPLEX)
+        edges = (len(first.value) + 1,)
+        return sums or any(x.floating and x.value.shape == edges for x in arguments)
 
     @staticmethod
     def _size_of(first: Argument, arguments: list[Argument]) -> int:

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from torch import Tensor, nn
 
-from ownloss.checker.copies import modules_of
+from ownloss.checker.copies import modules_of, printed
 from ownloss.checker.measures.precision import Precision
 from ownloss.checker.subject import Subject
 
@@ -70,6 +70,6 @@ def _state(module: nn.Module) -> dict[str, object]:
     for path, part in module.named_modules():
         for name, value in vars(part).items():
             if not name.startswith("_"):
-                kept = value.clone() if isinstance(value, Tensor) else str(value)
+                kept = value.clone() if isinstance(value, Tensor) else printed(value)
                 state[f"{path}.{name}".lstrip(".")] = kept
     return state

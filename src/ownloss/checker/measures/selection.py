@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor
 
-from ownloss.checker.arguments import Argument
+from ownloss.checker.arguments import Argument, spread
 from ownloss.checker.measures.batch import Batch
 from ownloss.checker.measures.graph import Graph
 from ownloss.checker.roles import Role
+from ownloss.checker.subject import Subject
 from ownloss.checker.trace import Call
 
 IGNORED_BY_TORCH = -100
@@ -20,7 +21,8 @@ _PRODUCTS = ("mul", "__mul__", "__rmul__", "multiply")
 class Selection:
     """What masks, labels and lengths leave out, as far as the loss acts on it."""
 
-    def __init__(self, graph: Graph, batch: Batch) -> None:
+    def __init__(self, subject: Subject, graph: Graph, batch: Batch) -> None:
+        self._subject = subject
         self._graph = graph
         self._batch = batch
 
@@ -58,7 +60,36 @@ class Selection:
             *self._compared(argument, ("gt", "__gt__", "le", "__le__"), lowest),
         ]
         # Noise may be told from clusters like that, and still count as a negative.
-        return lowest if below and self._batch.row_weights else None
+        if not below or not self._batch.row_weights or self._counts(argument, lowest):
+            return None
+        return lowest
+
+    def _counts(self, labels: Argument, label: int) -> bool:
+        """Whether the loss looks for the samples of a label, and trains on them.
+
+        Samples of unknown classes, or anomalies, are labelled -1, too.
+        """
+        below = ("lt", "__lt__", "le", "__le__")
+        gradient = self._subject.base_backward.values[0]
+        if gradient is None or not self._graph.calls_on(labels, *below):
+            return False
+        kept = spread(labels.value != label, gradient)
+        if kept is None or bool(kept.all()) or not bool(kept.any()):
+            return False
+        size = gradient.detach().abs()
+        usual, theirs = size[kept].mean().item(), size[~kept].mean().item()
+        if not usual or not theirs:
+            return False
+        return theirs > 0.5 * usual or self._picked(labels.value == label)
+
+    def _picked(self, chosen: Tensor) -> bool:
+        """Whether entries of something differentiated are picked by these very ones."""
+        for call in self._graph.trace.named("__getitem__", "masked_select"):
+            index = call.args[1] if len(call.args) > 1 else None
+            boolean = isinstance(index, Tensor) and index.dtype == torch.bool
+            if call.attached and boolean and torch.equal(index, chosen):
+                return True
+        return False
 
     def _beyond_classes(self, labels: Argument, label: int) -> bool:
         """Whether a label is none of the classes, as 255 in pictures of 21 classes."""

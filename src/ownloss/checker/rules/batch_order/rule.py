@@ -61,7 +61,18 @@ def _reference_does_not(seen: Observation) -> bool:
 
 
 def _aligned(seen: Observation) -> bool:
-    """Whether every argument with several entries has the batch as first dimension."""
+    """Whether every argument with several entries has the batch as first dimension.
+
+    It does not where another argument has several views of each sample, in a row.
+    """
+    shapes = [x.value.shape for x in seen.batch.arguments if x.value.dim() > 1]
+    for argument in seen.arguments:
+        count, *rest = argument.value.shape or (0,)
+        few, many = sorted((count, seen.batch.size))
+        views = 1 < few < many and many % few == 0
+        alike = any([*shape[1:]] == rest for shape in shapes)
+        if argument.floating and views and alike:
+            return False
     return all(
         argument in seen.batch.arguments
         or argument.value.dim() == 0
@@ -93,6 +104,7 @@ def _with_columns(seen: Observation, order: list[int]) -> Iterator[Point]:
 
     Such are similarities, distances, adjacencies and masks of pairs, (N, N), and the
     scores of N queries with N and more documents. In (T, N, C) the batch comes second.
+    Costs of confusing N classes belong to no sample, and stay as they are.
     """
     wide = [
         argument
@@ -109,6 +121,11 @@ def _with_columns(seen: Observation, order: list[int]) -> Iterator[Point]:
             value = point[place] if rows else seen.point[place]
             point[place] = value[:, [*order, *rest]]
         yield point
+    for argument in square:
+        if argument.floating and not argument.differentiable:
+            point = seen.batch.rows(order)
+            point[seen.index(argument)] = argument.value
+            yield point
 
 
 def _same(seen: Observation, run: Run, order: list[int]) -> bool:
@@ -124,12 +141,15 @@ def _same(seen: Observation, run: Run, order: list[int]) -> bool:
 def _moved(seen: Observation, output: Tensor, order: list[int]) -> Iterator[Tensor]:
     """An output as shuffled samples may leave it: as it is, its rows, all its pairs."""
     output, size = output.detach(), seen.batch.size
-    if not output.dim() or output.shape[0] != size:
+    dims = [dim for dim in (0, 1) if output.shape[dim : dim + 1] == (size,)]
+    if not dims:
         yield output
         return
-    yield output[order]
-    if output.dim() > 1 and output.shape[1] == size:
-        yield output[order][:, order]
+    chosen = torch.tensor(order, device=output.device)
+    for dim in dims:
+        yield output.index_select(dim, chosen)
+    if len(dims) > 1:
+        yield output.index_select(0, chosen).index_select(1, chosen)
 
 
 def _near(seen: Observation, now: Tensor, before: Tensor) -> bool:

@@ -107,10 +107,11 @@ def _one_is_special(seen: Observation) -> Finding | None:
         steady = math.isclose(thrice.total, like * twice.total, rel_tol=1e-6)
         if steady and not math.isclose(one.total * like, twice.total, rel_tol=1e-5):
             due = "the same" if like == 1 else "twice as much"
+            alone, both = apart(one.total, twice.total)
             return KIND.error(
                 f"A batch of one is treated differently: the loss of one sample is "
-                f"{one.total:.4g}, and with that sample twice it is "
-                f"{twice.total:.4g}, where {due} is due, as for larger batches.",
+                f"{alone}, and with that sample twice it is "
+                f"{both}, where {due} is due, as for larger batches.",
                 rests_on=(Symptom.FEWER,),
                 explains=(Symptom.GROWTH,),
             )

@@ -7,6 +7,7 @@ from torch import Tensor
 from ownloss.checker.errors import text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
+from ownloss.checker.roles import is_of_pairs
 from ownloss.checker.trace import Call
 
 KIND = Kind(
@@ -110,7 +111,8 @@ def find(seen: Observation) -> Iterator[Finding]:
             if known and result and min(counts) and result.count(size) > max(counts):
                 yield _finding(flow, call, pair, shapes, result)
                 return
-            if known and result and _only_by_luck(seen, shapes):
+            pairs = any(flow.names[id(t)] & flow.of_pairs for t in pair if known)
+            if known and result and not pairs and _only_by_luck(seen, shapes):
                 yield _lucky(seen, flow, call, pair, shapes)
                 return
         flow.follow(call)
@@ -163,6 +165,7 @@ class _Flow:
         calls = seen.graph.trace.calls  # makes the traced run
         self.keep = calls
         self.names: dict[int, set[str]] = {}
+        self.of_pairs = {x.name for x in seen.arguments if is_of_pairs(x.name, x.value)}
         self.meant: set[int] = set()
         for argument, tensor in seen.pairs(seen.graph.traced):
             if not argument.parameter:

@@ -10,7 +10,7 @@ from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.numeric import Slope, slope
 from ownloss.checker.observation import Observation
 from ownloss.checker.subject import Point
-from ownloss.checker.wording import number
+from ownloss.checker.wording import apart, number
 
 KIND = Kind(
     slug="double-backward",
@@ -49,7 +49,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         if numeric.admits(analytic, tolerance):
             continue
         names = ", ".join(f"`{c.__name__}`" for c in open_)
-        what = f"{number(analytic)} instead of {number(numeric.value)}"
+        what = " instead of ".join(apart(analytic, numeric.value, 3))
         message = f"The second derivative is wrong along a random direction: {what}. "
         if abs(analytic) <= tolerance:
             message = (

@@ -9,7 +9,7 @@ from ownloss.checker.budget import OutOfBudgetError
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.measures.gradient import GradientCheck
 from ownloss.checker.observation import Observation
-from ownloss.checker.wording import entry, number
+from ownloss.checker.wording import apart, entry, number
 
 KIND = Kind(
     slug="formula",
@@ -77,9 +77,10 @@ def _as_a_whole(seen: Observation) -> Iterator[Finding]:
         if not found.numeric:
             raise  # a step function, perhaps
         meant = ""
+    said, due = apart(found.analytic, found.numeric, 3)
     message = (
-        f"Along a random direction backward says {number(found.analytic)}, "
-        f"differences say {number(found.numeric)}: the gradient is wrong."
+        f"Along a random direction backward says {said}, differences say {due}: the "
+        "gradient is wrong."
     )
     if seen.whole is not None:
         name, (part, given) = next(iter(seen.part_of_shapes.items()), ("", ((), ())))
@@ -143,12 +144,13 @@ def _message(seen: Observation, found: GradientCheck, *, first_ok: bool) -> str:
             f"The loss does not change with `{name}` {found.at}, but backward returns "
             "a gradient."
         )
-    worst = int((found.analytic - found.numeric).abs().argmax())
+    off = (found.analytic - found.numeric).abs()
+    worst = int(torch.where(found.wrong, off, -1.0).argmax())
+    said, due = apart(found.analytic[worst].item(), found.numeric[worst].item(), 3)
     where = f"{found.at}" if first_ok else "at the inputs given"
     numbers = (
-        f"at {entry(found.argument, found.indices[worst])} backward says "
-        f"{number(found.analytic[worst].item())}, differences say "
-        f"{number(found.numeric[worst].item())}"
+        f"at {entry(found.argument, found.indices[worst])} backward says {said}, "
+        f"differences say {due}"
     )
     if first_ok:
         return (

@@ -15,6 +15,7 @@ from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.roles import is_part, is_scale
 from ownloss.checker.subject import Point
+from ownloss.checker.wording import apart
 
 KIND = Kind(
     slug="mean-of-means",
@@ -80,8 +81,9 @@ def _joined(seen: Observation) -> Finding | None:
         return None  # the levels of a pyramid, or layers, count alike on purpose
     say = KIND.error if parts_of_one or seen.reference.differs else KIND.warning
     parts = " + ".join(map(str, sizes))
+    apart_, at_once = apart(split, whole)
     return say(
-        f"Split into {parts} the loss is {split:.4g}, in one piece {whole:.4g}: "
+        f"Split into {parts} the loss is {apart_}, in one piece {at_once}: "
         "divide by the count over all parts.",
         evidence={"sizes": sizes, "split": split, "whole": whole},
         **_DETAILS,
@@ -169,9 +171,10 @@ def _weighed(seen: Observation) -> Finding | None:
     totals = sorted(w * n for w, n in groups.items() if n)
     if any(abs(t / totals[0] - round(t / totals[0])) > 1e-2 for t in totals):
         return None
+    least, most = apart(min(weights), max(weights), 3)
     return KIND.error(
         f"Samples count differently by the part of the batch that they are in: from "
-        f"{min(weights):.3g} to {max(weights):.3g}"
+        f"{least} to {most}"
         f"{' times the reference' if seen.reference.differs else ''}. Parts of "
         "different size are weighted alike.",
         evidence={"weights": weights},

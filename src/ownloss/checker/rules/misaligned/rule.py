@@ -10,7 +10,7 @@ from ownloss.checker.copies import cast
 from ownloss.checker.domains import Domain
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
-from ownloss.checker.roles import Role
+from ownloss.checker.roles import Role, is_reversed
 
 KIND = Kind(
     slug="misaligned",
@@ -61,6 +61,8 @@ def find(seen: Observation) -> Iterator[Finding]:
                 explains=(Symptom.VALUE, Symptom.ORDER),
             )
             return
+        if _goes_backwards(seen):
+            continue
         late = [_looks_back(argument, prediction, reacting, dim) for dim in dims]
         trusted = seen.reference.loss is not None
         if all(late) and (seen.reference.differs or not trusted):
@@ -99,6 +101,12 @@ def _scrambled(seen: Observation) -> Finding | None:
                 explains=(Symptom.VALUE, Symptom.ORDER),
             )
     return None
+
+
+def _goes_backwards(seen: Observation) -> bool:
+    """Whether the steps are meant to be predicted from the last one to the first."""
+    name = getattr(seen.loss, "__name__", type(seen.loss).__name__)
+    return is_reversed(name) or bool(seen.graph.trace.named("flip"))
 
 
 def _looks_back(

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ownloss.checker.domains import stored
-from ownloss.checker.errors import first_line
+from ownloss.checker.errors import first_line, text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.measures.gradient import INPUTS
 from ownloss.checker.observation import Observation
@@ -23,6 +23,8 @@ KIND = Kind(
 )
 CALLS = 6
 
+_VIEWED = "view size is not compatible"
+
 _DETAILS = {"rests_on": (Symptom.LAYOUT,)}
 
 
@@ -36,7 +38,11 @@ def find(seen: Observation) -> Iterator[Finding]:
         return
     base = seen.run(dtype=seen.native)
     expected = seen.backward(base)
-    if not base.finite or (expected.error is None and not expected.finite):
+    if (
+        not base.outputs
+        or not base.finite
+        or (expected.error is None and not expected.finite)
+    ):
         return  # in this dtype
     yield from _inputs(seen, base.total, expected.values)
     if expected.error is None:
@@ -51,7 +57,9 @@ def _inputs(
         found = seen.backward(run)
         error = run.error or found.error
         if error is not None:
-            yield KIND.error(
+            # Torch says itself what to do, and no caller gets a wrong number.
+            say = KIND.warning if _VIEWED in text_of(error) else KIND.error
+            yield say(
                 f"The loss raises if {names} in another memory layout: "
                 f"{first_line(error)}",
                 where=names,

@@ -54,11 +54,12 @@ def find(seen: Observation) -> Iterator[Finding]:
             "Two calls with the same inputs differ, also with a fixed seed: "
             + ", then ".join(apart(first.total, second.total))
         )
-        message += f"; the module updates `{name}` in forward." if name else "."
-        meant = registered and not seen.reference.differs
+        message += f"; the module updates `{name}` in forward" if name else ""
+        message += "." if registered or not name else ", and it is no buffer."
+        meant = name and not seen.reference.differs
         say = KIND.warning if meant else KIND.error
         later = all(check.ok for check in seen.gradient.checks)
-        if meant and (later or seen.determinism.remembers):
+        if meant and registered and (later or seen.determinism.remembers):
             say = KIND.note  # a queue; or a centre, used first and updated then
         yield say(message, where=name, **_DETAILS)
         return

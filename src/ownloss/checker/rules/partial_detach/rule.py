@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import torch
 
+from ownloss.checker.arguments import Argument
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.measures.gradient import GradientCheck
 from ownloss.checker.observation import Observation
@@ -36,6 +37,12 @@ _NAMES = {
     "__get__:data": "`.data`",
     "no_grad": "`torch.no_grad()`",
 }
+
+
+# Written by whoever wants no gradient; the others are wanted for something else.
+_WRITTEN = ("detach", "detach_", "no_grad")
+_NUMBERS = ("item", "tolist", "numpy", "__array__", "__float__")
+_ADDS = ("add", "__add__", "__radd__", "add_", "__iadd__", "sub", "__sub__", "__rsub__")
 
 
 def find(seen: Observation) -> Iterator[Finding]:
@@ -82,14 +89,49 @@ def find(seen: Observation) -> Iterator[Finding]:
     cut = seen.intent.telling(cuts)
     place = f" ({cut.where})" if cut.where else ""
     message = f"{_missing(found)}: {_NAMES[cut.name]}{place} cuts one path"
-    say = KIND.error if meant is False else KIND.warning
-    held = not wrong and found.argument is not seen.inputs[0]
-    if meant is None and cut.name == "detach" and (held or _beside_itself(seen, cut)):
-        # A target of another network, a teacher, a critic behind an advantage; or a
-        # step with a slope of its own.
-        say = KIND.note
     message += "." if meant is False else ". Is that meant?"
+    say = KIND.error if meant is False else KIND.warning
+    if meant is None and cut.name in _WRITTEN:
+        # A target of another network, a teacher, a critic behind an advantage.
+        held = not wrong and found.argument is not seen.inputs[0]
+        weight = bool(wrong) and _is_a_part(found) and not _lost_term(seen)
+        weight = weight and not _becomes_numbers(seen, found.argument)
+        if (cut.name == "detach" and (held or _beside_itself(seen, cut))) or weight:
+            say = KIND.note
     yield say(message, **details)
+
+
+def _is_a_part(found: GradientCheck) -> bool:
+    """Whether a part of the gradient arrives, of an input that matters."""
+    rest = (found.analytic - found.numeric).norm() / found.numeric.norm()
+    return found.matters and rest.item() < 0.99
+
+
+def _becomes_numbers(seen: Observation, argument: Argument) -> bool:
+    """Whether what was cut off goes on as plain numbers, as NumPy asks for."""
+    origins = seen.graph.origins
+    return any(
+        argument.name in origins.get(id(tensor), frozenset())
+        for call in seen.graph.trace.named(*_NUMBERS)
+        for tensor in call.tensors
+    )
+
+
+def _lost_term(seen: Observation) -> bool:
+    """Whether a whole term of the loss has no gradient, though it has inputs.
+
+    Weights, targets and other factors are detached on purpose; a number that is added
+    to the loss and cannot be trained has no purpose.
+    """
+    differentiable = {x.name for x in seen.inputs}
+    for call in seen.graph.trace.named(*_ADDS):
+        terms = [t for t in call.tensors if t.numel() == 1 and t.is_floating_point()]
+        learn = [t for t in terms if t.requires_grad]
+        constant = [t for t in terms if not t.requires_grad]
+        made = [seen.graph.origins.get(id(t), frozenset()) for t in constant]
+        if learn and any(names & differentiable for names in made):
+            return True
+    return False
 
 
 def _rounds(seen: Observation, found: GradientCheck) -> bool:

@@ -163,14 +163,30 @@ def _mixture(seen: Observation) -> Finding | None:
         return None
     if seen.graph.trace.named(*RANKS):
         return None  # interpolated between samples, they grow by themselves
+    if _samples_meet(seen):
+        return None  # one more copy of each is one more negative for the others
+    once, twice = apart(values[0], values[1])
     return KIND.warning(
-        f"With every sample twice the loss grows from {values[0]:.4g} to "
-        f"{values[1]:.4g}: one part is a sum over the samples, another a mean, so "
+        f"With every sample twice the loss grows from {once} to "
+        f"{twice}: one part is a sum over the samples, another a mean, so "
         "their balance depends on the batch size.",
         evidence={"sum": summed, "mean": averaged},
         rests_on=(Symptom.GROWTH,),
         aspect="mixture",
     )
+
+
+def _samples_meet(seen: Observation) -> bool:
+    """Whether the gradient of a sample depends on the others, as in contrasts."""
+    first = seen.inputs[0]
+    if first not in seen.batch.arguments:
+        return False
+    rows = [0, *([1] * (seen.batch.size - 1))]
+    run = seen.run(seen.batch.rows(rows))
+    other, own = seen.backward(run).values[0], seen.base_backward.values[0]
+    if other is None or own is None or not run.finite:
+        return False
+    return not torch.allclose(other[0], own[0], rtol=1e-5, atol=1e-12)
 
 
 def _averaged_part_moves(seen: Observation) -> bool:
@@ -258,6 +274,9 @@ def _with_more_padding(
     return seen.run(point), shape[-1], "column"
 
 
+_LOGARITHMS = ("log", "log_softmax", "logsumexp", "cross_entropy", "kl_div", "xlogy")
+
+
 def _classes(seen: Observation) -> Finding | None:
     """A class that nothing belongs to and nothing predicts changes the loss."""
     prediction = seen.inputs[0] if seen.inputs else None
@@ -268,6 +287,9 @@ def _classes(seen: Observation) -> Finding | None:
     if prediction.domain is Domain.REAL and not seen.graph.trace.named(
         "softmax", "log_softmax", "cross_entropy", "logsumexp"
     ):
+        return None
+    # Differences of probabilities are averaged as any other differences are.
+    if not seen.graph.trace.named(*_LOGARITHMS):
         return None
     value = prediction.value.double()
     classes = value.shape[1]

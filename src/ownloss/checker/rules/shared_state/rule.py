@@ -1,12 +1,14 @@
 """What backward or a later call needs lies where other calls overwrite it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 
-from ownloss.checker.errors import first_line
+from ownloss.checker.errors import first_line, text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
+from ownloss.checker.wording import apart
 
 KIND = Kind(
     slug="shared-state",
@@ -18,12 +20,16 @@ KIND = Kind(
     "alone. Or a value changes with what was computed before.",
     cure="Keep it on ctx, with save_for_backward; compute it again in every call.",
 )
-CALLS = 5
+CALLS = 7
 
 
 def find(seen: Observation) -> Iterator[Finding]:
-    """Call twice before one backward; call on b after a."""
+    """Take two steps; call twice before one backward; call on b after a."""
     if seen.base.error is not None:
+        return
+    second_step = _second_step(seen)
+    if second_step is not None:
+        yield second_step
         return
     other = seen.batch.other
     alone = seen.run(other)
@@ -69,13 +75,46 @@ def find(seen: Observation) -> Iterator[Finding]:
     if registered and not seen.reference.differs:
         return  # a buffer is meant to last
     if not seen.precision.close(alone.total, second.total):
+        after, before = apart(second.total, alone.total)
         yield KIND.error(
-            f"The loss of the same inputs is {second.total:.4g} after a call with "
-            f"others, and {alone.total:.4g} alone: something computed in the first "
+            f"The loss of the same inputs is {after} after a call with "
+            f"others, and {before} alone: something computed in the first "
             "call is used again in the second.",
             rests_on=(Symptom.AGAIN,),
             explains=(Symptom.KEPT,),
         )
+
+
+def _second_step(seen: Observation) -> Finding | None:
+    """Whether backward of a second step goes into the graph of the first one."""
+    name, _ = seen.determinism.changes
+    if not name:
+        return None
+    trained = seen.fresh_copy(seen.dtype)
+    first, second = _step(seen, trained), _step(seen, trained)
+    if first is not None or "the graph a second time" not in text_of(second):
+        return None
+    return KIND.error(
+        f"Backward of the second training step raises: the first call keeps `{name}` "
+        "with its graph, and backward has freed that graph.",
+        cure="Keep it detached: `self.state = state.detach()`, best in a buffer.",
+        where=name,
+        rests_on=(Symptom.AGAIN,),
+        explains=(Symptom.AGAIN, Symptom.GRADIENT, Symptom.SECOND, Symptom.KEPT),
+        aspect="gradient",
+    )
+
+
+def _step(seen: Observation, trained: Callable[..., Any]) -> Exception | None:
+    """What a training step raises; `backward()` goes wherever the graph leads."""
+    run = seen.run(on=trained)
+    attached = [output for output in run.outputs if output.requires_grad]
+    try:
+        with seen.budget.backward():
+            torch.autograd.backward([output.abs().sum() for output in attached])
+    except Exception as error:  # whatever backward of the loss raises
+        return error
+    return None
 
 
 def _kept_on(seen: Observation) -> str:

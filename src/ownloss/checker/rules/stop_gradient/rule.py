@@ -9,7 +9,7 @@ from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.roles import Role
 from ownloss.checker.runs import as_real
-from ownloss.checker.wording import number
+from ownloss.checker.wording import apart
 
 KIND = Kind(
     slug="stop-gradient",
@@ -50,11 +50,11 @@ def find(seen: Observation) -> Iterator[Finding]:
     own, trusted = (as_real(gradient).double() for gradient in both)
     wrong = ~torch.isclose(own, trusted, rtol=1e-4, atol=1e-9)
     index = int((own - trusted).abs().reshape(-1).argmax())
-    a, b = own.reshape(-1)[index].item(), trusted.reshape(-1)[index].item()
+    a, b = apart(own.reshape(-1)[index].item(), trusted.reshape(-1)[index].item(), 3)
     yield KIND.error(
         f"The value is the reference's, the gradient is not: {int(wrong.sum())} of "
-        f"{wrong.numel()} entries of `{argument.name}` differ, such as {number(a)} for "
-        f"{number(b)}. The reference treats something as a constant: a `.detach()` is "
+        f"{wrong.numel()} entries of `{argument.name}` differ, such as {a} for "
+        f"{b}. The reference treats something as a constant: a `.detach()` is "
         "missing.",
         where=argument.name,
         evidence={"gradient": own.tolist(), "reference": trusted.tolist()},

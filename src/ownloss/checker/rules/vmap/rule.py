@@ -11,6 +11,7 @@ from ownloss.checker.copies import cast
 from ownloss.checker.errors import first_line
 from ownloss.checker.findings import Finding, Kind
 from ownloss.checker.observation import Observation
+from ownloss.checker.wording import apart
 
 KIND = Kind(
     slug="vmap",
@@ -143,6 +144,8 @@ def _compare(
         ):
             detail = ""
             if got.shape == expected.shape and got.dim() == 1:
-                detail = f", {got[0].item():.4g} instead of {expected[0].item():.4g}"
+                worst = int((got - expected).abs().argmax())
+                numbers = apart(got[worst].item(), expected[worst].item())
+                detail = f", {' instead of '.join(numbers)}"
             return f"torch.vmap gives other {what} than a loop{detail}."
     return None

@@ -196,7 +196,7 @@ def _normalised_over_samples(seen: Observation) -> Iterator[Finding]:
         shape = call.shapes[0] if call.shapes else ()
         if len(shape) != 2 or _along(call) != 0 or shape[0] != seen.batch.size:
             continue
-        if shape[1] < 2 or not call.attached:
+        if shape[1] < 2 or not call.attached or _between_features(seen, call):
             continue
         yield _say(
             seen,
@@ -209,6 +209,28 @@ def _normalised_over_samples(seen: Observation) -> Iterator[Finding]:
             explains=(Symptom.VALUE, Symptom.GROWTH),
         )
         return
+
+
+def _between_features(seen: Observation, normalised: Call) -> bool:
+    """Whether products of the columns follow, (C, C): their correlations.
+
+    The products of the rows of one matrix have the same eigenvalues. Where they compete
+    with one another, they are similarities of samples.
+    """
+    rows, columns = normalised.shapes[0]
+    origins = seen.graph.origins
+    names = origins.get(id(normalised.result), frozenset())
+    compete = seen.graph.trace.named(*_NORMALISING, "cross_entropy")
+    for call in seen.graph.trace.named("matmul", "__matmul__", "mm", "einsum"):
+        made = call.result.shape[-2:] if isinstance(call.result, Tensor) else ()
+        sources = [origins.get(id(t), frozenset()) for t in call.tensors]
+        if not any(names & source for source in sources):
+            continue
+        if tuple(made) == (columns, columns) != (rows, rows):
+            return True
+        if made and not compete and all(source == names for source in sources):
+            return True
+    return False
 
 
 def _two_axes(seen: Observation) -> Iterator[Finding]:

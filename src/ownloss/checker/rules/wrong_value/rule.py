@@ -1,6 +1,7 @@
 """Gradient and value agree, and the loss is not the one that was meant."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 import torch
 
@@ -9,7 +10,7 @@ from ownloss.checker.copies import cast
 from ownloss.checker.domains import Domain, jittered
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
-from ownloss.checker.roles import Role, is_preferred
+from ownloss.checker.roles import Role, is_distance, is_preferred
 from ownloss.checker.subject import Point
 from ownloss.checker.trace import Call
 from ownloss.checker.wording import apart, number
@@ -25,6 +26,7 @@ KIND = Kind(
     cure="Compare the formula with its source at two or three inputs worked by hand.",
 )
 CALLS = 12
+SIMILAR = 8
 
 
 def find(seen: Observation) -> Iterator[Finding]:
@@ -169,7 +171,7 @@ def _imperfect(seen: Observation) -> Finding | None:
         return None
     prediction = seen.inputs[0]
     for argument in seen.arguments:
-        if argument is prediction or argument.parameter:
+        if argument is prediction or argument.parameter or is_distance(prediction.name):
             continue
         if not _belongs(prediction, argument):
             continue
@@ -183,9 +185,10 @@ def _imperfect(seen: Observation) -> Finding | None:
         margin = 1e-3 * (abs(better.total) + abs(worse.total)) + 1e-9
         uphill = _pushes_away(seen, prediction, argument)
         if better.total > worse.total + margin and uphill:
+            for_good, for_bad = apart(better.total, worse.total)
             return KIND.error(
-                f"{words}: {better.total:.4g} for the good prediction, "
-                f"{worse.total:.4g} for the bad one.",
+                f"{words}: {for_good} for the good prediction, {for_bad} for the bad "
+                "one.",
                 evidence={"good": better.total, "bad": worse.total},
                 rests_on=(Symptom.PERFECT,),
                 aspect="minimum",
@@ -299,9 +302,10 @@ def _attracted(seen: Observation) -> Finding | None:
     good = seen.run(seen.with_values({positive: value, negative: other}))
     bad = seen.run(seen.with_values({positive: other, negative: value}))
     if good.finite and bad.finite and good.total > bad.total + 1e-6:
+        near_positive, near_negative = apart(good.total, bad.total)
         return KIND.error(
-            f"The loss is {good.total:.4g} where the positive equals the anchor, and "
-            f"{bad.total:.4g} where the negative does: they are swapped.",
+            f"The loss is {near_positive} where the positive equals the anchor, and "
+            f"{near_negative} where the negative does: they are swapped.",
             rests_on=(Symptom.PERFECT,),
             aspect="swapped",
         )
@@ -392,22 +396,47 @@ def _beyond_perfect(seen: Observation, prediction: Argument) -> Finding | None:
         shifted = seen.run(seen.with_values({prediction: perfect + argument.size}))
         if seen.precision.close(shifted.total, best.total, 100):
             continue  # only differences count, as in a ranking: many are as good
-        for size in (0.3, 1.0, 3.0):
-            for seed in (1, 2):
-                there = seen.with_values({prediction: perfect})
-                off = seen.random_like(perfect, seed) * size * argument.size
-                moved = [perfect + off.abs(), perfect - off.abs(), perfect + off]
-                if argument.domain is not Domain.REAL:
-                    moved = [_near(argument, perfect, off / argument.size)]
-                for value in moved:
-                    there[seen.index(prediction)] = value
-                    run = seen.run(there)
-                    margin = 1e-3 * abs(best.total) + 1e-6
-                    if run.finite and run.total < best.total - margin:
-                        return _not_minimum(
-                            seen, prediction, argument, best.total, run.total
-                        )
+        margin = 1e-3 * abs(best.total) + 1e-6
+        runs = (
+            seen.run(seen.with_values({prediction: value}))
+            for value in _off(seen, argument, perfect)
+        )
+        totals = (run.total for run in runs if run.finite)
+        lower = next((t for t in totals if t < best.total - margin), None)
+        if lower is None:
+            continue
+        if all(t < best.total - margin for t in islice(totals, SIMILAR)):
+            return _similarity(prediction, argument, best.total, lower)
+        return _not_minimum(seen, prediction, argument, best.total, lower)
     return None
+
+
+def _off(
+    seen: Observation, target: Argument, perfect: torch.Tensor
+) -> Iterator[torch.Tensor]:
+    """Predictions that are off: by little and by much, to one side and to the other."""
+    for size in (0.3, 1.0, 3.0):
+        for seed in (1, 2):
+            off = seen.random_like(perfect, seed) * size * target.size
+            if target.domain is Domain.REAL:
+                yield from (perfect + off.abs(), perfect - off.abs(), perfect + off)
+            else:
+                yield _near(target, perfect, off / target.size)
+
+
+def _similarity(
+    prediction: Argument, target: Argument, best: float, lower: float
+) -> Finding:
+    perfect, off = apart(best, lower)
+    return KIND.warning(
+        f"A prediction that equals `{target.name}` gives {perfect}, more than any that "
+        f"is off, such as {off}: the loss grows with the similarity.",
+        cure="To be minimised, a similarity needs a minus sign: `-s`, or `1 - s`.",
+        where=prediction.name,
+        evidence={"equal": best, "off": lower},
+        rests_on=(Symptom.PERFECT,),
+        aspect="minimum",
+    )
 
 
 def _bottomless(seen: Observation, prediction: Argument, target: Argument) -> bool:
@@ -437,9 +466,10 @@ def _not_minimum(
     say = (
         KIND.error if below and _bottomless(seen, prediction, target) else KIND.warning
     )
+    perfect, off = apart(best, lower)
     return say(
         f"A prediction that equals `{target.name}` is not the minimum: it costs "
-        f"{best:.4g}, one that is off costs {lower:.4g}{below}.",
+        f"{perfect}, one that is off costs {off}{below}.",
         where=prediction.name,
         evidence={"equal": best, "off": lower},
         rests_on=(Symptom.PERFECT,),

@@ -1,0 +1,218 @@
+"""Right losses of the kinds that libraries of losses hold."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.autograd import Function
+
+from . import right
+from .inputs import classification, labels, normal, regression, uniform
+
+
+def _distribution(size, seed, grad=False):
+    numbers = uniform(size, seed=seed)
+    return (numbers / numbers.sum()).requires_grad_(grad)
+
+
+def _transport(a, b, cost, eps=0.5):
+    """Entropic transport: the potential of the columns lies along the columns."""
+    f, g = torch.zeros_like(a), torch.zeros_like(b)
+    for _ in range(5):
+        f = eps * (a.clamp(min=1e-12).log() - torch.logsumexp((g - cost) / eps, 1))
+        g = eps * (
+            b.clamp(min=1e-12).log() - torch.logsumexp((f[:, None] - cost) / eps, 0)
+        )
+    return (f * a).sum() + (g * b).sum()
+
+
+@right()
+def columns_of_a_square_cost():
+    """(4,) meets (4, 4) along the columns, where it belongs: a dual potential."""
+
+    def slack(cost, potential):
+        return (cost - potential).relu().square().mean()
+
+    return slack, (uniform(4, 4, seed=3, grad=True), normal(4, seed=2))
+
+
+@right(proof="reference", reference=_transport)
+def transport_between_histograms():
+    """Entries of a histogram are bins: none can be dropped, no order is free."""
+    inputs = (_distribution(4, 1, grad=True), _distribution(4, 2), uniform(4, 4))
+    return _transport, (inputs[0].detach() + 0.0, *inputs[1:])
+
+
+@right()
+def histogram_on_edges():
+    """Wasserstein-1 of two histograms: one edge more than bins."""
+
+    def wasserstein(prediction, target, edges):
+        difference = prediction.cumsum(0) - target.cumsum(0)
+        return (difference.abs() * edges.diff()).sum()
+
+    edges = torch.tensor([0.0, 1.0, 3.0, 4.0], dtype=torch.float64)
+    return wasserstein, (_distribution(3, 1, grad=True), _distribution(3, 2), edges)
+
+
+@right()
+def costs_of_confusing_classes():
+    """A (4, 4) table looked up by label, with as many samples as classes."""
+
+    def expected_cost(logits, target, cost):
+        return (logits.softmax(1) * cost[target]).sum(1).mean()
+
+    return expected_cost, (*classification(4, 4), uniform(4, 4, seed=3))
+
+
+@right()
+def language_model_from_right_to_left():
+    """Each token is predicted from those that follow it."""
+
+    def backward_language_model(logits, tokens):
+        return F.cross_entropy(logits[:, 1:].flatten(0, 1), tokens[:, :-1].flatten())
+
+    return backward_language_model, (
+        normal(2, 5, 4, seed=1, grad=True),
+        labels(4, 2, 5, seed=2),
+    )
+
+
+class _Huber(Function):
+    @staticmethod
+    def forward(ctx, prediction, target):
+        ctx.save_for_backward(prediction, target)
+        size = (prediction - target).abs()
+        return torch.where(size <= 1, size.square() / 2, size - 0.5).mean()
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        prediction, target = ctx.saved_tensors
+        gradient = (prediction - target).clamp(-1, 1) / prediction.numel()
+        return grad_output * gradient, -grad_output * gradient
+
+
+@right(reference=F.huber_loss)
+def huber_on_its_bound():
+    """Residuals of exactly 1, where the curvature jumps and the gradient does not."""
+    prediction = torch.tensor([1.0, -1.0, 0.5, 3.0], dtype=torch.float64)
+    return _Huber.apply, (prediction.requires_grad_(), torch.zeros_like(prediction))
+
+
+@right(reference=F.huber_loss)
+def huber_on_its_bound_when_scaled():
+    """Five times these residuals are on the bound."""
+    prediction = torch.tensor([0.2, -0.2, 0.5, 3.0], dtype=torch.float64)
+    return _Huber.apply, (prediction.requires_grad_(), torch.zeros_like(prediction))
+
+
+@right()
+def distances_of_two_sets():
+    """All pairs of 4 and 5 points, not reduced: shuffled points, shuffled rows."""
+
+    def distances(x, y):
+        return (x[:, None] - y[None]).square().sum(-1)
+
+    return distances, (normal(4, 3, seed=1, grad=True), normal(5, 3, seed=2))
+
+
+@right()
+def unknown_classes_become_uniform():
+    """Outlier exposure: -1 marks samples whose classes shall be equally likely."""
+
+    def outlier_exposure(logits, target):
+        unknown = target < 0
+        known = F.cross_entropy(logits[~unknown], target[~unknown], reduction="sum")
+        uniform_ = -logits[unknown].log_softmax(1).mean(1).sum()
+        return (known + 0.5 * uniform_) / len(logits)
+
+    target = torch.tensor([0, 1, 2, -1, 1, -1])
+    return outlier_exposure, (normal(6, 3, seed=1, grad=True), target)
+
+
+@right()
+def unknown_classes_are_one_class():
+    """-1 is the background, the last class."""
+
+    def background(logits, target):
+        last = logits.shape[1] - 1
+        return F.cross_entropy(logits, torch.where(target < 0, last, target))
+
+    target = torch.tensor([0, 1, 2, -1, 1, -1])
+    return background, (normal(6, 4, seed=1, grad=True), target)
+
+
+@right()
+def distance_to_the_own_centre():
+    """The column of the own class shall be small: these are distances."""
+
+    def centred(distances, target):
+        own = distances.gather(1, target[:, None])[:, 0]
+        return own.mean() + F.cross_entropy(-distances, target)
+
+    return centred, (uniform(6, 3, seed=1, grad=True), labels(3, 6, seed=2))
+
+
+@right()
+def columns_made_unit_long():
+    """The norm of the correlations of features, each over the batch."""
+
+    def redundancy(z):
+        columns = F.normalize(z, dim=0)
+        return (columns @ columns.T).square().sum()
+
+    return redundancy, (normal(5, 7, seed=1, grad=True),)
+
+
+@right()
+def sigmoid_contrast():
+    """All pairs, summed and divided by the batch: copies are negatives, too."""
+
+    def contrast(image, text):
+        scores = 10 * F.normalize(image, dim=1) @ F.normalize(text, dim=1).T - 10
+        signs = 2 * torch.eye(len(scores), dtype=scores.dtype) - 1
+        return -F.logsigmoid(signs * scores).sum() / len(scores)
+
+    return contrast, (normal(5, 6, seed=1, grad=True), normal(5, 6, seed=2, grad=True))
+
+
+@right()
+def two_views_of_each_target():
+    """The first half of the anchors are views of the targets, so is the second."""
+
+    def consistency(anchors, targets):
+        views = len(anchors) // len(targets)
+        return F.mse_loss(anchors, targets.repeat(views, 1))
+
+    return consistency, (normal(8, 3, seed=1, grad=True), normal(4, 3, seed=2))
+
+
+@right()
+def classifiers_that_disagree():
+    """The mean difference of two softmaxes, over samples and classes."""
+
+    def discrepancy(x, y):
+        return (x.softmax(1) - y.softmax(1)).abs().mean()
+
+    return discrepancy, (normal(6, 5, seed=1, grad=True), normal(6, 5, seed=2))
+
+
+@right()
+def part_that_cannot_be_printed():
+    """A Module holds one whose `__repr__` raises."""
+
+    class Unprintable(nn.Module):
+        def __repr__(self):
+            raise AttributeError("'NoneType' object has no attribute 'tolist'")
+
+        def forward(self, prediction, target):
+            return F.mse_loss(prediction, target)
+
+    class Wrapped(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.kept = [Unprintable()]
+
+        def forward(self, prediction, target):
+            return self.kept[0](prediction, target)
+
+    return Wrapped(), regression(5, 2)
