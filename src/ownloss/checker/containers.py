@@ -83,7 +83,7 @@ def _branches(tree: Any) -> list[tuple[str, Any]]:
     return [(f".{f.name}", getattr(tree, f.name, None)) for f in fields]
 
 
-def _mapping(tree: Mapping, rebuilt: dict[Any, Any]) -> Mapping:
+def _mapping(tree: Any, rebuilt: dict[Any, Any]) -> Any:
     if type(tree) is dict:
         return rebuilt
     if isinstance(tree, MappingProxyType):
@@ -97,7 +97,7 @@ def _mapping(tree: Mapping, rebuilt: dict[Any, Any]) -> Mapping:
     return made
 
 
-def _sequence(tree: tuple | list, branches: list[Any]) -> tuple | list:
+def _sequence(tree: Any, branches: list[Any]) -> Any:
     if type(tree) in (tuple, list):
         return type(tree)(branches)
     if hasattr(tree, "_fields"):

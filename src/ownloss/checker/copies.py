@@ -31,16 +31,17 @@ def copy_of(loss: Loss, dtype: torch.dtype | None) -> Loss:
             **{k: _cast(_deep_copy(v), dtype) for k, v in loss.keywords.items()},
         )
     if isinstance(loss, types.MethodType) and not isinstance(loss.__self__, type):
-        return types.MethodType(loss.__func__, copy_of(loss.__self__, dtype))
+        owner: Any = loss.__self__
+        return types.MethodType(loss.__func__, copy_of(owner, dtype))
     if isinstance(loss, types.FunctionType):
         return _copy_of_function(loss, dtype)
     if isinstance(loss, (types.BuiltinFunctionType, types.MethodType, type)):
         return loss
-    twin = _deep_copy(loss)
-    if hasattr(twin, "__dict__"):
-        for name, held in vars(twin).items():
-            vars(twin)[name] = _cast(held, dtype)
-    return twin
+    called: Loss = _deep_copy(loss)
+    if hasattr(called, "__dict__"):
+        for name, held in vars(called).items():
+            vars(called)[name] = _cast(held, dtype)
+    return called
 
 
 def _deep_copy(held: Any) -> Any:
@@ -59,7 +60,7 @@ def _deep_copy(held: Any) -> Any:
 
 def _with_graph(held: Any, limit: int = 10_000) -> Iterator[Tensor]:
     """The tensors with a graph in containers and in attributes of objects."""
-    waiting, seen = [held], set()
+    waiting, seen = [held], set[int]()
     while waiting and len(seen) < limit:
         item = waiting.pop()
         if id(item) in seen or isinstance(item, (type, types.ModuleType)):
@@ -177,7 +178,7 @@ def data_of(loss: Any) -> list[Tensor]:
         if _filled(cell):
             held.append(cell.cell_contents)
     kept: list[Any] = [b for module in modules_of(loss) for b in module.buffers()]
-    owners = [part for module in modules_of(loss) for part in module.modules()]
+    owners: list[Any] = [p for module in modules_of(loss) for p in module.modules()]
     owner = loss.__self__ if isinstance(loss, types.MethodType) else loss
     if not owners and hasattr(owner, "__dict__") and not isinstance(owner, type):
         owners = [owner]

@@ -121,7 +121,7 @@ def _only(value: Tensor, *numbers: float) -> bool:
     """Whether all entries are among a few numbers; some of very many tell first."""
 
     def among(some: Tensor) -> bool:
-        return bool(sum((some == n).int() for n in numbers).bool().all())
+        return bool(torch.stack([some == n for n in numbers]).any(0).all())
 
     return among(sample(value)) and among(value)
 
@@ -164,8 +164,8 @@ def jittered(
             return _log_softmax(value + noise, _dims_of(value.exp()))
         case Domain.DIRECTION:
             dim = _direction_dim(value)
-            moved = value + noise / value.shape[dim] ** 0.5
-            return moved / moved.norm(dim=dim, keepdim=True)
+            moved = value + noise / math.sqrt(value.shape[dim])
+            return torch.nn.functional.normalize(moved, dim=dim)
         case Domain.SYMMETRIC:
             return value * noise.mean().exp()
         case Domain.BOXES:
@@ -206,7 +206,8 @@ def _simplex_dims(
     """
     last = value.dim() - 1
     classes, every = _class_dim(value), tuple(range(value.dim()))
-    candidates = [(classes % value.dim(),), (last,)] if every else []
+    candidates: list[tuple[int, ...]] = []
+    candidates += [(classes % value.dim(),), (last,)] if every else []
     candidates += [every[start:] for start in (last - 1, 1, 2, 0) if start >= 0]
     for dims in candidates:
         count = math.prod(value.shape[dim] for dim in dims)

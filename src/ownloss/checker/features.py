@@ -73,6 +73,8 @@ class Supports(Mapping[str, Support]):
 
     @cached_property
     def _seen(self) -> Observation:
+        if self._begin is None:
+            raise RuntimeError("the loss was left behind when the report was pickled")
         return self._begin(budget=Budget(math.inf))
 
     def __getstate__(self) -> dict[str, Any]:
@@ -135,7 +137,9 @@ def _expect(
         raise _SilentlyWrongError(f"{what} is another")
 
 
-def _as_function(seen: Observation, call: Any = None) -> tuple[Callable, list[Tensor]]:
+def _as_function(
+    seen: Observation, call: Any = None
+) -> tuple[Callable[[Tensor], Tensor], list[Tensor]]:
     """The loss as a function of its first input alone, which is also returned."""
     run = seen.run()
     _raised(run)
@@ -148,7 +152,8 @@ def _as_function(seen: Observation, call: Any = None) -> tuple[Callable, list[Te
         args = with_tensors(seen.args, given)
         seed_everything(seen.seed)
         raw = call(*args, **with_tensors(seen.kwargs, given))
-        return sum(o.sum() for o in seen.outputs_of(raw, True))
+        terms = [o.sum() for o in seen.outputs_of(raw, True)]
+        return sum(terms[1:], start=terms[0])
 
     if seen.inputs[0].parameter:
         raise TypeError("only the parameters of this loss are differentiated")
@@ -209,7 +214,7 @@ def _vmap(seen: Observation) -> None:
 def _jvp(seen: Observation) -> None:
     function, (x,) = _as_function(seen)
     direction = seen.random_like(x, 3)
-    _, got = torch.func.jvp(function, (x,), (direction,))
+    got = torch.func.jvp(function, (x,), (direction,))[1]
     numeric = seen.gradient.along(seen.point, {seen.index(seen.inputs[0]): direction})
     near = 1e-4 * max(abs(numeric.value), got.abs().item()) + 1e-7
     if numeric.reliable and not numeric.admits(got.item(), near):

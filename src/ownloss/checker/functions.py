@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import Function
 from torch.autograd.function import BackwardCFunction
 
 from ownloss.checker.containers import tensors_in
@@ -48,7 +49,7 @@ class FunctionCall:
         changed_grad_output: whether backward changed what it was given.
     """
 
-    function: type
+    function: type[Function]
     ctx: Any
     args: tuple[Any, ...]
     outputs: list[Tensor]
@@ -100,7 +101,7 @@ class Recorder:
     calls: list[FunctionCall] = field(default_factory=list)
 
     @contextmanager
-    def watching(self, classes: list[type]) -> Iterator["Recorder"]:
+    def watching(self, classes: list[type[Function]]) -> Iterator["Recorder"]:
         """Wrap these classes; put everything back afterwards."""
         before = [(c, dict(vars(c))) for c in classes]
         try:
@@ -115,7 +116,7 @@ class Recorder:
                     elif name in vars(cls):
                         delattr(cls, name)
 
-    def _wrap(self, cls: type) -> None:
+    def _wrap(self, cls: type[Function]) -> None:
         forward, backward = cls.forward, cls.backward
         setup_context = cls.setup_context
 
@@ -158,12 +159,13 @@ class Recorder:
             )
             return call.returned
 
+        # To watch a class is to put other methods in it; `watching` puts them back.
         if setup_context is torch.autograd.Function.setup_context:
-            cls.forward = staticmethod(watched_forward)
+            cls.forward = staticmethod(watched_forward)  # type: ignore[method-assign]
         else:
-            cls.setup_context = staticmethod(watched_setup)
+            cls.setup_context = staticmethod(watched_setup)  # type: ignore[method-assign]
         if backward is not torch.autograd.Function.backward:
-            cls.backward = staticmethod(watched_backward)
+            cls.backward = staticmethod(watched_backward)  # type: ignore[method-assign]
 
 
 def tensors_on(ctx: Any) -> dict[str, Tensor]:

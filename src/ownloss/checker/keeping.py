@@ -183,8 +183,9 @@ class Snapshot:
             case type():
                 self._class(thing)
             case types.ModuleType() | types.BuiltinFunctionType() | str() | bytes():
-                if isinstance(getattr(thing, "__self__", None), type):
-                    self._waiting.append(thing.__self__)  # Function.apply
+                owner = getattr(thing, "__self__", None)
+                if isinstance(owner, type):
+                    self._waiting.append(owner)  # Function.apply
             case _:
                 self._object(thing)
 
@@ -209,7 +210,7 @@ class Snapshot:
         if grad is not None:
             self._waiting.append(grad)
 
-    def _dict(self, held: dict) -> None:
+    def _dict(self, held: dict[Any, Any]) -> None:
         before = dict(held)
 
         def restore() -> None:
@@ -220,7 +221,7 @@ class Snapshot:
         self._restorers.append(restore)
         self._waiting.extend(before.values())
 
-    def _sequence(self, held: list | set | deque) -> None:
+    def _sequence(self, held: list[Any] | set[Any] | deque[Any]) -> None:
         before = list(held)
 
         def restore() -> None:

@@ -14,7 +14,7 @@ from ownloss.checker.budget import OutOfBudgetError
 from ownloss.checker.containers import tensors_in
 from ownloss.checker.errors import first_line
 from ownloss.checker.observation import Observation
-from ownloss.checker.signatures import name_of
+from ownloss.checker.signatures import called_of, name_of
 from ownloss.checker.torch_insides import is_transformed
 
 
@@ -66,7 +66,7 @@ def refuse_arity(
 ) -> None:
     """Raise where a callable cannot take the inputs."""
     try:
-        function = loss.forward if isinstance(loss, torch.nn.Module) else loss
+        function = called_of(loss) if isinstance(loss, torch.nn.Module) else loss
         signature = inspect.signature(function)
     except (TypeError, ValueError):
         return
@@ -97,7 +97,7 @@ def refuse_options(reference: Any, seed: Any, seconds: Any) -> None:
         raise ValueError(f"seed is {seed}; expected an integer of 64 bits")
     if isinstance(seconds, bool) or not isinstance(seconds, numbers.Real):
         raise TypeError(f"seconds is {_a(seconds)}; expected a number of seconds")
-    if not seconds >= 0:
+    if not float(seconds) >= 0:
         raise ValueError(f"seconds is {seconds}; expected a number that is at least 0")
 
 

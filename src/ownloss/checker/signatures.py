@@ -20,12 +20,18 @@ def name_of(loss: Callable[..., Any]) -> str:
     return type(loss).__name__
 
 
+def called_of(module: torch.nn.Module) -> Callable[..., Any]:
+    """What a Module is called with: its `forward`, or `__call__` in its place."""
+    without = type(module).forward is torch.nn.Module.forward
+    return module.__call__ if without else module.forward
+
+
 def parameter_names(loss: Callable[..., Any]) -> list[str]:
     """Name the positional arguments of a loss, without `self` and `ctx`."""
     function: Any = loss
     owner = getattr(loss, "__self__", None)
     if isinstance(loss, torch.nn.Module):
-        function = loss.forward
+        function = called_of(loss)
     elif isinstance(owner, type) and issubclass(owner, torch.autograd.Function):
         function = owner.forward
     try:

@@ -1,9 +1,9 @@
 """A loss and its inputs: runs it on copies, forward and backward; judges nothing."""
 
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -278,8 +278,7 @@ class Subject:
             if tensor.is_floating_point() or tensor.is_complex()
         ]
         if not remember:
-            attached = [t for t in found if t.requires_grad]
-            return attached or found
+            return [t for t in found if t.requires_grad] or found
         if self._chosen is None:
             attached = [i for i, t in enumerate(found) if t.requires_grad]
             self._chosen = attached or list(range(len(found)))
@@ -311,13 +310,18 @@ class Subject:
             return Backward([None] * len(wanted))
         weigh = [o if weights is None else weights[i].to(o.dtype) for i, o in attached]
         reached = [t for t in wanted if t.requires_grad]
-        options = {"create_graph": create_graph, "allow_unused": True}
-        options["retain_graph"] = retain or create_graph
+        differentiate = partial(
+            torch.autograd.grad,
+            create_graph=create_graph,
+            retain_graph=retain or create_graph,
+            allow_unused=True,
+        )
+        found: Sequence[Tensor | None]
         with self.budget.backward():
             try:
                 if as_laid_out:
                     outputs = [o for _, o in attached]
-                    found = torch.autograd.grad(outputs, reached, weigh, **options)
+                    found = differentiate(outputs, reached, weigh)
                 else:
                     # Passing grad_outputs would make torch import sympy: that is slow.
                     if weights is None:
@@ -326,10 +330,11 @@ class Subject:
                         (o * w.conj()).real.sum() if o.is_complex() else (o * w).sum()
                         for (_, o), w in zip(attached, weigh, strict=True)
                     ]
+                    total = sum(terms[1:], start=terms[0])
                     if self._reenters(run):
-                        found = _by_backward(sum(terms), reached, options)
+                        found = _by_backward(total, reached, retain, create_graph)
                     else:
-                        found = torch.autograd.grad(sum(terms), reached, **options)
+                        found = differentiate(total, reached)
             except (Exception, SystemExit) as error:
                 return Backward([None] * len(wanted), _kept(error))
         given = iter(found)
@@ -404,7 +409,7 @@ class Subject:
         return len(self.base.outputs) == 1 and self.base.outputs[0].numel() == 1
 
 
-def _kept(error: Exception) -> Exception:
+def _kept(error: Exception | SystemExit) -> Exception | SystemExit:
     """An error that keeps where it was raised, and lets go of what was held there.
 
     A frame may hold tensors, or the generator of a context that must end: in torch
@@ -415,16 +420,14 @@ def _kept(error: Exception) -> Exception:
 
 
 def _by_backward(
-    total: Tensor, reached: list[Tensor], options: dict[str, bool]
+    total: Tensor, reached: list[Tensor], retain: bool, create_graph: bool
 ) -> list[Tensor | None]:
     """The gradients by `backward()`, which checkpoints with reentry insist on."""
     kept = [tensor.grad for tensor in reached]
     try:
         for tensor in reached:
             tensor.grad = None
-        total.backward(
-            retain_graph=options["retain_graph"], create_graph=options["create_graph"]
-        )
+        total.backward(retain_graph=retain or create_graph, create_graph=create_graph)
         return [tensor.grad for tensor in reached]
     finally:
         for tensor, gradient in zip(reached, kept, strict=True):

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
+from torch.autograd import Function
 
 
 def version_of(tensor: Tensor) -> int:
@@ -13,9 +14,10 @@ def version_of(tensor: Tensor) -> int:
     return 0 if tensor.is_inference() else tensor._version
 
 
-def function_of(node: Any) -> type:
+def function_of(node: Any) -> type[Function]:
     """The Function class whose backward a node of the graph runs."""
-    return type(node)._forward_cls
+    found: type[Function] = type(node)._forward_cls
+    return found
 
 
 def original_of(loss: Any) -> Any:

@@ -89,7 +89,7 @@ class Trace(TorchFunctionMode):
         self._looking = until_not_finite
 
     def __torch_function__(
-        self, func: Callable, types: Any, args: Any = (), kwargs: Any = None
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         """Run one call, then write it down."""
         kwargs = kwargs or {}
@@ -148,7 +148,7 @@ class WithoutCuts(TorchFunctionMode):
         self.where = where
 
     def __torch_function__(
-        self, func: Callable, types: Any, args: Any = (), kwargs: Any = None
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         """Hand on the tensor instead of cutting it off."""
         name = _name(func)
@@ -180,7 +180,7 @@ class OnlyFiniteEigenvalues(TorchFunctionMode):
         self.used = False
 
     def __torch_function__(
-        self, func: Callable, types: Any, args: Any = (), kwargs: Any = None
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         """Refuse what is not finite."""
         kwargs = kwargs or {}
@@ -192,11 +192,11 @@ class OnlyFiniteEigenvalues(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def _name(func: Callable) -> str:
+def _name(func: Callable[..., Any]) -> str:
     name = getattr(func, "__name__", "")
     if name in ("__get__", "__set__"):
-        name = f"{name}:{getattr(func.__self__, '__name__', '')}"
-    return name
+        name = f"{name}:{getattr(getattr(func, '__self__', None), '__name__', '')}"
+    return str(name)
 
 
 def _tensors(tree: Any) -> Iterator[Tensor]:

@@ -82,7 +82,6 @@ def meaning_of(factor: float, seen: Observation, doubled: float | None = None) -
         doubled: the factor found with the batch doubled, where that is known; it tells
             the batch size from an equal size that does not follow the batch.
     """
-    follows = doubled is not None and math.isfinite(doubled)
     for words, size in dimensions(seen).items():
         if size < 2:
             continue
@@ -90,7 +89,7 @@ def meaning_of(factor: float, seen: Observation, doubled: float | None = None) -
         for power, text in ((1, "{n} is {w}"), (-1, "it is 1/{n}, and {n} is {w}")):
             if not math.isclose(abs(factor), size**power, rel_tol=1e-4):
                 continue
-            if follows:
+            if doubled is not None and math.isfinite(doubled):
                 expected = factor * (2**power if of_batch else 1)
                 if not math.isclose(doubled, expected, rel_tol=1e-3):
                     continue

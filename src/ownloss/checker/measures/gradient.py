@@ -53,6 +53,13 @@ class GradientCheck:
     tolerance: float
 
     @property
+    def missing(self) -> float:
+        """How large a part of the gradient is missing, in the 2-norm."""
+        analytic = torch.zeros(()) if self.analytic is None else self.analytic
+        lost = torch.linalg.vector_norm(analytic - self.numeric)
+        return float(lost / torch.linalg.vector_norm(self.numeric))
+
+    @property
     def ok(self) -> bool:
         """Whether the gradient is right."""
         return not bool(self.wrong.any()) and not self.elsewhere_wrong
@@ -70,7 +77,9 @@ class GradientCheck:
     @property
     def ratio(self) -> float:
         """The factor that the gradient is off by; NaN if no single one explains it."""
-        if self.vanishes or not self.matters or self.elsewhere_wrong:
+        if self.analytic is None or self.vanishes:
+            return math.nan
+        if not self.matters or self.elsewhere_wrong:
             return math.nan
         ratio = ((self.analytic @ self.numeric) / (self.numeric @ self.numeric)).item()
         rest = (self.analytic - ratio * self.numeric).abs().max().item()
@@ -290,14 +299,14 @@ class Gradient:
                 return None
             flat = as_real(gradient.detach()).double().reshape(-1)
         places = self._places(flat, entries)
-        known = []
+        known: list[tuple[int, Slope]] = []
         complete = False
         try:
             for i in places:
                 unit = self._unit(point[index], i)
-                found = self.along(point, {index: unit}, weights)
-                if found.reliable:
-                    known.append((i, found))
+                numerically = self.along(point, {index: unit}, weights)
+                if numerically.reliable:
+                    known.append((i, numerically))
             complete = True
         except OutOfBudgetError:
             # What is known of some entries may tell; of none, it does not.

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import Function
 
 from ownloss.checker.arguments import Argument
 from ownloss.checker.functions import (
@@ -69,12 +70,16 @@ class Graph:
                     found[id(result)] = names | found.get(id(result), frozenset())
         return found
 
+    def comes_from(self, tensor: Tensor | None, argument: Argument) -> bool:
+        """Whether a tensor of the trace was computed from one argument alone."""
+        return self.origins.get(id(tensor), frozenset()) == {argument.name}
+
     def calls_on(self, argument: Argument, *names: str) -> list[Call]:
         """The calls of these functions on what comes from one argument alone."""
         return [
             call
             for call in self.trace.named(*names)
-            if any(self.origins.get(id(t)) == {argument.name} for t in call.tensors)
+            if any(self.comes_from(t, argument) for t in call.tensors)
         ]
 
     @cached_property
@@ -83,7 +88,7 @@ class Graph:
         return nodes_of(self._subject.base.outputs)
 
     @cached_property
-    def functions(self) -> list[type]:
+    def functions(self) -> list[type[Function]]:
         """The classes of the hand-written Functions in the graph."""
         classes = [function_of(n) for n in function_nodes(self.nodes)]
         return list(dict.fromkeys(classes))

@@ -40,11 +40,11 @@ class Selection:
         """
         if argument.role is not Role.LABELS or argument.value.numel() < 2:
             return None
-        present = set(argument.value.unique().tolist())
+        present: set[int] = set(argument.value.unique().tolist())
         for call in self._graph.trace.named("cross_entropy", "nll_loss"):
-            ignored = call.kwargs.get("ignore_index", IGNORED_BY_TORCH)
+            ignored: int = call.kwargs.get("ignore_index", IGNORED_BY_TORCH)
             target = call.tensors[1] if len(call.tensors) > 1 else None
-            if ignored in present and self._comes_from(target, argument):
+            if ignored in present and self._graph.comes_from(target, argument):
                 return ignored
         if IGNORED_BY_TORCH in present:
             return IGNORED_BY_TORCH
@@ -86,8 +86,9 @@ class Selection:
         """Whether entries of something differentiated are picked by these very ones."""
         for call in self._graph.trace.named("__getitem__", "masked_select"):
             index = call.args[1] if len(call.args) > 1 else None
-            boolean = isinstance(index, Tensor) and index.dtype == torch.bool
-            if call.attached and boolean and torch.equal(index, chosen):
+            if not call.attached or not isinstance(index, Tensor):
+                continue
+            if index.dtype == torch.bool and torch.equal(index, chosen):
                 return True
         return False
 
@@ -103,10 +104,11 @@ class Selection:
         }
         return bool(counts) and label >= max(counts)
 
-    def singled_out(self, argument: Argument) -> set[int]:
+    def singled_out(self, argument: Argument) -> set[int | float]:
         """The labels that the loss treats differently: it ignores or compares them."""
         ignored = self.ignored_label(argument)
-        return {ignored} - {None} | {
+        alone = set[int | float]() if ignored is None else {ignored}
+        return alone | {
             call.args[1]
             for call in self._graph.calls_on(argument, *_EQUALS)
             if len(call.args) > 1 and isinstance(call.args[1], (int, float))
@@ -120,9 +122,6 @@ class Selection:
             return None
         steps = torch.arange(count, device=argument.value.device)
         return steps < argument.value[:, None]
-
-    def _comes_from(self, tensor: Tensor | None, argument: Argument) -> bool:
-        return self._graph.origins.get(id(tensor)) == {argument.name}
 
     def _compared(
         self, argument: Argument, names: tuple[str, ...], number: int
@@ -145,7 +144,7 @@ class Selection:
             return True
         for call in self._graph.trace.named("where"):
             branches = [t for t in call.tensors[1:] if self._graph.origins.get(id(t))]
-            if len(branches) > 1 and self._comes_from(call.tensors[0], mask):
+            if len(branches) > 1 and self._graph.comes_from(call.tensors[0], mask):
                 return True
         negated = {
             id(call.result)
@@ -155,6 +154,6 @@ class Selection:
         sides = set()
         for call in self._graph.trace.named(*_PRODUCTS):
             for tensor in call.tensors:
-                if self._comes_from(tensor, mask):
+                if self._graph.comes_from(tensor, mask):
                     sides.add(id(tensor) in negated)
         return len(sides) == 2

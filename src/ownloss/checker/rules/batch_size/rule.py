@@ -46,9 +46,8 @@ def find(seen: Observation) -> Iterator[Finding]:
 def _breaks(run: Run) -> bool:
     """Whether a run raised by accident, rather than to refuse its input."""
     # A ValueError is one where torch's own functions compare sizes; a `raise` is not.
-    accident = isinstance(run.error, (RuntimeError, IndexError, TypeError, ValueError))
     return (
-        accident
+        isinstance(run.error, (RuntimeError, IndexError, TypeError, ValueError))
         and not raised_on_purpose(run.error)
         and not any(words in text_of(run.error) for words in ("numel() == 0", "mpty"))
     )
@@ -245,10 +244,11 @@ def _by_reference(seen: Observation) -> Finding | None:
     found = _agrees_for_one_size(seen)
     if found is not None:
         return found
-    pairs = {n: seen.reference.values.get(n) for n in ("here", "fewer", "double")}
-    if any(p is None or not p[1] for p in pairs.values()):
+    values = seen.reference.values
+    names = ("here", "fewer", "double")
+    if any(n not in values or not values[n][1] for n in names):
         return None
-    here, fewer, double = (pairs[n][0] / pairs[n][1] for n in pairs)
+    here, fewer, double = (values[n][0] / values[n][1] for n in names)
     follows = math.isclose(double, 2 * here, rel_tol=1e-4) and math.isclose(
         fewer * seen.batch.size, here * (seen.batch.size - 1), rel_tol=1e-4
     )

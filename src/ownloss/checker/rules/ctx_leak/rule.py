@@ -134,7 +134,7 @@ def _what(tensor: Tensor, outputs: list[Tensor], inputs: list[Tensor]) -> str:
 
 def _survivors(seen: Observation, calls: int = 3) -> Iterator[Finding]:
     """Call several times, let go of everything, and see which inputs are alive."""
-    watched: list[weakref.ref] = []
+    watched: list[weakref.ref[Tensor]] = []
     session = seen.run().call
     collecting = gc.isenabled()
     gc.disable()

@@ -80,14 +80,14 @@ def _is_dead(cls: type) -> bool:
     return code is None or "backward" not in code.co_names
 
 
-def _is_legacy(error: Exception | None) -> bool:
+def _is_legacy(error: BaseException | None) -> bool:
     said = text_of(error)
     return "Legacy autograd function" in said or (
         isinstance(error, NotImplementedError) and "autograd.Function" in said
     )
 
 
-def _code(cls: type) -> Any:
+def _code(cls: Any) -> Any:
     """The code of forward; classes made twice by one function share it."""
     return getattr(cls.forward, "__code__", None)
 

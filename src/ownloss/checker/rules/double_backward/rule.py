@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
+from torch.autograd import Function
 
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.numeric import Slope, slope
@@ -66,7 +67,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         return
 
 
-def _once(cls: type) -> bool:
+def _once(cls: type[Function]) -> bool:
     """Whether backward is marked with `once_differentiable`, or is torch's own."""
     if cls.__module__.startswith("torch."):
         return True

@@ -55,9 +55,9 @@ def find(seen: Observation) -> Iterator[Finding]:
             trouble, where, call = "the gradient is not finite", "", None
         else:
             continue
-        own = call is not None and call.name in _TORCH_MEANS
+        own = call.name if call and call.name in _TORCH_MEANS else ""
         say = KIND.warning if probe.boundary or own else KIND.error
-        if is_of_torch(seen.loss) or (own and call.name != "mean"):
+        if is_of_torch(seen.loss) or own not in ("", "mean"):
             say = KIND.note
         if seen.reference.loss is not None:
             trusted = seen.reference.run(probe.point)

@@ -4,6 +4,8 @@ import dis
 import re
 from collections.abc import Iterator
 
+from torch.autograd import Function
+
 from ownloss.checker.errors import text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
@@ -82,15 +84,16 @@ def find(seen: Observation) -> Iterator[Finding]:
             return
 
 
-def _never_returns(cls: type) -> bool:
+def _never_returns(cls: type[Function]) -> bool:
     """Whether no path through backward returns anything but None."""
     code = getattr(cls.backward, "__code__", None)
     if code is None:
         return False
-    previous = None
+    previous: dis.Instruction | None = None
     for instruction in dis.get_instructions(code):
         if instruction.opname == "RETURN_VALUE":
-            if previous.opname != "LOAD_CONST" or previous.argval is not None:
+            constant = previous is not None and previous.opname == "LOAD_CONST"
+            if not constant or (previous is not None and previous.argval is not None):
                 return False
         elif instruction.opname == "RETURN_CONST" and instruction.argval is not None:
             return False

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -59,7 +60,7 @@ def _joined(seen: Observation) -> Finding | None:
             float(seen.call(twin, _parts(seen.args, count, _as_one))),
         ]
         alone = [
-            float(seen.call(twin, _parts(seen.args, count, lambda p, k=k: [p[k]])))
+            float(seen.call(twin, _parts(seen.args, count, partial(_only, k))))
             for k in range(count)
         ]
     except Exception:  # it takes the list for something else
@@ -115,8 +116,8 @@ def _part_sizes(tree: Any) -> list[int]:
     found = [sizes for sizes in map(_part_sizes, branches) if len(set(sizes)) > 1]
     if found:
         return found[0]
-    firsts = [_first(branch) for branch in branches]
-    if isinstance(tree, list) and len(firsts) > 1 and None not in firsts:
+    firsts = [t for branch in branches if (t := _first(branch)) is not None]
+    if isinstance(tree, list) and len(branches) > 1 and len(firsts) == len(branches):
         return [len(t) for t in firsts]
     return []
 
@@ -126,7 +127,7 @@ def _first(tree: Any) -> Tensor | None:
     return tensors[0] if tensors and not isinstance(tree, Tensor) else None
 
 
-def _parts(tree: Any, count: int, change: Callable[[list], list]) -> Any:
+def _parts(tree: Any, count: int, change: Callable[[list[Any]], list[Any]]) -> Any:
     """Change every list of parts in the arguments."""
     if isinstance(tree, dict):
         return {key: _parts(branch, count, change) for key, branch in tree.items()}
@@ -145,7 +146,11 @@ def _copied(tree: Any) -> Any:
     )
 
 
-def _as_one(parts: list) -> list:
+def _only(place: int, parts: list[Any]) -> list[Any]:
+    return [parts[place]]
+
+
+def _as_one(parts: list[Any]) -> list[Any]:
     """Join parts that are tensors, tuples or dicts of tensors."""
     first = parts[0]
     if isinstance(first, Tensor):
@@ -190,12 +195,15 @@ def _weights_stay(seen: Observation) -> bool:
     order = [*range(seen.batch.size)][::-1]
     run = seen.run(seen.batch.rows(order))
     turned = seen.backward(run)
-    if turned.error is not None or turned.values[0] is None:
+    gradient = turned.values[0]
+    if turned.error is not None or gradient is None:
         return False
     for place, row in enumerate(order):
-        alone = seen.backward(seen.run(seen.batch.rows([row]))).values[0][0]
-        expected = weights[place] * alone
-        if not torch.allclose(turned.values[0][place], expected, rtol=1e-3, atol=1e-9):
+        alone = seen.backward(seen.run(seen.batch.rows([row]))).values[0]
+        if alone is None:
+            return False
+        expected = weights[place] * alone[0]
+        if not torch.allclose(gradient[place], expected, rtol=1e-3, atol=1e-9):
             return False
     return True
 

@@ -70,7 +70,7 @@ def find(seen: Observation) -> Iterator[Finding]:
 
 def _alone(
     seen: Observation, chosen: tuple[Argument, ...]
-) -> tuple[list[Tensor | None], Exception | None]:
+) -> tuple[list[Tensor | None], BaseException | None]:
     """The gradients where these inputs alone require one."""
     point = [
         value
@@ -86,10 +86,8 @@ def _alone(
     if not attached:
         return [None] * len(wanted), None
     try:
-        total = sum(
-            output.real.sum() if output.is_complex() else output.sum()
-            for output in attached
-        )
+        terms = [o.real.sum() if o.is_complex() else o.sum() for o in attached]
+        total = sum(terms[1:], start=terms[0])
         return list(torch.autograd.grad(total, wanted, allow_unused=True)), None
     except Exception as error:
         return [], error

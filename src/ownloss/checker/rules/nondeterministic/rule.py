@@ -71,7 +71,7 @@ def find(seen: Observation) -> Iterator[Finding]:
             say = KIND.note
         details = dict(_DETAILS)
         details["explains"] = ()
-        values = " and ".join(apart(*unseeded))
+        values = " and ".join(apart(unseeded[0], unseeded[1]))
         cause = "drops entries out at random" if dropped else "draws random numbers"
         yield say(
             f"Two calls with the same inputs differ, {values}; with a fixed seed they "

@@ -334,8 +334,10 @@ def _divergence(seen: Observation) -> Finding | None:
     for call in seen.graph.trace.named("kl_div"):
         if call.kwargs.get("reduction", "mean") != "mean" or not call.attached:
             continue
-        log, target = call.tensors[:2] if len(call.tensors) > 1 else (None, None)
-        if log is None or log.dim() != 2 or log.shape != target.shape:
+        if len(call.tensors) < 2:
+            continue
+        log, target = call.tensors[:2]
+        if log.dim() != 2 or log.shape != target.shape:
             continue
         target = target.exp() if call.kwargs.get("log_target") else target
         if bool(((target.sum(1) - 1).abs() < 1e-3).all()):

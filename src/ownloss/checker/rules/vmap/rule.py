@@ -81,7 +81,7 @@ def _decides_by_values(seen: Observation) -> Iterator[Finding]:
             return
 
 
-def _has_rule(cls: type) -> bool:
+def _has_rule(cls: type[Function]) -> bool:
     return cls.generate_vmap_rule or cls.vmap is not Function.vmap
 
 
@@ -117,10 +117,12 @@ def _compare(
         given = iter(point)
         args = with_tensors(seen.args, given)
         result = seen.call(twin, args, with_tensors(seen.kwargs, given))
-        return result if isinstance(result, Tensor) else result[0]
+        first: Tensor = result if isinstance(result, Tensor) else result[0]
+        return first
 
     def gradient(*tensors: Tensor) -> Tensor:
-        return torch.func.grad(lambda *t: call(*t).sum())(*tensors)
+        found: Tensor = torch.func.grad(lambda *t: call(*t).sum())(*tensors)
+        return found
 
     stacked = [
         v[0] if dim is None else torch.stack(v, dim)

@@ -112,8 +112,8 @@ def _misused(seen: Observation) -> Finding | None:
         before = made.get(id(first))
         if call.name in _RESHAPES and before and isinstance(call.result, torch.Tensor):
             made[id(call.result)] = before
-        twice = before is not None and before.name != "log_softmax"
-        if call.name in _FROM_LOGITS and twice:
+        twice = call.name in _FROM_LOGITS and before is not None
+        if before is not None and twice and before.name != "log_softmax":
             return _hint(
                 call,
                 f"`{call.name}` is given the result of "
@@ -240,10 +240,14 @@ def _good_and_bad(
         points = [_fitting(prediction, hot), _fitting(prediction, 1 - hot)]
     else:
         return None
-    if any(p is None for p in points):
+    good, bad = points
+    if good is None or bad is None:
         return None
-    good, bad = (seen.with_values({prediction: p}) for p in points)
-    return good, bad, words
+    return (
+        seen.with_values({prediction: good}),
+        seen.with_values({prediction: bad}),
+        words,
+    )
 
 
 def _pushes_away(seen: Observation, prediction: Argument, target: Argument) -> bool:
@@ -289,13 +293,12 @@ def _fitting(prediction: Argument, hot: torch.Tensor) -> torch.Tensor | None:
 
 def _attracted(seen: Observation) -> Finding | None:
     """Whether something named a negative attracts and something positive repels."""
-    triplet = [
+    anchor, positive, negative = (
         next((x for x in seen.inputs if x.role is role), None)
         for role in (Role.ANCHOR, Role.POSITIVE, Role.NEGATIVE)
-    ]
-    if None in triplet:
+    )
+    if anchor is None or positive is None or negative is None:
         return None
-    anchor, positive, negative = triplet
     if not anchor.value.shape == positive.value.shape == negative.value.shape:
         return None
     value, other = anchor.value, negative.value
@@ -314,7 +317,7 @@ def _attracted(seen: Observation) -> Finding | None:
 
 def _preferred(seen: Observation) -> Finding | None:
     """Whether the better of two answers is made less likely, and the worse one more."""
-    sides = {True: [], False: []}
+    sides: dict[bool, list[tuple[Argument, torch.Tensor]]] = {True: [], False: []}
     for argument, gradient in zip(seen.inputs, seen.base_backward.values, strict=True):
         side = is_preferred(argument.name)
         if side is not None and gradient is not None and not gradient.is_complex():
