@@ -188,7 +188,10 @@ class OnlyFiniteEigenvalues(TorchFunctionMode):
             self.used = True
             matrix = args[0] if args else kwargs.get("A")
             if isinstance(matrix, Tensor) and not _finite(matrix):
-                raise torch.linalg.LinAlgError("the matrix is not finite")
+                # Torch's stubs leave the name out.
+                raise torch.linalg.LinAlgError(  # type: ignore[attr-defined]
+                    "the matrix is not finite"
+                )
         return func(*args, **kwargs)
 
 

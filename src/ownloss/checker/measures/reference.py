@@ -110,12 +110,15 @@ class Reference:
         held: dict[str, Tensor] = {}
         for module in modules_of(run.call):
             held.update(module.named_parameters())
-        paired = [held.get(argument.name) for argument in own]
-        if len(run.tensors) == count and all(
-            parameter is not None
-            and parameter.shape == argument.value.shape
-            and torch.equal(parameter.detach(), argument.value.to(parameter.dtype))
-            for argument, parameter in zip(own, paired, strict=True)
+        paired = [held[x.name] for x in own if x.name in held]
+        if (
+            len(run.tensors) == count
+            and len(paired) == len(own)
+            and all(
+                parameter.shape == argument.value.shape
+                and torch.equal(parameter.detach(), argument.value.to(parameter.dtype))
+                for argument, parameter in zip(own, paired, strict=True)
+            )
         ):
             run.tensors += paired
         return run
@@ -154,11 +157,11 @@ class Reference:
         for argument, a, b in zip(
             self._subject.inputs, ours.values, theirs.values, strict=False
         ):
-            if a is None and b is None:
-                continue
-            a = torch.zeros_like(b) if a is None else a
-            b = torch.zeros_like(a) if b is None else b
-            if a.shape != b.shape or not a.numel():
+            if a is None and b is not None:
+                a = torch.zeros_like(b)
+            elif b is None and a is not None:
+                b = torch.zeros_like(a)
+            if a is None or b is None or a.shape != b.shape or not a.numel():
                 continue
             size = max(a.abs().max().item(), b.abs().max().item())
             if size > 0 and (a - b).abs().max().item() > 1e-3 * size:

@@ -224,8 +224,9 @@ def _agrees_for_one_size(seen: Observation) -> Finding | None:
     """The reference's value for as many samples as are given, and for no others."""
     if seen.reference.differs or seen.batch.size < 3:
         return None
-    pairs = [seen.reference.values.get(name) for name in ("fewer", "double")]
-    if any(p is None or not all(map(math.isfinite, p)) for p in pairs):
+    values = seen.reference.values
+    pairs = [values[name] for name in ("fewer", "double") if name in values]
+    if len(pairs) < 2 or not all(math.isfinite(n) for p in pairs for n in p):
         return None
     if any(math.isclose(*p, rel_tol=1e-3, abs_tol=1e-6) for p in pairs):
         return None

@@ -91,7 +91,8 @@ def _gradient(seen: Observation, point: Point, dtype: torch.dtype) -> Tensor | N
 
 def _vanishes(seen: Observation, gradient: Tensor) -> bool:
     """Whether a gradient is 0, or what rounding in float64 leaves of 0."""
-    return gradient.norm().item() <= 1e-12 * max(abs(seen.value), 1e-12)
+    size = float(torch.linalg.vector_norm(gradient))
+    return size <= 1e-12 * max(abs(seen.value), 1e-12)
 
 
 def _distance(a: Tensor, b: Tensor) -> float:

@@ -112,7 +112,9 @@ def _unlike_reference(seen: Observation) -> Iterator[Finding]:
             trusted.setdefault((call.name, call.shapes[0]), set()).add(dim)
     for call in seen.graph.trace.calls:
         dim = _along(call)
-        dims = {} if dim is None else trusted.get((call.name, call.shapes[0]), {})
+        if dim is None:
+            continue
+        dims = trusted.get((call.name, call.shapes[0]), set())
         if len(dims) == 1 and dim not in dims:
             (other,) = dims
             yield KIND.error(
@@ -139,8 +141,9 @@ def _along(call: Call) -> int | None:
         dim = dim[0] if len(dim) == 1 else None
     if dim is None:
         dim = _DEFAULT_DIMS.get(call.name)
-    number = isinstance(dim, int) and not isinstance(dim, bool)
-    return dim % len(call.shapes[0]) if number else None
+    if not isinstance(dim, int) or isinstance(dim, bool):
+        return None
+    return dim % len(call.shapes[0])
 
 
 def _over_samples(seen: Observation) -> Iterator[Finding]:
