@@ -11,26 +11,16 @@ from xml.etree import ElementTree
 import pytest
 import torch
 import yaml
-from bs4 import BeautifulSoup
 from packaging.specifiers import SpecifierSet
 
 from ownloss import catalogue
 from ownloss_site import about, feed, install, torch_version
+from tests.docs.conftest import SITE, parsed
 
 ROOT = Path(__file__).parents[2]
-SITE = ROOT / "build" / "html"
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 HERE = "https://github.com/somebody/some.losses"
 EXAMPLES = catalogue.examples()
-
-
-def page(address):
-    text = (SITE / address).read_text(encoding="utf-8")
-    return BeautifulSoup(text, "html.parser")
-
-
-def page_of(example):
-    return page(f"examples/{example.topic}/{example.name}.html")
 
 
 def test_the_way_in_is_pypi_then_the_repository_then_a_checkout():
@@ -65,12 +55,12 @@ def test_no_newer_torch_is_refused():
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
 def test_a_page_offers_its_loss_alone_byte_for_byte(example):
     published = catalogue.published(example)
-    soup = page_of(example)
-    (link,) = (a for a in soup.select("a.download") if "losses/" in a["href"])
-    offered = SITE / "examples" / example.topic / link["href"]
+    page = parsed(f"examples/{example.topic}/{example.name}.html")
+    (link,) = page.css("a.download[href*='losses/']")
+    offered = SITE / "examples" / example.topic / link.attributes["href"]
     assert offered.read_bytes() == published.encode()
-    # The parser of a browser drops the first line break, the copy button the last.
-    assert soup.find(id="loss-alone").get_text() == f"\n{published}\n"
+    # The copy button drops the last line break.
+    assert page.css_first("#loss-alone").text() == f"{published}\n"
 
 
 def test_the_button_of_the_first_cell_copies_the_file(browser, served):
@@ -89,9 +79,9 @@ def test_the_button_of_the_first_cell_copies_the_file(browser, served):
 def test_every_page_names_the_torch_that_ran_it():
     release = torch.__version__.partition("+")[0]
     for address in ("index.html", "guide/check.html", "examples/robust/huber.html"):
-        foot = page(address).select_one("footer .ran-with")
-        assert foot.get_text(strip=True).startswith("Run on")
-        assert f"torch {release}" in foot.get_text()
+        foot = parsed(address).css_first("footer .ran-with")
+        assert foot.text().strip().startswith("Run on")
+        assert f"torch {release}" in foot.text()
 
 
 def test_the_foot_of_a_page_names_the_day_of_the_build(monkeypatch):
@@ -100,7 +90,7 @@ def test_the_foot_of_a_page_names_the_day_of_the_build(monkeypatch):
     monkeypatch.delenv("SOURCE_DATE_EPOCH")
     monkeypatch.setattr(about.time, "time", lambda: 59 * 24 * 60 * 60.0)
     assert about.day_of_build() == "1 March 1970"
-    foot = page("guide/check.html").select_one("footer .ran-with").get_text()
+    foot = parsed("guide/check.html").css_first("footer .ran-with").text()
     assert re.search(r"torch \d+\.\d+\.\d+, \d+ [A-Z][a-z]+ 20\d\d\.", foot)
 
 
