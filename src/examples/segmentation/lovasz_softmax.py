@@ -126,8 +126,8 @@ ax.set_title("The gradient is larger, unless the pixel is sure and wrong")
 ax.legend()
 
 # %%
-# Do not start with it alone: a sure background leaves no gradient
-# ----------------------------------------------------------------
+# Do not start with it alone: a sure background leaves hardly a gradient
+# ----------------------------------------------------------------------
 # A model that is sure of the background everywhere has hardly a gradient at the pixels
 # of the object; under cross entropy it has. Add the two, or begin with cross entropy.
 

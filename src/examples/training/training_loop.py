@@ -174,18 +174,5 @@ right.set(xlabel="input", ylim=(-1.2, 2.6), title="Kinks bend into a sine")
 right.legend()
 
 # %%
-# Each phase leaves something behind
-# ----------------------------------
-# Forward leaves a graph, backward gradients, the update weights; gradients stay.
-
-w = torch.tensor(2.0, requires_grad=True)
-optimizer = torch.optim.SGD([w], lr=0.25)
-loss = w**2
-print(f"forward:  {loss.grad_fn.name()}, {w.grad = }")
-loss.backward()
-print(f"backward: {w.grad = }, w is still {w.item()}")
-optimizer.step()
-print(f"update:   {w.grad = }, w is now {w.item()}")
-
-# %%
 # Write it by hand once, to know what the usual loop does; then use autograd.
+# :doc:`/guide/training-step` shows what each phase reads and what it leaves behind.
