@@ -126,7 +126,7 @@ for loss in (binary_cross_entropy_with_logits, asymmetric):
     logits = torch.full((1, 80), 0.1).logit().requires_grad_()
     (gradient,) = torch.autograd.grad(loss(logits, target), logits)
     share = gradient[0, :3].abs().sum() / gradient.abs().sum()
-    print(f"{loss.__name__}: {share:.1%} of the gradient is of the 3 present labels")
+    print(f"{loss.__name__}: {share:.1%} of the gradient belongs to the 3")
 
 # %%
 # Use it when a picture or a text has a few of many labels, and some of those that are

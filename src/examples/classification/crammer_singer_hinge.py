@@ -107,18 +107,16 @@ ax.legend(loc="center right")
 # -------------------------------------
 # Equal inputs belong to class 0 in 40 % of the cases and to two others in 30 % each.
 # Lifting the score of class 0 saves in four cases and costs in six, so the hinge is
-# least at three equal scores, where cross entropy learns the shares. Where no class is
+# lowest at three equal scores, where cross entropy learns the shares. Where no class is
 # true for more than half of the equal cases, as with noisy labels of many classes, do
 # not use it.
 
 labels = torch.tensor([0] * 4 + [1] * 3 + [2] * 3)
 for lift in (0.0, 0.3, 1.0):
     scores = torch.tensor([lift, 0.0, 0.0]).expand(10, 3)
-    print(
-        f"class 0 lifted by {lift}: {crammer_singer_hinge(scores, labels):.2f}, ",
-        end="",
-    )
-    print(f"cross entropy {torch.nn.functional.cross_entropy(scores, labels):.3f}")
+    entropy = torch.nn.functional.cross_entropy(scores, labels)
+    hinge = crammer_singer_hinge(scores, labels)
+    print(f"class 0 lifted by {lift}: hinge {hinge:.2f}, cross entropy {entropy:.3f}")
 
 # %%
 # Use it when a linear or kernel model needs few support vectors, or a score must win by

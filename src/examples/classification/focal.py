@@ -127,7 +127,8 @@ logits = torch.stack([p.logit(), torch.zeros(1010)], dim=1).requires_grad_()
 for loss in (cross_entropy, focal):
     value = loss(logits, torch.zeros(1010, dtype=torch.int64))
     size = torch.autograd.grad(value, logits)[0][:, 0].abs()
-    print(f"{loss.__name__}: {size[1000:].sum() / size.sum():.0%} is of the hard ones")
+    share = size[1000:].sum() / size.sum()
+    print(f"{loss.__name__}: {share:.0%} belongs to the hard ones")
 
 # %%
 # Its probabilities are drawn to the middle
@@ -139,10 +140,10 @@ for loss in (cross_entropy, focal):
 p = torch.linspace(0.001, 0.999, 999)  # outputs to choose from
 logits = torch.stack([torch.zeros(999), p.logit()], dim=1)
 for loss in (cross_entropy, focal):
-    often, rare = (
-        loss(logits, torch.full((999,), k), reduction="none") for k in (0, 1)
-    )
-    print(f"{loss.__name__} is least at {p[(0.99 * often + 0.01 * rare).argmin()]:.2f}")
+    often = loss(logits, torch.zeros(999, dtype=torch.int64), reduction="none")
+    rare = loss(logits, torch.ones(999, dtype=torch.int64), reduction="none")
+    best = p[(0.99 * often + 0.01 * rare).argmin()]
+    print(f"{loss.__name__} is lowest at {best:.2f}")
 
 # %%
 # Use it when easy examples outnumber the hard ones; rather

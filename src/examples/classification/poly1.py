@@ -119,9 +119,8 @@ ax.legend()
 other = torch.ones_like(true)
 for epsilon in (-1.0, 0.0, 2.0):
     first, second = (poly1(logits, k, epsilon, "none") for k in (true, other))
-    print(
-        f"epsilon {epsilon:2g}: {p[(0.7 * first + 0.3 * second).argmin()]:.3f} is best"
-    )
+    best = p[(0.7 * first + 0.3 * second).argmin()]
+    print(f"epsilon {epsilon:2g}: lowest at {best:.3f}")
 
 # %%
 # Use it when plain cross entropy works and you can afford to search for epsilon; rather

@@ -85,8 +85,8 @@ def sigmoid_focal(
 
 
 # %%
-# Background fades long before cross entropy would let it
-# -------------------------------------------------------
+# Background that is already low has hardly any gradient
+# ------------------------------------------------------
 # The answer is no. The lower the logit, the more sure the model is of that.
 
 import matplotlib.pyplot as plt
@@ -135,9 +135,7 @@ for gamma, alpha in ((0.0, 0.5), (2.0, 0.5), (2.0, 0.25)):
     loss = sigmoid_focal(logits, is_object, alpha, gamma)
     (gradient,) = torch.autograd.grad(loss, logits)
     times = -gradient[is_object == 0].sum() / gradient[is_object == 1].sum()
-    print(
-        f"gamma {gamma}, alpha {alpha}: background has {times:.2f} times the objects'"
-    )
+    print(f"gamma {gamma}, alpha {alpha}: {times:.2f} of background for 1 of objects")
 
 # %%
 # Use it when nearly every answer is no: anchors, pixels, rare labels; rather
@@ -148,6 +146,6 @@ for gamma, alpha in ((0.0, 0.5), (2.0, 0.5), (2.0, 0.25)):
 p = torch.linspace(0.001, 0.999, 999)
 for gamma in (0.0, 2.0):
     loss = sigmoid_focal(p.logit(), torch.full((999,), 0.3), 0.5, gamma, "none")
-    print(f"gamma {gamma}: a target of 0.3 is least at p = {p[loss.argmin()]:.2f}")
+    print(f"gamma {gamma}: a target of 0.3 is lowest at p = {p[loss.argmin()]:.2f}")
 
 # sphinx_gallery_tags = ["classification", "detection", "binary", "multi-label", "imbalance"]

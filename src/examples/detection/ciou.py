@@ -111,9 +111,7 @@ ax.set(xlabel="half the logarithm of width / height", ylabel="loss and gradient"
 ax.set_title("The gradients of CIoU and DIoU hardly differ")
 ax.legend()
 more = gradient / rival
-print(
-    f"times the gradient of DIoU: {more[130]:.2f} near the shape, {more[240]:.2f} far"
-)
+print(f"times that of DIoU: {more[130]:.2f} near the shape, {more[240]:.2f} far")
 
 # %%
 # Without the detach the gradient is another, and the value the same

@@ -139,10 +139,8 @@ print(f"all rows and centres at 0: {center(torch.zeros(200, 2), 0 * centers, tar
 # optimizer. Their gradient grows with the number of rows of the class under ``"sum"``,
 # so they may need a learning rate of their own; the paper moves them by a damped mean.
 
-rows, centers = (
-    torch.tensor([[2.0], [4.0], [6.0]]),
-    torch.nn.Parameter(torch.zeros(1, 1)),
-)
+rows = torch.tensor([[2.0], [4.0], [6.0]])
+centers = torch.nn.Parameter(torch.zeros(1, 1))
 center(rows, centers, torch.tensor([0, 0, 0]), reduction="sum").backward()
 print(f"three rows with mean 4, a centre at 0: its gradient is {centers.grad.item()}")
 moved = isinstance(centers.double(), torch.nn.Parameter)

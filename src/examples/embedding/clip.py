@@ -149,10 +149,9 @@ print("parameter clamped:", torch.autograd.grad(inside, log_scale)[0])
 
 alike, (first, second) = torch.ones(64, 8), torch.randn(2, 64, 8)
 print(f"collapsed: {clip(alike, alike, 14.0):.2f}, log 64: {math.log(64):.2f}")
-print(
-    f"random: {clip(first, second, 1.0):.2f}, {clip(first, second, 14.0):.2f}; ", end=""
-)
-print(f"perfect: {clip(perfect, perfect, 1.0):.2f}, {clip(perfect, perfect, 14.0):.4f}")
+for scale in (1.0, 14.0):
+    print(f"scale {scale}: random {clip(first, second, scale):.2f}, ", end="")
+    print(f"perfect {clip(perfect, perfect, scale):.4f}")
 
 # %%
 # Use it when two encoders meet and either side may be the one that asks; rather

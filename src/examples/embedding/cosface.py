@@ -90,10 +90,8 @@ target = torch.arange(200) % 5
 fig, axes = plt.subplots(1, 2, layout="constrained")
 for ax, margin in zip(axes, (0.0, 0.35), strict=True):
     _ = torch.manual_seed(3)
-    rows, weight = (
-        torch.randn(200, 2).requires_grad_(),
-        torch.randn(5, 2).requires_grad_(),
-    )
+    rows = torch.randn(200, 2).requires_grad_()
+    weight = torch.randn(5, 2).requires_grad_()
     optimizer = torch.optim.SGD([rows, weight], lr=10.0)
     for _ in range(300):
         optimizer.zero_grad()

@@ -72,7 +72,7 @@ def koleo(embedding: Tensor) -> Tensor:
 # Rows spread over the sphere
 # ---------------------------
 # Thirty points in a bunch on the circle. Nothing tells them where to go but their
-# nearest neighbour, and in the end the largest gap is some times the smallest, no more.
+# nearest neighbour, and in the end the largest gap is a few times the smallest.
 
 import matplotlib.pyplot as plt
 

@@ -114,9 +114,8 @@ for noise in (4.0, 1.0, 0.1):
     cosine = (rows @ rows.T).fill_diagonal_(-1)
     found = (pairs[cosine.argmax(1)] == pairs).float().mean()
     print(f"noise {noise}: loss {ntxent(rows, pairs):.2f}, cosine of a pair ", end="")
-    print(
-        f"{cosine[:128, 128:].diagonal().mean():.2f}, other view is nearest {found:.0%}"
-    )
+    positive = cosine[:128, 128:].diagonal().mean()
+    print(f"{positive:.2f}, other view is nearest {found:.0%}")
 
 # %%
 # Use it when views of one image are the only labels; rather
