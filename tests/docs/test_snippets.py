@@ -9,7 +9,7 @@ import itertools
 import re
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
@@ -39,6 +39,7 @@ DIRECTIVES = {
     "built-with",
     "autofunction",
     "draggable-figure",
+    "drawn-figure",
     "draggable-matrix",
     "automodule",
     "example-figure",
@@ -113,7 +114,8 @@ def number_of_tests(info, content):
     """How many tests a fence makes."""
     if info == "python" and content.startswith(">>>"):
         return len(doctest.DocTestParser().get_examples(content))
-    code = r"python|\{gradient-flow\}|\{literalinclude\} \S+\.py"
+    figure = r"\{gradient-flow\}|\{drawn-figure\} \S+"
+    code = rf"python|{figure}|\{{literalinclude\}} \S+\.py"
     return int(bool(re.fullmatch(code, info)))
 
 
@@ -203,36 +205,43 @@ def test_blocks_that_follow_each_other_are_taken_together():
     assert said == [[">=2.14", "<2.14"], [">=2.8"]]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "```python\n1 / 0\n```",
-        block(f"<{INSTALLED}", "1") + "\n" + block(f">={INSTALLED}", "1 / 0"),
-        "```python\n>>> 1 + 1\n3\n```",
-        "```{literalinclude} ../../src/examples/robust/nosuch.py\n```",
-        "```{gradient-flow}\n:caption: Words.\n\nloss = 1 / 0\n```",
-    ],
-)
-def test_a_wrong_snippet_fails(text, tmp_path):
-    assert "1 failed" in run_page(text, tmp_path)
+HERE, ELSEWHERE = f">={INSTALLED}", f"<{INSTALLED}"
+WRONG = {
+    "code": "```python\n1 / 0\n```",
+    "release": block(ELSEWHERE, "1") + "\n" + block(HERE, "1 / 0"),
+    "session": "```python\n>>> 1 + 1\n3\n```",
+    "included": "```{literalinclude} ../../src/examples/robust/nosuch.py\n```",
+    "flow": "```{gradient-flow}\n:caption: Words.\n\nloss = 1 / 0\n```",
+    "drawn": "```{drawn-figure} loss\n:caption: Words.\n\nloss = 1 / 0\n```",
+}
+RIGHT = {"both": block(ELSEWHERE, "1 / 0") + "\n" + block(HERE, ">>> 1 + 1\n2")}
 
 
-def test_a_block_for_another_release_of_torch_is_not_run(tmp_path):
-    here, elsewhere = f">={INSTALLED}", f"<{INSTALLED}"
-    text = f"{block(elsewhere, '1 / 0')}\n{block(here, '>>> 1 + 1' + chr(10) + '2')}"
-    assert "1 passed" in run_page(text, tmp_path)
-
-
-def run_page(text, tmp_path):
-    """What pytest says of a page of this text."""
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory):
+    """What pytest says of the snippets of each of these pages."""
+    folder = tmp_path_factory.mktemp("pages")
     for name in ("conftest.py", "pyproject.toml"):
-        (tmp_path / name).write_text((ROOT / name).read_text())
-    (tmp_path / "page.md").write_text(f"# A page\n\n{text}\n")
+        (folder / name).write_text((ROOT / name).read_text())
+    for name, text in {**WRONG, **RIGHT}.items():
+        (folder / f"{name}.md").write_text(f"# A page\n\n{text}\n")
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "page.md"],
-        cwd=tmp_path,
+        [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "."],
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
     )
-    return ran.stdout
+    found = defaultdict(list)
+    for name, said in re.findall(r"^(\w+)\.md::\S+ ([A-Z]+)", ran.stdout, re.MULTILINE):
+        found[name].append(said)
+    return found
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_snippet_fails(name, outcomes):
+    assert outcomes[name].count("FAILED") == 1
+
+
+def test_a_block_for_another_release_of_torch_is_not_run(outcomes):
+    assert outcomes["both"] == ["PASSED"]
