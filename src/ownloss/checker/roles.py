@@ -37,7 +37,18 @@ _AVOIDS = ("forbid", "neg", "complement", "avoid", "unlikely", "banned", "reject
 _TARGETS = ("target", "truth", "label", "gt", "y_true", "true", "reference", "observed")
 _TARGET_LETTERS = ("y", "t")
 _LENGTHS = ("len",)
-_TABLES = ("codebook", "centres", "centers", "prototypes", "proxies", "bias", "table")
+_TABLES = (
+    "codebook",
+    "centres",
+    "centers",
+    "prototypes",
+    "proxies",
+    "bias",
+    "table",
+    "thresholds",
+    "cutpoints",
+    "cutoffs",
+)
 _PLACES = ("size", "index", "idx", "num")
 _SIZES = ("size", "batch", "num", "count", "len", "total", "sample", "rows", "steps")
 _PARTS = ("batch", "chunk", "part", "shard", "split", "accum")

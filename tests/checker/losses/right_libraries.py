@@ -216,3 +216,15 @@ def part_that_cannot_be_printed():
             return self.kept[0](prediction, target)
 
     return Wrapped(), regression(5, 2)
+
+
+@right(intentional=True)
+def threshold_that_does_not_learn():
+    """How many scores lie on the wrong side of their mean, which is held constant."""
+
+    def misplaced(logits, target):
+        above = torch.sigmoid((logits - logits.mean().detach()) / 0.1)
+        return (above * (1 - target) + (1 - above) * target).mean()
+
+    target = torch.tensor([1, 0, 1, 0, 0, 1], dtype=torch.float64)
+    return misplaced, (normal(6, seed=1, grad=True), target)

@@ -103,7 +103,7 @@ def find(seen: Observation) -> Iterator[Finding]:
 
 def _is_a_part(found: GradientCheck) -> bool:
     """Whether a part of the gradient arrives, of an input that matters."""
-    return found.matters and found.missing < 0.99
+    return found.matters and not found.vanishes
 
 
 def _becomes_numbers(seen: Observation, argument: Argument) -> bool:
