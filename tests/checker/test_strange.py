@@ -1,5 +1,6 @@
 """Losses and inputs as strange as they come: no crash, no hang."""
 
+import contextlib
 import multiprocessing
 import os
 
@@ -243,3 +244,74 @@ def test_numbers_that_cannot_be_added_to(dtype):
 
     report = check(loss, X.clone().requires_grad_(), torch.ones(4).to(dtype))
     assert report.crashes == {}
+
+
+def test_no_probe_gives_eig_what_ends_the_process():
+    def radius(matrix):
+        return torch.linalg.eigvals(matrix).abs().sum()
+
+    matrix = torch.diag(torch.tensor([1.0, 2.0, 3e30], dtype=torch.float64))
+    assert check(radius, matrix.requires_grad_(), mask=matrix > 1).crashes == {}
+    assert not check(radius, torch.full((3, 3), torch.nan)).ok
+
+
+def test_a_graph_over_inputs_with_nan_is_left_alone():
+    x = torch.tensor([1.0, torch.nan])
+    weight = torch.ones(2, requires_grad=True)
+    pending = (x * weight).sum()
+    check(lambda a: a.square().sum(), x)
+    pending.backward()
+    assert weight.grad is not None
+
+
+def test_a_list_that_holds_itself_beside_tensors_is_no_list_of_parts():
+    held = [torch.randn(3), torch.randn(4)]
+    held.append(held)
+    report = check(lambda given: given[0].square().sum(), held)
+    assert report.crashes == {}
+
+
+def test_float8_beside_a_loss_that_returns_no_tensor():
+    given = torch.ones(6, 1).to(torch.float8_e4m3fn)
+    with contextlib.suppress(TypeError, ValueError):
+        assert check(lambda a: 3, given).crashes == {}
+
+
+def test_complex_inputs_in_half_precision():
+    def power(a, b):
+        return a.abs().square().mean() + b.square().mean()
+
+    x = torch.randn(5, dtype=torch.complex128)
+    assert check(power, torch.randn(5), x.real.half()).crashes == {}
+    assert check(lambda b, a: power(a, b), torch.randn(5), x).crashes == {}
+
+
+def test_samples_beside_a_critic_that_is_given_are_not_to_learn():
+    def penalty(critic, real):
+        point = real.detach().clone().requires_grad_()
+        scores = critic(point).sum()
+        (slope,) = torch.autograd.grad(scores, point, create_graph=True)
+        return slope.square().sum(1).mean()
+
+    critic = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
+    assert check(penalty, critic, torch.randn(5, 3)).ok
+
+
+def test_parameters_of_a_reference_stand_for_those_of_the_loss():
+    class Penalty(nn.Module):
+        def __init__(self, learns):
+            super().__init__()
+            self.critic = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
+            self.learns = learns
+
+        def forward(self, real):
+            point = real.detach().requires_grad_()
+            scores = self.critic(point).sum()
+            (slope,) = torch.autograd.grad(scores, point, create_graph=self.learns)
+            return slope.square().sum(1).mean()
+
+    wrong, right = Penalty(False), Penalty(True)
+    right.load_state_dict(wrong.state_dict())
+    real = torch.randn(5, 3)
+    assert not check(wrong, real, reference=right).ok
+    assert check(right, real, reference=Penalty(True)).findings[0].kind == "wrong-value"

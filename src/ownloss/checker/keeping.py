@@ -202,7 +202,7 @@ class Snapshot:
         def restore() -> None:
             # Not by its version: batch_norm writes its averages without counting.
             if tensor.shape == value.shape and not _equal(tensor, value):
-                tensor.detach().copy_(value)
+                tensor.data.copy_(value)  # counted nowhere: a graph may hold it
             if tensor.is_leaf and tensor.grad is not grad:
                 tensor.grad = grad
 

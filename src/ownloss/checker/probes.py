@@ -317,7 +317,7 @@ def large(seen: Observation) -> Iterator[tuple[Argument, float, Point]]:
         if not size:
             continue
         first = argument is seen.inputs[0]
-        for wanted in (10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0):
+        for wanted in (6.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0):
             if wanted > size and (first or wanted <= 20):
                 factor = wanted / size
                 value = scaled(

@@ -220,3 +220,33 @@ def sequences_without_the_feature_dimension():
             return (forecast - series).pow(2).mean()
 
     return ForecastMSE(), (normal(4, 4, 1, seed=1, grad=True), normal(4, 4, seed=2))
+
+
+def _weighed(prediction, target, weight):
+    each = F.smooth_l1_loss(prediction, target, reduction="none").sum(1)
+    return (each * weight).sum() / weight.sum()
+
+
+@mistake("broadcast", reference=_weighed)
+def weights_as_a_column():
+    """A loss a box, (N,), meets weights that somebody made (N, 1)."""
+
+    def weighed(prediction, target, weight):
+        each = F.smooth_l1_loss(prediction, target, reduction="none").sum(1)
+        return (each * weight[:, None]).sum() / weight.sum()
+
+    return weighed, (
+        normal(5, 4, seed=1, grad=True),
+        normal(5, 4, seed=2),
+        uniform(5, seed=3),
+    )
+
+
+@right(reference=_weighed)
+def weights_a_box():
+    """The same with one weight a box."""
+    return _weighed, (
+        normal(5, 4, seed=1, grad=True),
+        normal(5, 4, seed=2),
+        uniform(5, seed=3),
+    )

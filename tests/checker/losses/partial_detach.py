@@ -229,3 +229,30 @@ def spread_through_numpy():
             return mean + (spread - target.std(0)).abs().mean()
 
     return MomentLoss(), regression(6, 3)
+
+
+def _policy(logp, ref_logp, advantage):
+    ratio = (logp - logp.detach()).exp()
+    divergence = (ref_logp - logp).exp() - (ref_logp - logp) - 1
+    return (0.1 * divergence - ratio * advantage).mean()
+
+
+@mistake("partial-detach", reference=_policy)
+def divergence_under_no_grad():
+    """The ratio is cut on purpose, and so is the divergence, which must learn."""
+
+    def policy(logp, ref_logp, advantage):
+        ratio = (logp - logp.detach()).exp()
+        with torch.no_grad():
+            divergence = (ref_logp - logp).exp() - (ref_logp - logp) - 1
+        return (0.1 * divergence - ratio * advantage).mean()
+
+    inputs = normal(4, 3, seed=1, grad=True), normal(4, 3, seed=2), normal(4, 3, seed=3)
+    return policy, inputs
+
+
+@right(reference=_policy, intentional=True)
+def policy_gradient_with_a_ratio_of_one():
+    """The same with a divergence that learns."""
+    inputs = normal(4, 3, seed=1, grad=True), normal(4, 3, seed=2), normal(4, 3, seed=3)
+    return _policy, inputs

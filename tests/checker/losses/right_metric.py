@@ -244,3 +244,15 @@ def distances_of_all_pairs():
         return 1 - F.cosine_similarity(points[:, None], points, dim=2)
 
     return loss, (normal(5, 3, seed=1, grad=True),)
+
+
+@right()
+def cheapest_order_of_speakers():
+    """Separation: each prediction may be any of the speakers."""
+
+    def separation(prediction, target):
+        straight = (prediction - target).square().mean((1, 2))
+        crossed = (prediction - target.flip(1)).square().mean((1, 2))
+        return torch.stack([straight, crossed]).amin(0).mean()
+
+    return separation, (normal(3, 2, 5, seed=1, grad=True), normal(3, 2, 5, seed=2))

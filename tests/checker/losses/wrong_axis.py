@@ -147,3 +147,16 @@ def matches_in_both_directions():
         return -confidence.diagonal().clamp(min=1e-9).log().mean()
 
     return loss, (normal(5, 4, seed=1, grad=True), normal(5, 4, seed=2))
+
+
+@mistake(
+    "wrong-axis",
+    reference=lambda p, z: (1 - F.cosine_similarity(p, z)).mean(),
+)
+def cosines_over_the_batch():
+    """Vectors lie in the rows; the cosines are those of the columns."""
+
+    def alike(online, other):
+        return (1 - F.cosine_similarity(online, other, dim=0)).mean()
+
+    return alike, (normal(5, 3, seed=1, grad=True), normal(5, 3, seed=2))

@@ -45,7 +45,14 @@ class Intent:
             self._subject.inputs, self._subject.base_backward.values, strict=False
         )
         given = tensors_in((self._subject.args, self._subject.kwargs))
-        return not any(tensor.requires_grad for _, tensor in given) and any(
+        if any(tensor.requires_grad for _, tensor in given):
+            return False
+        held = (*self._subject.args, *self._subject.kwargs.values())
+        models = [x for x in held if isinstance(x, nn.Module)]
+        attached = any(output.requires_grad for output in self._subject.base.outputs)
+        if attached and any(p.requires_grad for m in models for p in m.parameters()):
+            return True
+        return any(
             x.parameter and gradient is not None and bool((gradient != 0).any())
             for x, gradient in found
         )

@@ -50,6 +50,8 @@ def find(seen: Observation) -> Iterator[Finding]:
         dims = _class_dims(prediction, argument)
         if not dims:
             continue
+        if argument.floating and seen.graph.trace.named(*_MATCHES):
+            continue  # the cheapest of several orders: no place belongs to another
         reacting = dict(_reacting(seen, argument, base))
         # Where two dimensions may be the classes, one that fits is enough.
         said = [_run_together(argument, prediction, reacting, dim) for dim in dims]
@@ -76,6 +78,7 @@ def find(seen: Observation) -> Iterator[Finding]:
             return
 
 
+_MATCHES = ("min", "amin", "argmin", "minimum", "sort", "argsort", "topk")
 _VIEWS = ("view", "reshape", "view_as", "reshape_as")
 
 

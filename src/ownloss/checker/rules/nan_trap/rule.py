@@ -77,7 +77,9 @@ def _trouble(run: Run, gradients: Backward) -> str:
     """Say what is not finite; empty if all is, or if the loss refuses the inputs."""
     if run.error is not None:
         return ""
+    # Torch stores numbers of one byte, and does not compute with them.
     values = [o.detach() for o in run.outputs]
+    values = [v.float() if v.itemsize == 1 else v for v in values]
     if any(bool(v.isnan().any()) for v in values):
         return "the loss is NaN"
     if any(bool(v.isinf().any()) for v in values):

@@ -45,11 +45,17 @@ def _at_large_inputs(seen: Observation) -> Finding | None:
         if _fine(run, gradients) or run.error is not None:
             continue
         exact, exact_gradients = tried(seen, point, torch.float64)
+        other = "float64"
         if not _fits(exact, exact_gradients, 1e30):
-            continue
+            if seen.reference.loss is None:
+                continue
+            exact = seen.run(point, dtype=torch.float32, loss=seen.reference.loss)
+            other = "the reference"
+            if not _fits(exact, seen.backward(exact), 1e30):
+                continue
         message = (
             f"Not finite in float32 for `{argument.name}` up to {size:g}, where "
-            f"float64 gives {exact.total:.4g}"
+            f"{other} gives {exact.total:.4g}"
         )
         call = first_not_finite(seen, point, torch.float32)
         if call is not None:

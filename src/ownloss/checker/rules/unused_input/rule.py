@@ -34,6 +34,7 @@ def find(seen: Observation) -> Iterator[Finding]:
     if not seen.base.finite or not seen.determinism.steady:
         return
     arguments = [x for x in seen.arguments if not x.parameter]
+    yield from _columns(seen)
     moves = any(c.matters or not c.vanishes for c in seen.gradient.checks)
     if len(arguments) < 2 or not moves:
         return  # where nothing moves the loss, `flat` says so
@@ -55,6 +56,31 @@ def find(seen: Observation) -> Iterator[Finding]:
             where=argument.name,
             explains=(Symptom.VALUE, Symptom.MASKED) if trusted else (),
             aspect="reference" if trusted else "",
+        )
+
+
+def _columns(seen: Observation) -> Iterator[Finding]:
+    """Columns of the prediction that never get a gradient, beside others that do."""
+    prediction = seen.inputs[0] if seen.inputs else None
+    if prediction is None or prediction.value.dim() != 2:
+        return
+    if seen.reference.loss is not None and not seen.reference.differs:
+        return
+    if not all(x.floating and x.kept is None for x in seen.arguments):
+        return  # labels and masks choose
+    alive = torch.zeros(prediction.value.shape[1], dtype=torch.bool)
+    for point in (seen.point, *(seen.points.jittered(s, 31) for s in (0.3, 1.0, 3.0))):
+        run = seen.run(point)
+        gradient = seen.backward(run).values[0]
+        if not run.finite or gradient is None:
+            return
+        alive |= (gradient != 0).any(0).to(alive.device)
+    dead = (~alive).nonzero().flatten().tolist()
+    if len(dead) > 1 and bool(alive.any()):  # one alone may be the last of a shift
+        yield KIND.warning(
+            f"Columns {', '.join(map(str, dead[:4]))} of `{prediction.name}` have no "
+            "influence on the loss; the others have.",
+            where=prediction.name,
         )
 
 
