@@ -32,7 +32,7 @@ class Role(enum.Enum):
 
 _SELECTS = ("mask", "valid", "keep", "legal", "allowed")
 _SELECTING_LETTERS = ("m",)
-_IGNORES = ("pad", "ignore", "invalid", "illegal", "missing")
+_IGNORES = ("pad", "prompt", "ignore", "invalid", "illegal", "missing")
 _AVOIDS = ("forbid", "neg", "complement", "avoid", "unlikely", "banned", "reject")
 _TARGETS = ("target", "truth", "label", "gt", "y_true", "true", "reference", "observed")
 _TARGET_LETTERS = ("y", "t")

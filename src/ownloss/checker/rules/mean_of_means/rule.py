@@ -300,6 +300,14 @@ def _by_token(seen: Observation, point: Point, argument: Argument) -> Tensor | N
     return gradient.reshape(shape.numel(), -1).sum(1)
 
 
+def _has_numbers_of_rows(seen: Observation) -> bool:
+    """Whether rows are what is judged: each comes with an advantage or a reward."""
+    return any(
+        x.floating and x.value.dim() == 1 and not x.differentiable and x.kept is None
+        for x in seen.batch.arguments
+    )
+
+
 def _ragged(seen: Observation) -> Finding | None:
     """Rows with different numbers of tokens that count alike."""
     counts = _counts(seen)[:12]
@@ -316,6 +324,8 @@ def _ragged(seen: Observation) -> Finding | None:
     if seen.reference.values and not seen.reference.differs:
         return None
     if not _rows_are_means(seen):
+        return None
+    if not seen.reference.differs and _has_numbers_of_rows(seen):
         return None
     say = KIND.error if seen.reference.differs else KIND.warning
     split = " + ".join(str(c) for _, c in known[:6])
