@@ -76,12 +76,19 @@ def _columns(seen: Observation) -> Iterator[Finding]:
             return
         alive |= (gradient != 0).any(0).to(alive.device)
     dead = (~alive).nonzero().flatten().tolist()
-    if len(dead) > 1 and bool(alive.any()):  # one alone may be the last of a shift
-        yield KIND.warning(
-            f"Columns {', '.join(map(str, dead[:4]))} of `{prediction.name}` have no "
-            "influence on the loss; the others have.",
-            where=prediction.name,
-        )
+    if len(dead) < 2 or not bool(alive.any()):
+        return  # one alone may be the last of a shift
+    for seed in (64, 65):  # far off, for a maximum looks at one entry only
+        value = cast(prediction.value, seen.dtype).clone()
+        far = 10 * prediction.size * seen.random_like(value, seed)
+        value[:, dead] += far[:, dead]
+        if seen.run(seen.with_values({prediction: value})).total != seen.value:
+            return
+    yield KIND.warning(
+        f"Columns {', '.join(map(str, dead[:4]))} of `{prediction.name}` have no "
+        "influence on the loss; the others have.",
+        where=prediction.name,
+    )
 
 
 def _others(seen: Observation, argument: Argument) -> Iterator[tuple[str, Tensor]]:
