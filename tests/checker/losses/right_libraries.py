@@ -130,6 +130,35 @@ def unknown_classes_become_uniform():
 
 
 @right()
+def anomalies_are_pushed_away():
+    """Deep SAD: -1 marks anomalies, whose distance is inverted."""
+
+    def anomaly(x, y):
+        known = y >= 0
+        d = x.square().sum(1)
+        return (d[known].sum() + (0.1 / (d[~known] + 1e-3)).sum()) / len(x)
+
+    y = torch.tensor([0, 1, 0, 0, -1, 0, -1, 1])
+    return anomaly, (normal(8, 3, seed=1, grad=True), y)
+
+
+@right()
+def rows_for_every_entry_of_the_target():
+    """Box distributions: (12, 8) scores for the 12 entries of a (3, 4) target."""
+
+    def focal_distribution(pred, target):
+        low = target.long()
+        near = (low + 1 - target).flatten()
+        log_p = pred.log_softmax(1)
+        below = log_p.gather(1, low.reshape(-1, 1))[:, 0]
+        above = log_p.gather(1, low.reshape(-1, 1) + 1)[:, 0]
+        return -(near * below + (1 - near) * above).mean()
+
+    target = uniform(3, 4, low=0.2, high=6.5, seed=2)
+    return focal_distribution, (normal(12, 8, seed=1, grad=True), target)
+
+
+@right()
 def unknown_classes_are_one_class():
     """-1 is the background, the last class."""
 

@@ -71,7 +71,7 @@ class Selection:
         """
         below = ("lt", "__lt__", "le", "__le__")
         gradient = self._subject.base_backward.values[0]
-        if gradient is None or not self._graph.calls_on(labels, *below):
+        if gradient is None:
             return False
         kept = spread(labels.value != label, gradient)
         if kept is None or bool(kept.all()) or not bool(kept.any()):
@@ -80,7 +80,8 @@ class Selection:
         usual, theirs = size[kept].mean().item(), size[~kept].mean().item()
         if not usual or not theirs:
             return False
-        return theirs > 0.5 * usual or self._picked(labels.value == label)
+        asked = bool(self._graph.calls_on(labels, *below))
+        return (asked and theirs > 0.5 * usual) or self._picked(labels.value == label)
 
     def _picked(self, chosen: Tensor) -> bool:
         """Whether entries of something differentiated are picked by these very ones."""

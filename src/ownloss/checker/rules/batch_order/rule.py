@@ -63,7 +63,8 @@ def _reference_does_not(seen: Observation) -> bool:
 def _aligned(seen: Observation) -> bool:
     """Whether every argument with several entries has the batch as first dimension.
 
-    It does not where another argument has several views of each sample, in a row.
+    It does not where another argument has several views of each sample, in a row, or
+    has all entries of the samples as its rows.
     """
     shapes = [x.value.shape for x in seen.batch.arguments if x.value.dim() > 1]
     for argument in seen.arguments:
@@ -71,7 +72,8 @@ def _aligned(seen: Observation) -> bool:
         few, many = sorted((count, seen.batch.size))
         views = 1 < few < many and many % few == 0
         alike = any([*shape[1:]] == rest for shape in shapes)
-        if argument.floating and views and alike:
+        flat = any(count == x.value.numel() for x in seen.batch.arguments)
+        if argument.floating and views and (alike or flat):
             return False
     return all(
         argument in seen.batch.arguments
