@@ -52,6 +52,7 @@ def test_nan_under_the_mask_does_not_spread(example, inputs, aggregate):
     right = example.grpo(*inputs, aggregate=aggregate)
     broken = old.masked_fill(~mask, torch.nan)
     loss = example.grpo(log_prob, broken, advantage, mask, aggregate=aggregate)
+    torch.testing.assert_close(loss, right)
     ours, clean = (torch.autograd.grad(x, log_prob) for x in (loss, right))
     torch.testing.assert_close(ours, clean)
     loss = example.grpo(log_prob, old, advantage, mask & False, aggregate=aggregate)

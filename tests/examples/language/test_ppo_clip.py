@@ -46,6 +46,8 @@ def test_nan_under_the_mask_does_not_spread(example, inputs):
     clean = torch.autograd.grad(example.ppo_clip(*inputs, mask=mask), log_prob)
     broken = (x.detach().masked_fill(~mask, torch.nan) for x in (old, advantage))
     loss = example.ppo_clip(log_prob, *broken, mask=mask)
+    value, _ = by_definition(*inputs, 0.2, mask)
+    torch.testing.assert_close(loss, value, rtol=0, atol=1e-9)
     torch.testing.assert_close(torch.autograd.grad(loss, log_prob), clean)
 
 
