@@ -166,11 +166,10 @@ def test_the_text_of_a_notebook_is_markdown(pages):
         assert re.findall(r":[a-z:]+:`|^\.\. \w+", text, re.MULTILINE) == [], name
 
 
-@pytest.mark.parametrize("suffix", [".py", ".ipynb"])
+# Its script has the same statements, and runs among the tests of the examples.
 @pytest.mark.parametrize("name", ["huber", "soft_dtw", "training_loop"])
-def test_a_download_runs_in_an_empty_folder(pages, name, suffix, tmp_path):
-    file = downloads(pages)[name][suffix]
-    code = file.read_text() if suffix == ".py" else "\n".join(cells(file, "code"))
+def test_a_downloaded_notebook_runs_in_an_empty_folder(pages, name, tmp_path):
+    code = "\n".join(cells(downloads(pages)[name][".ipynb"], "code"))
     (tmp_path / "taken.py").write_text(code, encoding="utf-8")
     ran = subprocess.run(
         [sys.executable, "-W", "error", "-I", "taken.py"],

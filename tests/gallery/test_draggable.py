@@ -289,7 +289,12 @@ def test_the_page_is_written_anew_when_its_example_or_the_style_changes(
     monkeypatch.syspath_prepend(site.root / "docs" / "_extensions")
     pickled = (site.root / "doctrees" / "environment.pickle").read_bytes()
     depended = {Path(p).name for p in pickle.loads(pickled).dependencies["index"]}
-    assert depended >= {"huber.py", "values.py", "ownloss.mplstyle", "index-1.svg"}
+    assert depended >= {
+        "huber.py",
+        "values.py",
+        "ownloss.mplstyle",
+        "index-draggable-figure-1.svg",
+    }
 
 
 def test_a_notebook_has_no_line_that_it_cannot_show(site):
@@ -312,7 +317,7 @@ def test_a_book_has_the_still_picture_and_no_element_that_it_cannot_run(site):
     assert "<draggable-figure" not in text
     assert "draggable-figure.js" not in text
     assert "loss 1.500, gradient 1.000." in text
-    assert "index-1.svg" in text
+    assert "index-draggable-figure-1.svg" in text
 
 
 def test_a_wrong_line_fails_the_build_and_names_file_and_line(site):
