@@ -182,9 +182,8 @@ def data_of(loss: Any) -> list[Tensor]:
     owner = loss.__self__ if isinstance(loss, types.MethodType) else loss
     if not owners and hasattr(owner, "__dict__") and not isinstance(owner, type):
         owners = [owner]
-    code = getattr(loss, "__code__", None)
-    if code is not None:
-        named = [loss.__globals__.get(name) for name in code.co_names]
+    if isinstance(loss, types.FunctionType):
+        named = [loss.__globals__.get(name) for name in loss.__code__.co_names]
         kept += [value for value in named if isinstance(value, Tensor)]
     for part in owners:
         kept += [
