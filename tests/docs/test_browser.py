@@ -78,6 +78,7 @@ def test_a_page_fits_any_screen_is_silent_and_its_article_has_no_barrier(visit, 
     assert of_its_own_size(page), "on a laptop"
     lengths = page.evaluate(
         """() => [...document.querySelectorAll("article pre")]
+          .filter(pre => pre.checkVisibility({ contentVisibilityAuto: true }))
           .filter(pre => pre.scrollWidth > pre.clientWidth)
           .map(pre => Math.max(...pre.innerText.split("\\n").map(l => l.length)))"""
     )
