@@ -94,6 +94,7 @@ for call in calls:
     elif call != "start":
         getattr(optimizer, call)()
     left_behind.append(w.grad if w.grad is None else w.grad.item())
+print(left_behind)
 
 fig, ax = plt.subplots()
 bars = ax.bar(range(7), [height or 0 for height in left_behind], facecolor="C1")

@@ -1,5 +1,6 @@
 """Special inputs, built from the ones given, at which a mistake may show."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -76,6 +77,7 @@ def special(seen: Observation) -> Iterator[Probe]:
                 f"if two samples of `{argument.name}` are equal",
                 _put(seen, argument, same),
             )
+    yield from _both_silent(seen, arguments)
     yield from _saturated(seen, arguments)
     yield from _along_parameters(seen, arguments)
 
@@ -151,17 +153,25 @@ def _ties(seen: Observation, arguments: list[Argument]) -> Iterator[Probe]:
                 row[0] = equal[0]
                 when = f"if one sample of `{one.name}` equals `{other.name}`"
                 yield Probe(when, _put(seen, one, row), boundary)
-            if one.value.shape == other.value.shape and {one.domain, other.domain} <= {
-                Domain.REAL,
-                Domain.NONNEGATIVE,
-            }:
-                silent = {
-                    x: torch.cat([torch.zeros_like(v[:1]), v[1:]]) if v.dim() else v * 0
-                    for x, v in ((x, cast(x.value, seen.dtype)) for x in (one, other))
-                }
-                when = f"if a sample of `{one.name}` and of `{other.name}` is zero"
-                seen.budget.require()
-                yield Probe(when, seen.with_values(silent), guess=True)
+
+
+def _both_silent(seen: Observation, arguments: list[Argument]) -> Iterator[Probe]:
+    """A sample of zeros in two inputs at once."""
+    may_be_zero = {Domain.REAL, Domain.NONNEGATIVE}
+    for one, other in itertools.combinations(arguments, 2):
+        if one.value.shape != other.value.shape or one.value.numel() == 0:
+            continue
+        if not {one.domain, other.domain} <= may_be_zero:
+            continue
+        if not one.differentiable and not other.differentiable:
+            continue
+        silent = {
+            x: torch.cat([torch.zeros_like(v[:1]), v[1:]]) if v.dim() else v * 0
+            for x, v in ((x, cast(x.value, seen.dtype)) for x in (one, other))
+        }
+        when = f"if a sample of `{one.name}` and of `{other.name}` is zero"
+        seen.budget.require()
+        yield Probe(when, seen.with_values(silent), guess=True)
 
 
 def _saturated(seen: Observation, arguments: list[Argument]) -> Iterator[Probe]:

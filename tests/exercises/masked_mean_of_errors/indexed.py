@@ -1,4 +1,4 @@
-"""Where no entry counts"""
+"""If all of `mask` is False the loss is NaN"""
 
 
 def masked_error(prediction, target, mask):
