@@ -303,22 +303,23 @@ def confusion(session: nox.Session) -> None:
     run(session, "tests.checker.confusion", *session.posargs)
 
 
+def run_apart(session: nox.Session, group: str, module: str) -> None:
+    """Run a module with what a group brings, in an environment of the session's own."""
+    groups = nox.project.dependency_groups(PYPROJECT, group)
+    session.install("--constraint", "constraints.txt", "--editable", ".", *groups)
+    session.run("python", "-m", module, *session.posargs, env=ENV)
+
+
 @nox.session(default=False, reuse_venv=True)
 def museum(session: nox.Session) -> None:
     """Ask all tools about the museum's losses; `-- no-triplet` about one."""
-    groups = nox.project.dependency_groups(PYPROJECT, "museum")
-    pins = ["--constraint", "constraints.txt"]
-    session.install(*pins, "--editable", ".", *groups)
-    session.run("python", "-m", "tests.museum.verdicts", *session.posargs, env=ENV)
+    run_apart(session, "museum", "tests.museum.verdicts")
 
 
 @nox.session(default=False, reuse_venv=True)
 def peers(session: nox.Session) -> None:
     """Measure the losses beside the libraries that people take: `bench -- peers`."""
-    groups = nox.project.dependency_groups(PYPROJECT, "peers")
-    pins = ["--constraint", "constraints.txt"]
-    session.install(*pins, "--editable", ".", *groups)
-    session.run("python", "-m", "benchmarks.peers", *session.posargs, env=ENV)
+    run_apart(session, "peers", "benchmarks.peers")
 
 
 @command

@@ -11,6 +11,7 @@
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import ClassVar
 from xml.etree import ElementTree
 
 from docutils import nodes
@@ -120,7 +121,7 @@ class ExampleFigure(SphinxDirective):
     """
 
     required_arguments = 1
-    option_spec = {"number": directives.positive_int}  # noqa: RUF012 - docutils' way
+    option_spec: ClassVar = {"number": directives.positive_int}
     has_content = True
 
     def run(self) -> list[nodes.Node]:

@@ -12,6 +12,7 @@ dark page, their text alternative is typed, and they know nothing of the page.)
 
 import warnings
 from collections.abc import Iterable
+from typing import ClassVar
 
 import matplotlib as mpl
 from docutils import nodes
@@ -29,8 +30,7 @@ class DrawnFigure(SphinxDirective):
 
     required_arguments = 1
     has_content = True
-    # Docutils reads it from the class, and nobody writes to it.
-    option_spec = {"caption": directives.unchanged_required}  # noqa: RUF012
+    option_spec: ClassVar = {"caption": directives.unchanged_required}
 
     def run(self) -> list[nodes.Node]:
         """Draw the figure."""
@@ -77,9 +77,9 @@ def drawn(source: str, above: Iterable[str] = ()) -> Figure:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for code in above:
-            exec(code, names)  # noqa: S102 - lines of our own page, as the next ones
+            exec(code, names)  # noqa: S102 - lines of our own page
         plt.close("all")
-        exec(source, names)  # noqa: S102
+        exec(source, names)  # noqa: S102 - lines of our own page
     figures = [plt.figure(number) for number in plt.get_fignums()]
     plt.close("all")
     if len(figures) != 1:

@@ -159,7 +159,8 @@ class Recorder:
             )
             return call.returned
 
-        # To watch a class is to put other methods in it; `watching` puts them back.
+        # To watch a class is to put other methods in it: what mypy takes for a mistake
+        # is meant, and `watching` puts the old ones back.
         if setup_context is torch.autograd.Function.setup_context:
             cls.forward = staticmethod(watched_forward)  # type: ignore[method-assign]
         else:

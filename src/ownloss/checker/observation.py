@@ -87,7 +87,7 @@ class Observation(Subject):
         ):
             # It is kept once asked for, and must be that of all the inputs: ask now,
             # while nothing else has been paid for.
-            self.gradient.decision  # noqa: B018
+            self.gradient.decision  # noqa: B018 - a property that is kept
             self.budget.begin_another()
             few = Observation(
                 self.loss,

@@ -6,7 +6,7 @@ the way up. ``conftest.py`` runs the same lines where the page is tested, so the
 snippets below may use their names. The option ``caption`` says what to look at.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -22,8 +22,7 @@ class GradientFlow(SphinxDirective):
     """Show lines, the graph that they make, and all of its numbers in a table."""
 
     has_content = True
-    # Docutils reads it from the class, and nobody writes to it.
-    option_spec = {"caption": directives.unchanged_required}  # noqa: RUF012
+    option_spec: ClassVar = {"caption": directives.unchanged_required}
 
     def run(self) -> list[nodes.Node]:
         """Run the lines and draw them."""
