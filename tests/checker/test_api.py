@@ -191,6 +191,49 @@ def test_a_reference_is_compared_with(inputs):
     assert "wrong-value" in {f.kind for f in report.findings}
 
 
+def leaking(prediction, target, mask=None):
+    """A mean over what counts and what does not, of a root of what does not."""
+    error = (prediction - target).square()
+    return error.mean() if mask is None else (error * mask).sum() / error.sum()
+
+
+def leaking_by_name(prediction, target, *, mask):
+    return leaking(prediction, target, mask)
+
+
+class Leaking(nn.Module):
+    def forward(self, prediction, target, mask=None):
+        return leaking(prediction, target, mask)
+
+
+@pytest.mark.parametrize("loss", [leaking, leaking_by_name, Leaking()])
+def test_a_mask_that_the_loss_takes_is_passed_to_it(inputs, loss):
+    mask = torch.tensor([[True, True, False]] * 3 + [[True, False, False]])
+    report = check(loss, *inputs, mask=mask)
+    assert report.findings[0].kind == "mask-leak"
+    # Whatever its dtype: no option of the check would be a float.
+    assert check(loss, *inputs, mask=mask.float()).findings[0].kind == "mask-leak"
+
+
+def test_a_mask_that_the_loss_has_already_is_an_option(inputs):
+    keep = torch.ones(4, 3, dtype=torch.bool)
+    mask = torch.tensor([[True, True, False]] * 4)
+    assert check(leaking, *inputs, None, mask=keep).ok
+    report = check(leaking, *inputs, None, mask=mask)
+    assert report.findings[0].kind == "mask-leak"
+    assert check(mse, *inputs, mask=mask).findings[0].kind == "mask-leak"
+
+
+def test_a_reference_that_the_loss_takes_is_passed_to_it():
+    def dpo(policy, reference):
+        return -torch.nn.functional.logsigmoid(policy - reference).mean()
+
+    policy = torch.randn(6, requires_grad=True)
+    assert check(dpo, policy, reference=torch.randn(6)).ok
+    twice = check(dpo, policy, torch.randn(6), reference=lambda p, r: 2 * dpo(p, r))
+    assert "wrong-value" in {f.kind for f in twice.findings}
+
+
 @pytest.mark.parametrize(
     ("loss", "error", "says"),
     [

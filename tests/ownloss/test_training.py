@@ -54,6 +54,15 @@ def test_a_module_is_checked_once_and_is_then_itself(batch, capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_a_mask_that_training_gives_by_name_is_the_loss_s_own(batch, capsys):
+    def masked(prediction, target, mask=None):
+        error = (prediction - target).square()
+        return error.mean() if mask is None else (error * mask).sum() / error.sum()
+
+    ownloss.checked(masked)(*batch, mask=torch.ones(8, 3).triu())
+    assert "mask-leak" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("kind", ["function", "apply"])
 def test_a_function_is_checked_once(batch, capsys, kind):
     def wrong_loss(prediction, target):

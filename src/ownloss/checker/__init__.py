@@ -27,7 +27,7 @@ from ownloss.checker.refusals import (
 )
 from ownloss.checker.report import LossError, Report
 from ownloss.checker.rules import ask_all, kinds
-from ownloss.checker.signatures import name_of
+from ownloss.checker.signatures import name_of, takes
 
 __all__ = ["Finding", "Kind", "LossError", "Report", "check", "kinds"]
 
@@ -53,6 +53,8 @@ def check(
         reference: a trusted loss for the same inputs; values and gradients are
             compared with it, and what it shares with the loss is no mistake.
         mask: a boolean tensor, False where entries of the first input do not count.
+            A `mask` or `reference` that the loss has a parameter for, and that
+            `inputs` leave free, is passed to the loss instead.
         seed: seeds the loss and the random probes.
         seconds: after this long the check ends; what it has not looked at makes it
             incomplete.
@@ -74,6 +76,10 @@ def check(
     >>> print(check(mse, prediction, torch.tensor([1.5, 2.0, 3.0])))
     mse: right
     """
+    if mask is not None and takes(loss, "mask", inputs):
+        named_inputs["mask"], mask = mask, None
+    if reference is not None and takes(loss, "reference", inputs):
+        named_inputs["reference"], reference = reference, None
     refuse(loss, inputs, named_inputs)
     refuse_options(reference, seed, seconds)
     with everything_kept(loss, inputs, named_inputs, reference):

@@ -44,3 +44,24 @@ def parameter_names(loss: Callable[..., Any]) -> list[str]:
     )
     names = [p.name for p in parameters if p.kind in positional]
     return names[1:] if names[:1] == ["ctx"] else names
+
+
+def takes(loss: Callable[..., Any], name: str, inputs: tuple[Any, ...]) -> bool:
+    """Whether a loss has a parameter of this name, and the inputs leave it free.
+
+    >>> def masked(prediction, mask=None): ...
+    >>> takes(masked, "mask", (1.0,)), takes(masked, "mask", (1.0, True))
+    (True, False)
+    """
+    function: Any = called_of(loss) if isinstance(loss, torch.nn.Module) else loss
+    try:
+        signature = inspect.signature(function)
+        filled = signature.bind_partial(*inputs).arguments
+    except (TypeError, ValueError):
+        return False
+    by_name = (
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        inspect.Parameter.KEYWORD_ONLY,
+    )
+    parameter = signature.parameters.get(name)
+    return parameter is not None and parameter.kind in by_name and name not in filled
