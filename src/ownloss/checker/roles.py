@@ -58,6 +58,7 @@ _BETTER = ("chosen", "preferred", "winner", "accepted")
 _WORSE = ("rejected", "dispreferred", "loser")
 _LOG_PROBABILITIES = ("log_p", "logp", "lp")
 _CONSTANTS = ("teacher", "ema", "momentum", "old", "ref", "frozen")
+_PEERS = ("emb", "embs", "embedding", "embeddings")
 _PAIRS = ("cost", "dist", "sim", "kernel", "gram", "adj", "affinit", "pair", "coupl")
 _DISTANCES = ("dist", "cost", "energy", "energies", "error")
 _PAIR_LETTERS = ("a", "c", "d", "k", "m", "s")
@@ -114,7 +115,9 @@ def _is_table(name: str, value: Tensor) -> bool:
 def _is_constant(name: str) -> bool:
     words = name.lower().split("_")
     bootstrapped = "next" in words and any(word in _VALUES for word in words)
-    return bootstrapped or any(word in _CONSTANTS for word in words)
+    # Embeddings that others are compared with: no model is frozen that gives them.
+    peers = "ref" in words and any(word in _PEERS for word in words)
+    return bootstrapped or (any(word in _CONSTANTS for word in words) and not peers)
 
 
 def is_preferred(name: str) -> bool | None:

@@ -257,3 +257,55 @@ def threshold_that_does_not_learn():
 
     target = torch.tensor([1, 0, 1, 0, 0, 1], dtype=torch.float64)
     return misplaced, (normal(6, seed=1, grad=True), target)
+
+
+@right()
+def span_of_an_answer():
+    """The end of the third span lies outside, and does not count; its start does."""
+
+    def span(start_logits, end_logits, start_positions, end_positions):
+        outside = start_logits.shape[1]
+        start = F.cross_entropy(start_logits, start_positions, ignore_index=outside)
+        end = F.cross_entropy(end_logits, end_positions, ignore_index=outside)
+        return (start + end) / 2
+
+    starts, ends = torch.tensor([0, 2, 3]), torch.tensor([1, 4, 6])
+    logits = normal(3, 6, seed=1, grad=True), normal(3, 6, seed=2, grad=True)
+    return span, (*logits, starts, ends)
+
+
+@right()
+def logits_of_a_lower_resolution():
+    """One more column of the labels is another enlargement, not more padding."""
+
+    def enlarged(logits, labels):
+        size = labels.shape[-2:]
+        logits = F.interpolate(logits, size, mode="bilinear", align_corners=False)
+        return F.cross_entropy(logits, labels, ignore_index=255)
+
+    target = labels(3, 2, 8, 8, seed=2)
+    target[0, :2] = 255
+    return enlarged, (normal(2, 3, 4, 4, seed=1, grad=True), target)
+
+
+@right()
+def spread_that_is_wide_enough():
+    """A hinge on the standard deviation of a column, which two columns satisfy."""
+
+    def spread(first, second):
+        return sum(F.relu(1 - (z.var(0) + 1e-4).sqrt()).mean() for z in (first, second))
+
+    widths = torch.tensor([0.5, 3.0, 0.5, 3.0, 0.5], dtype=torch.float64)
+    first, second = (normal(6, 5, seed=s) * widths for s in (1, 2))
+    return spread, (first.requires_grad_(), second.requires_grad_())
+
+
+@right()
+def embeddings_to_compare_with():
+    """Two views of a batch, one named after what it is compared with: both learn."""
+
+    def invariance(embeddings, ref_emb):
+        return (embeddings - ref_emb).square().mean()
+
+    views = normal(6, 4, seed=1, grad=True), normal(6, 4, seed=2, grad=True)
+    return invariance, views

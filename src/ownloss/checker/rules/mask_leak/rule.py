@@ -36,6 +36,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         if bool(mask[1].any()) and not bool(mask[1].all())
     ]
     names = {name for name, *_ in masks}
+    labels = {x.name for x in seen.arguments if x.domain is Domain.LABELS}
     notes = []
     for argument in seen.arguments:
         if (
@@ -51,14 +52,13 @@ def find(seen: Observation) -> Iterator[Finding]:
         ]
         # Of several masks, each is for its own inputs.
         own = [mask for mask in fitting if _meet(seen, argument, mask[0], names)]
+        if any(_meet(seen, argument, x, names | labels) for x in labels - names):
+            # It has labels of its own, which leave nothing out.
+            fitting = [mask for mask in fitting if mask[0] not in labels]
         found = []
         for name, selected, sure in own or fitting:
-            labels = any(
-                x.name == name and x.domain is Domain.LABELS for x in seen.arguments
-            )
-            found.append(
-                _leaks(seen, argument, selected, name, sure, selects=not labels)
-            )
+            selects = name not in labels
+            found.append(_leaks(seen, argument, selected, name, sure, selects=selects))
         said = [f for f in found if f is not None and f.severity != "note"]
         if said and (own or len(said) == len(found)):
             yield said[0]

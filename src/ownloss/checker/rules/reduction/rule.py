@@ -209,6 +209,8 @@ def _padding(seen: Observation) -> Finding | None:
         if kept is None or argument not in seen.batch.arguments or bool(kept.all()):
             continue
         more, count, what = _with_more_padding(seen, argument, kept)
+        if more is None:
+            continue
         expected = seen.value * count / (count + 1)
         if not more.finite or not seen.value:
             continue
@@ -236,15 +238,21 @@ def _padding_is_silent(
 ) -> bool:
     """Whether what stands in the padding does not matter, only that it is there."""
     other = _with_more_padding(seen, argument, kept, source=1)[0]
-    return other.finite and seen.precision.close(more.total, other.total, 100)
+    return (
+        other is not None
+        and other.finite
+        and seen.precision.close(more.total, other.total, 100)
+    )
 
 
 def _with_more_padding(
     seen: Observation, argument: Argument, kept: torch.Tensor, source: int = 0
-) -> tuple[Run, int, str]:
+) -> tuple[Run | None, int, str]:
     """The loss with one more column, or entry, that is left out; how many there were.
 
-    The column is a copy of another one, `source`, but for what leaves it out.
+    The column is a copy of another one, `source`, but for what leaves it out. There is
+    no such loss where the columns are not those of the prediction, which may be of
+    another resolution.
 
     A row that is left out altogether is no padding: it is an empty sample.
     """
@@ -257,6 +265,7 @@ def _with_more_padding(
         return seen.run(point), seen.batch.size, "row"
     shape = argument.value.shape
     point = list(seen.point)
+    grown = []
     for other in seen.batch.arguments:
         if other.value.shape[: len(shape)] == shape:
             dim = len(shape) - 1
@@ -271,7 +280,9 @@ def _with_more_padding(
         if leaves_out is not None and not bool(leaves_out.all()):
             more.fill_(other.value[~leaves_out].reshape(-1)[0].item())
         point[place] = torch.cat([point[place], more], dim)
-    return seen.run(point), shape[-1], "column"
+        grown.append(other)
+    run = seen.run(point) if any(x.differentiable for x in grown) else None
+    return run, shape[-1], "column"
 
 
 _LOGARITHMS = ("log", "log_softmax", "logsumexp", "cross_entropy", "kl_div", "xlogy")

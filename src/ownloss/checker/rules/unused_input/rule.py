@@ -78,10 +78,14 @@ def _columns(seen: Observation) -> Iterator[Finding]:
     dead = (~alive).nonzero().flatten().tolist()
     if len(dead) < 2 or not bool(alive.any()):
         return  # one alone may be the last of a shift
-    for seed in (64, 65):  # far off, for a maximum looks at one entry only
-        value = cast(prediction.value, seen.dtype).clone()
-        far = 10 * prediction.size * seen.random_like(value, seed)
-        value[:, dead] += far[:, dead]
+    wide = cast(prediction.value, seen.dtype)
+    others = [  # far off, for a maximum looks at one entry only
+        wide + 10 * prediction.size * seen.random_like(wide, seed) for seed in (64, 65)
+    ]
+    # Nearly alike, for a hinge may ask for a spread that they have.
+    for other in (*others, 1e-3 * wide):
+        value = wide.clone()
+        value[:, dead] = other[:, dead]
         if seen.run(seen.with_values({prediction: value})).total != seen.value:
             return
     yield KIND.warning(
