@@ -4,25 +4,23 @@
 - the description of an example's page and the command that copies it
   (:func:`complete_page`);
 - pictures of cards that load late (:func:`show_thumbnails_late`);
-- figures on other pages: those of examples (:class:`ExampleFigure`), and others
-  (:func:`image_of`).
+- figures of examples on other pages (:class:`ExampleFigure`).
 """
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
 from xml.etree import ElementTree
 
 from docutils import nodes
 from docutils.parsers.rst import directives
-from matplotlib.figure import Figure
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from gallery import insides
-from gallery.look import CSS_PIXELS_PER_INCH, describe, themed_svg
+from gallery.blocks import code, figure
+from gallery.look import CSS_PIXELS_PER_INCH
 from ownloss import catalogue
 
 EXAMPLES = Path(__file__).parents[1] / "src" / "examples"
@@ -73,9 +71,8 @@ def complete_page(app: Sphinx, doctree: nodes.document) -> None:
     summary = first.astext()
     doctree.insert(0, nodes.meta(name="description", content=summary))
     app.env.metadata[app.env.docname]["og:description"] = summary
-    command = f"$ ownloss copy {name}"
-    block = nodes.literal_block(command, command, language="console")
-    loss.parent.insert(loss.parent.index(loss), block)
+    command = code(f"$ ownloss copy {name}", "console")
+    loss.parent.insert(loss.parent.index(loss), command)
 
 
 def show_thumbnails_late(_app: Sphinx, doctree: nodes.document) -> None:
@@ -154,87 +151,10 @@ class ExampleFigure(SphinxDirective):
         if self.env.docname != self.config.root_doc:  # there it is in view at once
             image["loading"] = "lazy"
         content = self.parse_text_to_nodes("\n".join(self.content))
-        words = content[0].children if content else []
-        caption = nodes.caption("", "", *words, nodes.Text(" From the example "))
-        caption += [link_to(example, self.env.docname), nodes.Text(".")]
-        # An address of its own: by default it would be the figure's number on the page.
-        name = f"{example.name}-{number}"
-        figure = nodes.figure("", image, caption, names=[name])
-        self.state.document.note_explicit_target(figure)
-        return [figure]
-
-
-def image_of(directive: SphinxDirective, figure: Figure) -> nodes.image:
-    """Save a figure where the gallery's are, and show it.
-
-    Args:
-        directive: What draws it on a page.
-        figure: The figure, drawn in the light style, which still holds.
-
-    Returns:
-        The image, with its size and a text alternative that is computed.
-    """
-    env, said = directive.env, describe(figure)
-    number = env.new_serialno(directive.name) + 1
-    name = f"{env.docname.replace('/', '-')}-{directive.name}-{number}.svg"
-    uri = f"/{env.config.sphinx_gallery_conf['gallery_dirs']}/drawn/{name}"
-    _, path = env.relfn2path(uri)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(themed_svg(figure, said), encoding="utf-8")
-    env.note_dependency(path)  # it is thrown away with the gallery's pages
-    sides = zip(("width", "height"), figure.get_size_inches(), strict=True)
-    pixels = {side: str(round(inches * CSS_PIXELS_PER_INCH)) for side, inches in sides}
-    image = nodes.image(uri=uri, alt=said, loading="lazy", **pixels)
-    directive.set_source_info(image)
-    return image
-
-
-def table(
-    titles: list[str], rows: Iterable[list[str | nodes.Node]], *classes: str
-) -> nodes.table:
-    """Write a table.
-
-    Args:
-        titles: What stands above each column.
-        rows: What stands in each row: words, a node within a paragraph, or one.
-        *classes: The classes of the table.
-
-    Returns:
-        The table.
-    """
-
-    def written(cells: list[str | nodes.Node]) -> nodes.row:
-        row = nodes.row()
-        for cell in cells:
-            said = nodes.Text(cell) if isinstance(cell, str) else cell
-            if not isinstance(said, nodes.paragraph):
-                said = nodes.paragraph("", "", said)
-            row += nodes.entry("", said)
-        return row
-
-    group = nodes.tgroup("", cols=len(titles))
-    group += [nodes.colspec(colwidth=1) for _ in titles]
-    group += nodes.thead("", written([*titles]))
-    group += nodes.tbody("", *map(written, rows))
-    return nodes.table("", group, classes=[*classes])
-
-
-def table_of_markdown(
-    directive: SphinxDirective, titles: list[str], rows: Iterable[list[str]]
-) -> nodes.table:
-    """Write a table whose cells are Markdown, on a page that is Markdown.
-
-    Args:
-        directive: The directive that asks for the table.
-        titles: What stands above each column.
-        rows: What stands in each row.
-
-    Returns:
-        The table.
-    """
-
-    def written(cell: str) -> nodes.Node | str:
-        return directive.parse_text_to_nodes(cell)[0] if cell else cell
-
-    cells = [[*map(written, row)] for row in rows]
-    return table(titles, cells, "colwidths-auto")
+        caption = [
+            *(content[0].children if content else []),
+            nodes.Text(" From the example "),
+            link_to(example, self.env.docname),
+            nodes.Text("."),
+        ]
+        return [figure(self, image, f"{example.name}-{number}", caption)]

@@ -25,11 +25,10 @@ reach, so each number on the page is torch's own. The script that lets them move
 """
 
 from gallery.draggable.directive import (
-    VISITORS,
+    NODES,
     DraggableFigure,
     DraggableMatrix,
     add_script,
-    draggable,
 )
 
-__all__ = ["VISITORS", "DraggableFigure", "DraggableMatrix", "add_script", "draggable"]
+__all__ = ["NODES", "DraggableFigure", "DraggableMatrix", "add_script"]

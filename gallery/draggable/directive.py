@@ -13,7 +13,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
 
 from gallery import look
-from gallery.page import image_of
+from gallery.blocks import figure, image_of
 from ownloss import catalogue
 
 # What evaluates a loss imports torch, which takes longer than a build that has nothing
@@ -43,13 +43,10 @@ class Draggable(SphinxDirective, ABC):
         except (ValueError, LookupError, TypeError, RuntimeError) as error:
             raise self.error(f"{self.name}: {error}") from error
         content = self.parse_text_to_nodes("\n".join(self.content))
-        caption = [nodes.caption("", "", *content[0].children)] if content else []
-        # An address of its own, not the count that Sphinx would give it.
+        caption = content[0].children if content else []
         called = re.match(r"[a-z_]\w*", self.arguments[0])
         name = f"{self.name}-{called[0]}" if called else self.name
-        figure = nodes.figure("", moved, *caption, names=[name], classes=["to-drag"])
-        self.state.document.note_implicit_target(figure)
-        return [figure]
+        return [figure(self, moved, name, caption, "to-drag")]
 
     @abstractmethod
     def element(self) -> draggable:
@@ -142,16 +139,7 @@ def depart(self: HTML5Translator, node: draggable) -> None:
     self.body.append(f"</{tag}>\n")
 
 
-def pass_over(_self: Any, _node: nodes.Element) -> None:
-    """Write nothing around what stays."""
-
-
-VISITORS = {
-    "html": (visit, depart),
-    **dict.fromkeys(
-        ("latex", "man", "markdown", "texinfo", "text"), (pass_over, pass_over)
-    ),
-}
+NODES = {draggable: (visit, depart)}
 
 
 def add_script(

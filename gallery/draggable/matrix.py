@@ -11,8 +11,8 @@ from decimal import ROUND_HALF_UP, Decimal
 import torch
 from docutils import nodes
 
+from gallery.blocks import table
 from gallery.draggable.values import DIGITS
-from gallery.page import table
 
 STEP = 0.5
 PLACE = Decimal(1).scaleb(-DIGITS)

@@ -8,6 +8,7 @@ from pathlib import Path
 import furo
 import pytest
 
+import ownloss_site
 from gallery import freshness, insides
 from ownloss_site import site_search, theme
 
@@ -62,6 +63,20 @@ def test_one_module_imports_the_theme_and_one_the_insides_of_the_gallery():
         importing = re.compile(rf"^\s*(?:from|import) {library}\b", re.MULTILINE)
         found = [path.name for path in modules if importing.search(path.read_text())]
         assert found == [only]
+
+
+def test_the_map_for_contributors_names_what_is_there():
+    root = Path(__file__).parents[2]
+    text = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    _, _, table = text.partition("\n## Where what you see on the site comes from\n")
+    table, _, _ = table.partition("\n## ")
+    named = re.findall(r"`([\w/]+(?:/|\.py|\.js|\.md|\.css|\.mplstyle))`", table)
+    assert len(named) > 15
+    folders = ("", "docs/_extensions", "docs/_extensions/ownloss_site", "src/examples")
+    for name in named:
+        assert any((root / folder / name).exists() for folder in folders), name
+    for name in re.findall(r"`{([\w-]+)}`", table):
+        assert name in ownloss_site.DIRECTIVES
 
 
 def test_the_gallery_knows_no_path_of_the_docs():

@@ -12,6 +12,9 @@ from bs4 import BeautifulSoup
 from ownloss_site.drawn_figure import drawn
 
 SITE = Path(__file__).parents[2] / "build" / "html"
+TANGENT = "tangent-of-the-squared-error"
+DESCENTS, FITS = "descents-of-a-gaussian", "fits-of-a-spectral-line"
+DRAGGED = "draggable-figure-mse-loss"
 DRAW = "import matplotlib.pyplot as plt\nfig, ax = plt.subplots()\n"
 
 
@@ -54,6 +57,18 @@ def test_the_gradients_of_the_text_are_the_bars_of_the_figure():
         ("gradcheck", "central-difference", "[ 4.],\n", "analytical: slope 4.0"),
         ("check", "returned-over-measured", "[ 2.],\n", "OwnLoss: from 2 to 16"),
         ("check", "returned-over-measured", "4x too large", "4 times what was"),
+        ("derive", "chain-1", "12 from the upper one and 1 from the", "12, 1, 1"),
+        ("derive", "chain-1", "(tensor(13.),)", "in all 13"),
+        ("gradient", "gradient-field-2", "151.3", "highest 151 at 75"),
+        ("gradient-of-a-loss", TANGENT, "tensor(4.)\n", "slope 4: from"),
+        ("gradient-of-a-loss", TANGENT, "9.0000, tangent 8.0000", "gap of 1 at 4"),
+        ("gradient-of-a-loss", TANGENT, "0.0000, tangent -4.0000", "gap of 4 at 1"),
+        ("gradient-of-a-loss", DRAGGED, "tensor(4.)\n", "4.000, gradient 4.000"),
+        ("slope", DRAGGED, "(4, 0, 9)", "prediction 5.0, loss 4.000, gradient 4.000"),
+        ("scipy", FITS, "[1.5, 1.0, 1.28]", "1.5, gamma 1, area 1.28"),
+        ("scipy", FITS, "[0.9, 0.5, 1.0]", "0.9, gamma 0.5, area 1"),
+        ("module", DESCENTS, "(1.41, 5.9)", "height: from 1.41 to 5.9"),
+        ("module", DESCENTS, "(0.0, 50.0)", "negative: from 50 to 50"),
     ],
 )
 def test_a_figure_of_the_guide_says_the_numbers_of_its_page(
@@ -61,7 +76,7 @@ def test_a_figure_of_the_guide_says_the_numbers_of_its_page(
 ):
     article = parsed(f"guide/{page}").find("article")
     figure = article.find(id=name)
-    assert in_figure in figure.img["alt"]
+    assert in_figure in f"{figure.img['alt']} {figure.get_text()}"
     for fold in article.find_all("details"):
         fold.decompose()
     assert in_text in article.get_text()

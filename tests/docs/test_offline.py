@@ -115,15 +115,14 @@ def test_the_zip_of_all_pages_holds_neither_itself_nor_the_book(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
     app = SimpleNamespace(
-        builder=SimpleNamespace(name="html"),
         config=SimpleNamespace(epub_basename="ownloss"),
         outdir=tmp_path,
         tags=[],
     )
-    offline.pack_pages(app, None)
+    offline.pack_pages(app)
     assert (tmp_path / "ownloss.zip").read_text() == "ownloss.zip", "nobody asked"
     app.tags = ["offline"]
-    offline.pack_pages(app, None)
+    offline.pack_pages(app)
     with ZipFile(tmp_path / "ownloss.zip") as archive:
         assert archive.namelist() == ["ownloss/a/b.zip", "ownloss/index.html"]
 

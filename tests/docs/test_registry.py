@@ -15,11 +15,10 @@ from ownloss_site import registry
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     app = SimpleNamespace(
-        builder=SimpleNamespace(name="html"),
         config=SimpleNamespace(html_baseurl="https://site.test/en/"),
         outdir=folder,
     )
-    registry.write_registry(app, None)
+    registry.write_registry(app)
     return folder
 
 

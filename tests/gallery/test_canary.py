@@ -59,7 +59,7 @@ def test_no_listener_of_ours_leaves_its_turn_to_the_order_of_a_list(canary):
     ours = 0
     for event, listeners in ownloss_site.STORY.items():
         turns = [priority for priority, _ in told[event]]
-        for priority, function in listeners:
+        for priority, _, function in listeners:
             name = f"{function.__module__}.{function.__qualname__}"
             assert [priority, name] in told[event]
             assert turns.count(priority) == 1, f"{event} at {priority}: {told[event]}"

@@ -3,7 +3,7 @@
 from docutils import nodes
 from docutils.core import publish_doctree
 
-from gallery.page import table
+from gallery.blocks import table
 
 
 def test_a_table_is_what_docutils_makes_of_its_text():

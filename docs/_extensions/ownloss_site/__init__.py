@@ -1,15 +1,16 @@
 """The engine of the site: what happens when.
 
 Sphinx tells a build in events, and asks at each who has something to add. ``STORY`` is
-all that we add, in the order of the telling; the modules that it names export
-functions and know nothing of each other's turns. No two listeners of an event have the
-same priority, and none has that of another extension: nothing depends on the order in
-which extensions are listed.
+all that we add, in the order of the telling: a priority, the builder that is listened
+to, and a function. The modules that it names know nothing of each other's turns. No two
+listeners of an event have the same priority, and none has that of another extension:
+nothing depends on the order in which extensions are listed.
 
 What a page may say beyond Markdown is in ``DIRECTIVES``, what ``conf.py`` may set for
 us in ``SETTINGS``.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -42,81 +43,81 @@ from ownloss_site import (
     torch_version,
 )
 
-STORY: dict[str, list[tuple[int, Callable[..., Any]]]] = {
+Listener = Callable[..., Any]
+SITE, BOOK, ANY = "html", "epub", ""
+STORY: dict[str, list[tuple[int, str, Listener]]] = {
     # The settings have been read.
     "config-inited": [
-        (50, workers.collect_seldom),
-        (600, repository.check_address),
+        (50, ANY, workers.collect_seldom),
+        (600, ANY, repository.check_address),
         # Sphinx-Gallery completes its own settings from 10 to 900.
-        (950, freshness.leave_gallery_alone),
+        (950, ANY, freshness.leave_gallery_alone),
     ],
     # The gallery's and the kinds' pages are written, before Sphinx lists its files.
     "builder-inited": [
-        (50, freshness.begin),
-        (100, freshness.forget_stale_pages),
-        (150, kinds.write_pages),
-        (200, feed.ask_git),
-        (250, site_search.replace_search),
-        (400, running.run_ahead),
+        (50, ANY, freshness.begin),
+        (100, ANY, freshness.forget_stale_pages),
+        (150, ANY, kinds.write_pages),
+        (200, SITE, feed.ask_git),
+        (250, SITE, site_search.replace_search),
+        (400, ANY, running.run_ahead),
         # 500: Sphinx-Gallery runs what is left, and writes a page for each example.
-        (950, downloads.finish_downloads),
-        (990, offline.leave_static_files),
+        (950, ANY, downloads.finish_downloads),
+        (990, BOOK, offline.leave_static_files),
     ],
     # Which pages have to be read again?
     "env-get-outdated": [
-        (600, freshness.read_all_again),
-        (610, support_matrix.see_new_rows),
+        (600, ANY, freshness.read_all_again),
+        (610, ANY, support_matrix.see_new_rows),
     ],
-    "env-purge-doc": [(600, site_search.forget_page)],
     # A page has been read, and becomes what the environment knows of it.
     "doctree-read": [
-        (400, filters.arrange),
+        (400, ANY, filters.arrange),
         # 500: Sphinx notes titles, and what stands in the table of contents.
-        (600, page.complete_page),
-        (610, page.show_thumbnails_late),
-        (900, markdown_pages.note_description),
-        (910, site_search.note_page),
+        (600, ANY, page.complete_page),
+        (610, ANY, page.show_thumbnails_late),
+        (900, ANY, markdown_pages.note_description),
+        (910, ANY, site_search.note_page),
     ],
-    "env-merge-info": [(600, site_search.merge_pages)],
     # All pages have been read.
-    "env-updated": [(600, site_search.write_search)],
+    "env-updated": [(600, SITE, site_search.write_search)],
     # A page is about to be written, and its references lead somewhere.
     "doctree-resolved": [
-        (600, offline.offer_copies),
-        (610, offline.simplify),
-        (620, registry.offer_loss),
-        (630, repository.link_to_notebook),
-        (640, exercises.link_files),
-        (650, filters.link_tags),
-        (660, filters.add_filters),
+        (600, SITE, offline.offer_copies),
+        (610, BOOK, offline.simplify),
+        (620, SITE, registry.offer_loss),
+        (630, SITE, repository.link_to_notebook),
+        (640, ANY, exercises.link_files),
+        (650, ANY, filters.link_tags),
+        (660, SITE, filters.add_filters),
     ],
-    "html-collect-pages": [(600, site_search.search_page)],
+    "html-collect-pages": [(600, ANY, site_search.search_page)],
     # The page is HTML but for its frame: the head, the menu, the foot.
     "html-page-context": [
-        (450, theme.dress),
-        (460, feed.announce),
-        (470, draggable.add_script),
-        (475, filters.add_script),
-        (480, markdown_pages.write_page),
-        (495, site_search.load_search),
+        (450, ANY, theme.dress),
+        (460, SITE, feed.announce),
+        (470, SITE, draggable.add_script),
+        (475, SITE, filters.add_script),
+        (480, SITE, markdown_pages.write_page),
+        (495, SITE, site_search.load_search),
         # 500: furo, and the tags of OpenGraph.
-        (900, bundle.name_bundles),
-        (910, policy.add_policy),
-        (990, offline.simplify_head),
+        (900, SITE, bundle.name_bundles),
+        (910, SITE, policy.add_policy),
+        (990, BOOK, offline.simplify_head),
     ],
     # All pages are written: what lies beside them, and what goes.
     "build-finished": [
-        (600, feed.write_feed),
-        (610, markdown_pages.write_lists),
-        (620, offline.finish_book),
-        (630, registry.write_registry),
-        (640, share_picture.draw_when_stale),
-        (650, sitemap.write_sitemap),
-        (660, site_search.remove_sphinx_search),
-        (670, exercises.write_files),
-        (900, freshness.finish),
-        (905, offline.pack_pages),
-        (910, workers.collect_again),
+        (600, SITE, feed.write_feed),
+        (610, SITE, markdown_pages.write_lists),
+        (620, BOOK, offline.finish_book),
+        (630, SITE, registry.write_registry),
+        (640, SITE, share_picture.draw_when_stale),
+        (650, SITE, sitemap.write_sitemap),
+        (660, SITE, site_search.remove_sphinx_search),
+        (670, SITE, exercises.write_files),
+        (900, ANY, freshness.finish),
+        (905, SITE, offline.pack_pages),
+        (910, ANY, workers.collect_again),
     ],
 }
 
@@ -166,13 +167,28 @@ def setup(app: Sphinx) -> dict[str, Any]:
         app.add_config_value(name, default, rebuild, [type(default)])
     for name, directive in DIRECTIVES.items():
         app.add_directive(name, directive)
-    app.add_node(draggable.draggable, **draggable.VISITORS)
-    for node, visitors in exercises.NODES.items():
+    for node, visitors in {**draggable.NODES, **exercises.NODES}.items():
         app.add_node(node, html=visitors)
     app.add_html_math_renderer("mathml", *mathml.VISITORS)
     app.add_role("losses", filters.Losses())
     for event, listeners in STORY.items():
-        for priority, listener in listeners:
-            app.connect(event, listener, priority)
+        for priority, builder, listener in listeners:
+            heard = listener if builder == ANY else only(builder, event, listener)
+            app.connect(event, heard, priority)
     # Pages are read in one process: the support matrix spreads its work itself.
     return {"env_version": 1, "parallel_read_safe": False, "parallel_write_safe": False}
+
+
+def only(builder: str, event: str, listener: Listener) -> Listener:
+    """Let a listener hear of one builder, and of the end of a build that went well."""
+
+    @functools.wraps(listener)
+    def listening(app: Sphinx, *told: Any) -> Any:
+        if app.builder.name != builder:
+            return None
+        if event != "build-finished":
+            return listener(app, *told)
+        (error,) = told
+        return listener(app) if error is None else None
+
+    return listening

@@ -17,6 +17,8 @@ import yaml
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
+from gallery.blocks import code
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -83,8 +85,8 @@ class Bibtex(SphinxDirective):
         citation = yaml.safe_load(path.read_text(encoding="utf-8"))
         licence = (ROOT / "LICENSE").read_text(encoding="utf-8")
         year = re.search(r"Copyright \(c\) (\d{4})", licence)[1]
-        text = bibtex(citation, year, self.config.repository_url)
-        return [nodes.literal_block(text, text, language="bibtex")]
+        entry = bibtex(citation, year, self.config.repository_url)
+        return [code(entry, "bibtex")]
 
 
 class BuiltWith(SphinxDirective):

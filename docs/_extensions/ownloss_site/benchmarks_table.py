@@ -12,7 +12,7 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
-from gallery.page import table
+from gallery.blocks import table
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 

@@ -40,8 +40,6 @@ def name_bundles(
     app: Sphinx, _page: str, _template: str, context: dict[str, Any], _doctree: Any
 ) -> None:
     """Let a page load the bundles in place of what they contain."""
-    if app.builder.format != "html" or app.builder.name == "epub":
-        return
     if not hasattr(app, "bundles_written"):
         write_bundles(app)
         app.bundles_written = True

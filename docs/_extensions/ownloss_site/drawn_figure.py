@@ -1,8 +1,9 @@
 """A figure that is drawn of a page's own code: the ``drawn-figure`` directive.
 
 Its argument is the name in the figure's address, its content lines of matplotlib that
-draw one figure. They may use what plain code defines above them on the page, so text
-and figure cannot say different numbers; they are shown below the figure, folded.
+draw one figure. They may use what plain code defines above them on the page, and the
+examples that it includes, so text and figure cannot say different numbers; they are
+shown below the figure, folded.
 ``conftest.py`` runs them where the page is tested. The option ``caption`` says what to
 look at.
 
@@ -11,7 +12,8 @@ dark page, their text alternative is typed, and they know nothing of the page.)
 """
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import ClassVar
 
 import matplotlib as mpl
@@ -21,7 +23,8 @@ from matplotlib.figure import Figure
 from sphinx.util.docutils import SphinxDirective
 
 from gallery import look
-from gallery.page import image_of
+from gallery.blocks import code, figure, image_of
+from ownloss import catalogue
 from ownloss_site.exercises import fold
 
 
@@ -36,32 +39,36 @@ class DrawnFigure(SphinxDirective):
         """Draw the figure."""
         self.assert_has_content()
         source = "\n".join(self.content)
-        above = [
-            block.astext()
-            for block in self.state.document.findall(nodes.literal_block)
-            if block.get("language") == "python" and block.astext()[:3] != ">>>"
-        ]
+        names: dict[str, object] = {}
+        above = []
+        for block in self.state.document.findall(nodes.literal_block):
+            if "source" in block:  # a literalinclude: the file that it shows a part of
+                names |= vars(catalogue.load(Path(block["source"]).stem))
+            elif block.get("language") == "python" and block.astext()[:3] != ">>>":
+                above.append(block.astext())
         with mpl.rc_context(fname=look.LIGHT):
             try:
-                figure = drawn(source, above)
+                drawing = drawn(source, above, names)
             except Exception as error:  # whatever the lines of a page raise
                 said = f"{type(error).__name__}: {error}"
                 raise self.error(f"{self.name}: {said}") from error
-            shown = nodes.figure("", image_of(self, figure), names=[self.arguments[0]])
-        self.state.document.note_explicit_target(shown)
-        if "caption" in self.options:
-            words, _ = self.parse_inline(self.options["caption"])
-            shown += nodes.caption("", "", *words)
-        lines = nodes.literal_block(source, source, language="python")
-        return [shown, fold("The lines that draw this figure", [lines])]
+            image = image_of(self, drawing)
+        caption, _ = self.parse_inline(self.options.get("caption", ""))
+        return [
+            figure(self, image, self.arguments[0], caption),
+            fold("The lines that draw this figure", [code(source, "python")]),
+        ]
 
 
-def drawn(source: str, above: Iterable[str] = ()) -> Figure:
+def drawn(
+    source: str, above: Iterable[str] = (), names: Mapping[str, object] | None = None
+) -> Figure:
     """Run lines that draw a figure.
 
     Args:
         source: Lines of Python.
         above: What defines the names that they use.
+        names: Other names that are there.
 
     Returns:
         The figure.
@@ -73,13 +80,13 @@ def drawn(source: str, above: Iterable[str] = ()) -> Figure:
     import torch  # only where a page is read
 
     torch.manual_seed(0)
-    names: dict[str, object] = {}
+    known = {**(names or {}), "__name__": "a_page"}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for code in above:
-            exec(code, names)  # noqa: S102 - lines of our own page
+        for lines in above:
+            exec(lines, known)  # noqa: S102 - lines of our own page
         plt.close("all")
-        exec(source, names)  # noqa: S102 - lines of our own page
+        exec(source, known)  # noqa: S102 - lines of our own page
     figures = [plt.figure(number) for number in plt.get_fignums()]
     plt.close("all")
     if len(figures) != 1:

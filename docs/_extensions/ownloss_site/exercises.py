@@ -14,9 +14,10 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.osutil import relative_uri
 from sphinx.writers.html5 import HTML5Translator
 
+from gallery.blocks import code
 from ownloss.exercises import DIFFICULTIES, KINDS, Exercise, exercises, find
 from ownloss_site.install import way_in
-from ownloss_site.repository import NOTEBOOKS, repository
+from ownloss_site.repository import colab, repository
 
 FOLDER = "exercises"
 
@@ -85,12 +86,6 @@ class ShowExercise(SphinxDirective):
         return [box]
 
 
-def code(text: str, language: str) -> nodes.literal_block:
-    """Show code."""
-    text = text.strip()
-    return nodes.literal_block(text, text, language=language)
-
-
 def fold(title: str, content: list[nodes.Node]) -> folded:
     """Put something behind a title."""
     return folded("", folded_title("", "", nodes.strong("", title)), *content)
@@ -134,12 +129,9 @@ def link_files(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         ]
         line = nodes.paragraph("", "Download ", links[0], nodes.Text(" or "), links[1])
         if repository(app):
-            address = (
-                f"https://colab.research.google.com/github/{repository(app)}"
-                f"/blob/{NOTEBOOKS}/{stem}.ipynb"
-            )
-            colab = nodes.reference("", "open it in Colab", refuri=address)
-            line += [nodes.Text(", or "), colab]
+            address = colab(app, f"{stem}.ipynb")
+            link = nodes.reference("", "open it in Colab", refuri=address)
+            line += [nodes.Text(", or "), link]
         line += nodes.Text(".")
         place.replace_self(line)
 
@@ -191,10 +183,8 @@ def notebook(exercise: Exercise, install: str) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-def write_files(app: Sphinx, exception: Exception | None) -> None:
+def write_files(app: Sphinx) -> None:
     """Write the stubs and the notebooks."""
-    if exception or app.builder.name != "html":
-        return
     folder = Path(app.outdir, FOLDER)
     folder.mkdir(exist_ok=True)
     place, source = way_in(app.config.on_pypi, app.config.repository_url)

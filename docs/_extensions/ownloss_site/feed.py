@@ -117,17 +117,15 @@ def announce(
     doctree: nodes.document | None,
 ) -> None:
     """Name the feed in the head of each page."""
-    if doctree is not None and app.builder.name == "html" and app.builder.changes:
+    if doctree is not None and app.builder.changes:
         context["metatags"] += (
             '<link rel="alternate" type="application/atom+xml" '
             f'title="New and changed losses" href="{context["pathto"](NAME, 1)}" />\n'
         )
 
 
-def write_feed(app: Sphinx, exception: Exception | None) -> None:
+def write_feed(app: Sphinx) -> None:
     """Write the feed, where there is something in it."""
-    if exception or app.builder.name != "html":
-        return
     if entries := app.builder.changes:
         tree = ElementTree.ElementTree(atom(app.config.html_baseurl, entries))
         path = Path(app.outdir, NAME)

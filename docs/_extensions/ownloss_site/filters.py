@@ -130,7 +130,7 @@ def add_filters(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         doctree: The page, about to be written.
         docname: Its name.
     """
-    if app.builder.name != "html" or not is_index(app, docname):
+    if not is_index(app, docname):
         return
     page = next(doctree.findall(nodes.section))
     first = next(page.findall(nodes.raw))
@@ -175,5 +175,5 @@ def add_script(
     app: Sphinx, page: str, _template: str, _context: dict[str, Any], _doctree: Any
 ) -> None:
     """Load the script on the page that has the filters, and on no other."""
-    if app.builder.name == "html" and is_index(app, page):
+    if is_index(app, page):
         app.add_js_file(SCRIPT, loading_method="defer")

@@ -7,6 +7,8 @@ either, whoever reads the pages has a checkout.
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
+from gallery.blocks import code
+
 
 def way_in(on_pypi: bool, repository_url: str) -> tuple[str, str]:
     """Say where ownloss comes from.
@@ -32,8 +34,7 @@ class Install(SphinxDirective):
         """Build a sentence and a block."""
         config = self.config
         place, source = way_in(config.on_pypi, config.repository_url)
-        command = f"$ python -m pip install {source}"
         return [
             nodes.paragraph("", f"Install it from {place}:"),
-            nodes.literal_block(command, command, language="console"),
+            code(f"$ python -m pip install {source}", "console"),
         ]

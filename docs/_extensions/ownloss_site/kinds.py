@@ -19,8 +19,8 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 import ownloss
+from gallery.blocks import code, table_of_markdown
 from gallery.insides import PRINTED
-from gallery.page import table_of_markdown
 
 if TYPE_CHECKING:  # torch is imported only where a page is read
     from ownloss.checker import Kind, Report
@@ -157,19 +157,11 @@ class LossOfKind(SphinxDirective):
         self.state.nested_parse(
             StringList([words], self.get_source_info()[0]), 0, paragraph
         )
-        classes = [PRINTED, "verdict"]
-        block = nodes.literal_block(text, text, language="none", classes=classes)
-        return [*paragraph.children, block]
+        return [*paragraph.children, code(text, "none", PRINTED, "verdict")]
 
     def warn(self, message: str) -> None:
         """Fail a build that takes warnings for errors."""
         logger.warning(message, location=self.get_location())
-
-
-def code(source: str, language: str) -> nodes.literal_block:
-    """Show source."""
-    source = source.strip()
-    return nodes.literal_block(source, source, language=language)
 
 
 class KindsTable(SphinxDirective):

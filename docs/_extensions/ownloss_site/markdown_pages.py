@@ -263,7 +263,7 @@ def write_page(
     doctree: nodes.document | None,
 ) -> None:
     """Write a page as Markdown beside its HTML, and announce it there."""
-    if doctree is None or app.builder.name != "html":
+    if doctree is None:
         return
     cards = {
         address_of_page(app, docname): escape(data["summary"])
@@ -296,10 +296,8 @@ def pages_below(app: Sphinx, docname: str) -> Iterator[str]:
         yield from pages_below(app, child)
 
 
-def write_lists(app: Sphinx, exception: Exception | None) -> None:
+def write_lists(app: Sphinx) -> None:
     """Write ``llms.txt`` and ``llms-full.txt``."""
-    if exception or app.builder.name != "html":
-        return
     with progress_message("writing llms.txt and llms-full.txt"):
         home = app.config.root_doc
         menu = chapters(app)

@@ -11,7 +11,7 @@ from typing import Any
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-from gallery.page import table_of_markdown
+from gallery.blocks import table_of_markdown
 
 VERDICTS = Path(__file__).parents[2] / "practice" / "museum" / "verdicts.json"
 CHECK, REFERENCE = "ownloss.check", "ownloss.check with a reference"

@@ -33,8 +33,7 @@ def offer_copies(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     Of a published site the links are whole addresses: in the zip itself neither file is
     there.
     """
-    home = docname == app.config.root_doc and app.builder.name == "html"
-    if not home or "offline" not in app.tags:
+    if docname != app.config.root_doc or "offline" not in app.tags:
         return
     line = nodes.paragraph("", "To read without a network: ")
     for name, words, after in (("zip", "all pages", ", or "), ("epub", "a book", ".")):
@@ -46,16 +45,10 @@ def offer_copies(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     next(doctree.findall(nodes.section)).append(line)
 
 
-def is_epub(app: Sphinx) -> bool:
-    """Say whether the book is built."""
-    return app.builder.name == "epub"
-
-
 def leave_static_files(app: Sphinx) -> None:
     """Take nothing into the book that serves the site's pages alone."""
-    if is_epub(app):
-        app.config.html_static_path = ["_book"]
-        app.config.html_favicon = None
+    app.config.html_static_path = ["_book"]
+    app.config.html_favicon = None
 
 
 def simplify(app: Sphinx, doctree: nodes.document, _docname: str) -> None:
@@ -64,8 +57,6 @@ def simplify(app: Sphinx, doctree: nodes.document, _docname: str) -> None:
     The contents of a book list pages: a heading below which others are listed would
     stand between them, out of the order of reading.
     """
-    if not is_epub(app):
-        return
     for toctree in doctree.findall(addnodes.toctree):
         toctree["titlesonly"] = True
     for figure in doctree.findall(nodes.figure):
@@ -86,13 +77,12 @@ def simplify_head(
     app: Sphinx, _page: str, _template: str, context: dict[str, Any], _doctree: Any
 ) -> None:
     """Name the styles of the book only, and nothing that speaks to a browser."""
-    if is_epub(app):
-        context["metatags"] = ""
-        context["css_files"][:] = [
-            file
-            for file in context["css_files"]
-            if posixpath.basename(str(file.filename)) in EPUB_STYLES
-        ]
+    context["metatags"] = ""
+    context["css_files"][:] = [
+        file
+        for file in context["css_files"]
+        if posixpath.basename(str(file.filename)) in EPUB_STYLES
+    ]
 
 
 def as_book(page: str) -> str:
@@ -128,10 +118,8 @@ def declare_formulas(package: str, with_formulas: set[str]) -> str:
     return package
 
 
-def finish_book(app: Sphinx, exception: Exception | None) -> None:
+def finish_book(app: Sphinx) -> None:
     """Write the book again: formulas as EPUB 3 has them, and no time of day."""
-    if exception or not is_epub(app):
-        return
     book = Path(app.outdir, f"{app.config.epub_basename}.epub")
     with ZipFile(book) as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
@@ -143,9 +131,9 @@ def finish_book(app: Sphinx, exception: Exception | None) -> None:
     book.write_bytes(packed(contents, stored=frozenset({"mimetype"})))
 
 
-def pack_pages(app: Sphinx, exception: Exception | None) -> None:
+def pack_pages(app: Sphinx) -> None:
     """Pack all pages, where they are published with a book and a zip."""
-    if exception or app.builder.name != "html" or "offline" not in app.tags:
+    if "offline" not in app.tags:
         return
     site, name = Path(app.outdir), app.config.epub_basename
     copies = {site / f"{name}.zip", site / f"{name}.epub"}

@@ -40,7 +40,7 @@ def entry(example: catalogue.Example, site: str) -> dict[str, str | list[str]]:
 def offer_loss(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Offer the loss alone on the page of an example, to load down and to copy."""
     at = {example.page: example for example in catalogue.examples()}
-    if app.builder.name != "html" or docname not in at:
+    if docname not in at:
         return
     example = at[docname]
     here = app.builder.get_target_uri(docname)
@@ -58,10 +58,8 @@ def offer_loss(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     doctree += nodes.raw("", file, format="html")
 
 
-def write_registry(app: Sphinx, exception: Exception | None) -> None:
+def write_registry(app: Sphinx) -> None:
     """Write the losses, and the list of them."""
-    if exception or app.builder.name != "html":
-        return
     site = app.config.html_baseurl
     listed = [entry(example, site) for example in catalogue.examples()]
     registry = json.dumps(listed, indent=2, ensure_ascii=False) + "\n"

@@ -93,17 +93,20 @@ def links_of_foot(app: Sphinx, page: str, context: dict[str, Any]) -> dict[str, 
     return links
 
 
+def colab(app: Sphinx, notebook: str) -> str:
+    """Return where Colab opens a notebook, which is named from the root of them all."""
+    at = f"{repository(app)}/blob/{NOTEBOOKS}/{notebook}"
+    return f"https://colab.research.google.com/github/{at}"
+
+
 def link_to_notebook(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Offer, beside the downloads of an example, to run it elsewhere."""
-    if app.builder.name != "html" or not repository(app):
+    if not repository(app):
         return
     gallery = app.config.sphinx_gallery_conf["gallery_dirs"]
     notebook = f"{docname.removeprefix(f'{gallery}/')}.ipynb"
     places = {
-        "Open in Colab": (
-            f"https://colab.research.google.com/github/{repository(app)}"
-            f"/blob/{NOTEBOOKS}/{notebook}"
-        ),
+        "Open in Colab": colab(app, notebook),
         "Open in a Binder": (
             f"https://mybinder.org/v2/gh/{repository(app)}/{NOTEBOOKS}"
             f"?labpath={quote(notebook, safe='')}"

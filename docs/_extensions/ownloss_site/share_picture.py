@@ -38,10 +38,8 @@ def draw(path: Path, words: str) -> None:
         plt.close(figure)
 
 
-def draw_when_stale(app: Sphinx, exception: Exception | None) -> None:
+def draw_when_stale(app: Sphinx) -> None:
     """Draw the picture into the site, unless a good one is there."""
-    if exception or app.builder.name != "html":
-        return
     path = Path(app.outdir, app.config.ogp_image)
     sources = (LIGHT, Path(__file__), catalogue.find("huber").path)
     newest = max(source.stat().st_mtime for source in sources)

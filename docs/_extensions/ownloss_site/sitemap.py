@@ -13,10 +13,8 @@ from sphinx.application import Sphinx
 NAMESPACE = "http://www.sitemaps.org/schemas/sitemap/0.9"
 
 
-def write_sitemap(app: Sphinx, exception: Exception | None) -> None:
+def write_sitemap(app: Sphinx) -> None:
     """List every page that somebody wrote, by its address where it is published."""
-    if exception or app.builder.name != "html":
-        return
     urlset = ElementTree.Element("urlset", xmlns=NAMESPACE)
     for page in sorted(app.env.found_docs):
         address = urljoin(app.config.html_baseurl, app.builder.get_target_uri(page))

@@ -18,7 +18,8 @@ from sphinx.util.display import status_iterator
 from sphinx.util.docutils import SphinxDirective
 
 from gallery import workers
-from gallery.page import EVERY_SCRIPT, link_to, place_of_topic, table
+from gallery.blocks import table
+from gallery.page import EVERY_SCRIPT, link_to, place_of_topic
 from ownloss import catalogue
 from ownloss.catalogue import Example
 

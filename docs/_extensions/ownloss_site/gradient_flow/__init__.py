@@ -12,7 +12,7 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
-from gallery.page import table
+from gallery import blocks
 from ownloss_site.exercises import fold
 
 # torch is imported only where a page is read.
@@ -43,22 +43,14 @@ class GradientFlow(SphinxDirective):
         )
         svg = draw(lines, label)
         box = f'<div class="gradient-flow" style="{palette()}">{svg}</div>'
-        # An address that says what it shows, not the count that Sphinx would give it.
-        figure = nodes.figure("", raw(box), names=[f"graph-of-{lines[-1].name}"])
-        self.state.document.note_implicit_target(figure)
-        if "caption" in self.options:
-            said, _ = self.parse_inline(self.options["caption"])
-            figure += nodes.caption("", "", *said)
+        # For a browser alone: the Markdown of a page and the book skip it.
+        picture = nodes.raw("", box, format="html")
+        caption, _ = self.parse_inline(self.options.get("caption", ""))
         return [
-            nodes.literal_block(source, source, language="python"),
-            figure,
+            blocks.code(source, "python"),
+            blocks.figure(self, picture, f"graph-of-{lines[-1].name}", caption),
             fold("All numbers of this graph, as a table", [values(lines)]),
         ]
-
-
-def raw(text: str) -> nodes.raw:
-    """Return HTML for a browser alone: the Markdown of a page and the book skip it."""
-    return nodes.raw("", text, format="html")
 
 
 def values(lines: list[Any]) -> nodes.table:
@@ -82,7 +74,7 @@ def values(lines: list[Any]) -> nodes.table:
                     gradient += nodes.Text(f" from {user}")
         said = f"{line.name} = {line.code}" if line.code else line.name
         rows.append([code([said]), code(numbers(line.value.detach())), gradient])
-    return table(["line", "value", "gradient"], rows)
+    return blocks.table(["line", "value", "gradient"], rows)
 
 
 def code(rows: list[str]) -> nodes.literal:

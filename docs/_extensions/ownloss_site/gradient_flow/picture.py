@@ -17,6 +17,7 @@ PADDING = 8
 GAP = 16
 HEAD = 7
 LEGEND = 24
+SORTING, SETTLING = 4, 40  # sweeps
 
 
 @dataclass(eq=False)
@@ -114,43 +115,29 @@ def layers_of(lines: list[Line]) -> list[list[Box]]:
 
 
 def arrange(layers: list[list[Box]]) -> None:
-    """Order the boxes of each layer by what they are joined to, and give each its x."""
+    """Order the boxes of each layer by what they are joined to, and give each its x.
+
+    A box wants to be at the mean of what it leads to, and in the next sweep at that of
+    what leads to it. After a few sweeps the order is good and stays; then every box
+    settles at the mean of both.
+    """
     for layer in layers:
         layer.sort(key=lambda box: box.order)
-    best = None
-    for sweep in range(8):
-        place = {box: i for layer in layers for i, box in enumerate(layer)}
-        crossings = sum(map(crossings_between, layers, [place] * len(layers)))
-        if best is None or crossings < best[0]:
-            best = crossings, [list(layer) for layer in layers]
+        spread(layer)
+    for sweep in range(SORTING + SETTLING):
         for layer in layers if sweep % 2 else reversed(layers):
-            wanted = {}
             for box in layer:
-                near = box.above if sweep % 2 else [b for b, _ in box.below]
-                places = [place[other] for other in near]
-                wanted[box] = sum(places) / len(places) if places else place[box]
-            layer.sort(key=wanted.__getitem__)
-            place.update({box: i for i, box in enumerate(layer)})
-    assert best is not None
-    layers[:] = best[1]
-    for layer in layers:
-        spread(layer, [0.0] * len(layer))
-    for sweep in range(40):
-        for layer in layers if sweep % 2 else reversed(layers):
-            wanted = []
-            for box in layer:
-                near = [*box.above, *(b for b, _ in box.below)]
-                wanted.append(sum(b.x for b in near) / len(near) if near else box.x)
-            spread(layer, wanted)
+                below = [other for other, _ in box.below]
+                near = below + box.above
+                if sweep < SORTING:
+                    near = box.above if sweep % 2 else below
+                box.x = mean([other.x for other in near]) if near else box.x
+            if sweep < SORTING:
+                layer.sort(key=lambda box: box.x)
+            spread(layer)
 
 
-def crossings_between(layer: list[Box], place: dict[Box, int]) -> int:
-    """Count the ways from a layer to the next that cross."""
-    ways = [(place[box], place[other]) for box in layer for other, _ in box.below]
-    return sum(a < c and b > d for a, b in ways for c, d in ways)
-
-
-def spread(layer: list[Box], wanted: list[float]) -> None:
+def spread(layer: list[Box]) -> None:
     """Put boxes as near as possible to where they want to be, and none on another.
 
     The least squares of it: boxes that would overlap form a block, which stands at the
@@ -160,8 +147,8 @@ def spread(layer: list[Box], wanted: list[float]) -> None:
     for left, right in pairwise(layer):
         offset.append(offset[-1] + (left.width + right.width) / 2 + GAP)
     blocks: list[list[float]] = []
-    for want, shift in zip(wanted, offset, strict=True):
-        blocks.append([want - shift])
+    for box, shift in zip(layer, offset, strict=True):
+        blocks.append([box.x - shift])
         while len(blocks) > 1 and mean(blocks[-2]) > mean(blocks[-1]):
             blocks[-2:] = [blocks[-2] + blocks[-1]]
     places = [mean(block) for block in blocks for _ in block]

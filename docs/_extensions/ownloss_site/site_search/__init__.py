@@ -19,7 +19,7 @@ import json
 import re
 import shutil
 import zlib
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -256,22 +256,16 @@ def base36(number: int) -> str:
     return base36(number // 36) + digit if number >= 36 else digit
 
 
-def known(env: BuildEnvironment) -> dict[str, list[Section]]:
-    """Return the sections of all pages that were read so far."""
-    if not hasattr(env, "site_search"):
-        env.site_search = {}
-    return env.site_search
-
-
 def note_page(app: Sphinx, doctree: nodes.document) -> None:
-    """Keep the sections of a page that was read."""
+    """Keep the sections of a page that was read, until it is read again or gone."""
     # What draws the figures of an example is nothing that anybody looks for.
     gallery = app.config.sphinx_gallery_conf["gallery_dirs"]
     page = app.env.docname
     in_gallery = page.startswith(f"{gallery}/")
     if in_gallery and page.endswith("/index") and page != f"{gallery}/index":
         return  # a topic's list of examples, which the gallery's own page has as well
-    found = known(app.env)[page] = sections(doctree, code=not in_gallery)
+    found = sections(doctree, code=not in_gallery)
+    app.env.metadata[page]["sections"] = found
     # An example is also found by what people call what it is tagged with.
     for example in catalogue.examples():
         if example.page == page:
@@ -279,39 +273,27 @@ def note_page(app: Sphinx, doctree: nodes.document) -> None:
             found[0].words.update(tagged)
 
 
-def forget_page(_app: Sphinx, env: BuildEnvironment, page: str) -> None:
-    """Drop the sections of a page that has changed or gone."""
-    known(env).pop(page, None)
-
-
-def merge_pages(
-    _app: Sphinx, env: BuildEnvironment, pages: Set[str], other: BuildEnvironment
-) -> None:
-    """Take over what another process has read."""
-    known(env).update((page, known(other)[page]) for page in pages)
-
-
 def replace_search(app: Sphinx) -> None:
     """Let Sphinx write no index and no search page of its own."""
-    if app.builder.name == "html":
-        app.builder.search = False
+    app.builder.search = False
 
 
-def write_search(app: Sphinx, env: BuildEnvironment) -> list[str]:
+def write_search(app: Sphinx, env: BuildEnvironment) -> None:
     """Write the script and the index, before the page that loads them."""
-    if app.builder.name != "html":
-        return []
     static = Path(app.outdir, "_static")
     static.mkdir(parents=True, exist_ok=True)
     pages = {
-        app.builder.get_relative_uri("search", page): (env.titles[page].astext(), found)
-        for page, found in known(env).items()
-        if page in env.titles and "orphan" not in env.metadata[page]
+        app.builder.get_relative_uri("search", page): (
+            env.titles[page].astext(),
+            noted["sections"],
+        )
+        for page, noted in env.metadata.items()
+        if "sections" in noted and "orphan" not in noted
     }
     gallery = f"{app.config.sphinx_gallery_conf['gallery_dirs']}/index"
     if gallery in env.titles:
         page = env.titles[gallery].astext()
-        anchor = known(env)[gallery][0].anchor
+        anchor = env.metadata[gallery]["sections"][0].anchor
         for address, title, losses, words in filters.places(app):
             only_words = {*terms(words)} - {*terms(title)}
             tagged = Section(anchor, title, shortened(losses), only_words)
@@ -329,7 +311,6 @@ def write_search(app: Sphinx, env: BuildEnvironment) -> list[str]:
     code = ";\n".join(path.read_text(encoding="utf-8") for path in sources)
     script = f"{LICENCES}{rjsmin.jsmin(code)}\n"
     (static / SCRIPT).write_text(script, encoding="utf-8")
-    return []
 
 
 def search_page(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
@@ -342,7 +323,7 @@ def load_search(
     app: Sphinx, page: str, _template: str, context: dict[str, Any], _doctree: Any
 ) -> None:
     """Let the pages with a field load the script, and tell them where the index is."""
-    if app.builder.name == "html" and page in ("search", "404"):
+    if page in ("search", "404"):
         app.add_js_file(SCRIPT, loading_method="defer")
         app.add_css_file("search.css")
         # With its checksum, as Sphinx names files: a new index has a new address.
@@ -353,7 +334,7 @@ def load_search(
         context["search_version"] = f"{checksum:08x}"
 
 
-def remove_sphinx_search(app: Sphinx, _error: Exception | None) -> None:
+def remove_sphinx_search(app: Sphinx) -> None:
     """Take what belongs to Sphinx's own search from the site, an old index too."""
     for name in SPHINX_SEARCH:
         Path(app.outdir, name).unlink(missing_ok=True)
