@@ -217,7 +217,7 @@ def sweep(app: Sphinx) -> None:
     figures = {Path("_images", name) for _, name in app.env.images.values()}
     downloads = {Path("_downloads", name) for _, name in app.env.dlfiles.values()}
     for pattern, known in (
-        ("_images/sphx_glr_*", figures),
+        ("_images/*", figures),
         ("_downloads/*/*", downloads),
     ):
         for file in Path(app.outdir).glob(pattern):

@@ -57,7 +57,7 @@ def test_the_gradients_of_the_text_are_the_bars_of_the_figure():
         ("gradcheck", "central-difference", "[ 4.],\n", "analytical: slope 4.0"),
         ("check", "returned-over-measured", "[ 2.],\n", "OwnLoss: from 2 to 16"),
         ("check", "returned-over-measured", "4x too large", "4 times what was"),
-        ("derive", "chain-1", "12 from the upper one and 1 from the", "12, 1, 1"),
+        ("derive", "chain-1", "12 from the upper one and 1 from the", "2, 12, loss"),
         ("derive", "chain-1", "(tensor(13.),)", "in all 13"),
         ("gradient", "gradient-field-2", "151.3", "highest 151 at 75"),
         ("gradient-of-a-loss", TANGENT, "tensor(4.)\n", "slope 4: from"),
