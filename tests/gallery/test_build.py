@@ -162,7 +162,10 @@ def test_the_page_of_a_removed_example_goes_with_it(site):
     (site.topic / "other.py").write_text(SCRIPT.replace("Square", "Others"))
     assert "exit 0" in site.build()
     (site.topic / "other.py").unlink()
+    left = site.root / "html" / "_images" / "page-drawn-figure-1.svg"
+    left.write_text("what an older build has drawn for a page")
     assert "exit 0" in site.build()
+    assert not left.exists()
 
 
 @pytest.mark.parametrize(
