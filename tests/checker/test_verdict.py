@@ -269,3 +269,17 @@ def test_probabilities_keep_their_classes():
     report = check(entropy, torch.randn(40, 600).softmax(1).requires_grad_())
     assert report.ok
     assert report.shapes["probabilities"][0][1] == 600
+
+
+def test_another_eps_than_the_reference_is_no_missing_detach():
+    def charbonnier(prediction, target, eps=2e-9):
+        return ((prediction - target).square() + eps).sqrt().mean()
+
+    def trusted(prediction, target):
+        return charbonnier(prediction, target, 1e-9)
+
+    target = torch.tensor([0.3, -0.4, 1.2, 0.8], dtype=torch.float64)
+    off = torch.tensor([0.5, -1.0, 3e-5, 0.7], dtype=torch.float64)
+    prediction = (target + off).requires_grad_()
+    report = check(charbonnier, prediction, target, reference=trusted)
+    assert report.ok, report

@@ -226,6 +226,7 @@ def empty(seen: Observation) -> Iterator[Probe]:
                     f"if all of `{argument.name}` is {one}",
                     _put(seen, argument, torch.full_like(value, one)),
                 )
+            yield from _nothing_there(seen, argument)
         elif argument.domain in (Domain.NONNEGATIVE, Domain.UNIT) and bool(
             (value == 0).any()
         ):
@@ -235,6 +236,20 @@ def empty(seen: Observation) -> Iterator[Probe]:
             )
         elif argument.role is Role.LABELS:
             yield from _labels(seen, argument)
+
+
+def _nothing_there(seen: Observation, target: Argument) -> Iterator[Probe]:
+    """No positive, and logits that predict none: all below any threshold."""
+    for argument in seen.inputs:
+        if argument.value.shape != target.value.shape or argument.parameter:
+            continue
+        if argument.domain is Domain.REAL and not argument.value.is_complex():
+            none = torch.full_like(cast(argument.value, seen.dtype), -20.0)
+            values = {target: torch.zeros_like(target.value), argument: none}
+            yield Probe(
+                f"if all of `{target.name}` is 0 and all of `{argument.name}` is -20",
+                seen.with_values(values),
+            )
 
 
 def selecting(seen: Observation) -> Iterator[tuple[str, Point]]:
@@ -352,6 +367,28 @@ def first_not_finite(
     with trace:
         seen.run(point, dtype=dtype)
     return trace.first_not_finite
+
+
+_GROW = ("exp", "exp2", "expm1", "cosh", "sinh", "logsumexp", "softmax")
+
+
+def explodes(seen: Observation, point: Point, run: Run) -> bool:
+    """Whether a run is not finite because an exponential is too large for its dtype."""
+    if run.error is not None or run.finite:
+        return False
+    call = first_not_finite(seen, point, seen.native)
+    return call is not None and call.name in _GROW
+
+
+def too_much_for_its_dtype(seen: Observation, run: Run) -> bool:
+    """Whether the inputs given are only too large, or too small, for their own dtype.
+
+    In float64 all is finite, and nothing has an infinite slope there.
+    """
+    if not seen.base.finite or not seen.base_backward.finite:
+        return False
+    half = seen.native in (torch.float16, torch.bfloat16)
+    return half or not run.finite or not steep(seen, seen.point, seen.native)[0]
 
 
 _STEEP = {

@@ -168,6 +168,34 @@ class WithoutCuts(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
+class TwiceTheDivisor(TorchFunctionMode):
+    """Divides by twice a plain number, at one place.
+
+    Args:
+        where: the place, such as "line 3 of my_loss.py".
+        divisor: the number.
+
+    Attributes:
+        used: whether anything was divided by it there.
+    """
+
+    def __init__(self, where: str, divisor: float) -> None:
+        super().__init__()
+        self.where, self.divisor = where, divisor
+        self.used = False
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Double the second argument of what divides by the number."""
+        number = args[1] if len(args) > 1 else None
+        plain = isinstance(number, (int, float)) and number == self.divisor
+        if plain and "div" in _name(func) and _caller()[0] == self.where:
+            self.used = True
+            args = (args[0], 2 * self.divisor, *args[2:])
+        return func(*args, **(kwargs or {}))
+
+
 class OnlyFiniteEigenvalues(TorchFunctionMode):
     """Raises where `torch.linalg.eig` is given NaN: LAPACK would end the process.
 

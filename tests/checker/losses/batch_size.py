@@ -213,3 +213,29 @@ def iterations_times_batch():
         return loss
 
     return factory(1000), regression(10, 1)
+
+
+def _decorrelated(one, other, count=None):
+    one = (one - one.mean(0)) / (one.std(0) + 1e-6)
+    other = (other - other.mean(0)) / (other.std(0) + 1e-6)
+    correlation = one.T @ other / (count or len(one))
+    return (correlation - torch.eye(len(correlation))).square().sum()
+
+
+@mistake("batch-size", reference=_decorrelated)
+def correlation_of_five_samples():
+    """Barlow Twins: the matrix of correlations is divided by the usual batch size."""
+
+    def decorrelated(one, other):
+        one = (one - one.mean(0)) / (one.std(0) + 1e-6)
+        other = (other - other.mean(0)) / (other.std(0) + 1e-6)
+        correlation = one.T @ other / 5
+        return (correlation - torch.eye(len(correlation))).square().sum()
+
+    return decorrelated, (normal(5, 4, seed=1, grad=True), normal(5, 4, seed=2))
+
+
+@right()
+def correlation_of_all_samples():
+    """The same with the number of samples."""
+    return _decorrelated, (normal(5, 4, seed=1, grad=True), normal(5, 4, seed=2))

@@ -292,3 +292,26 @@ def _balanced_bce(logits, target):
         (loss * side).sum() / side.sum().clamp(min=1) for side in (target, 1 - target)
     ]
     return 0.5 * (parts[0] + parts[1])
+
+
+def _hard_overlap(logits, target, eps):
+    p = logits.sigmoid() * (logits > 0)
+    both = 2 * (p * target).sum() + eps
+    return 1 - both / (p.sum() + target.sum() + eps)
+
+
+@mistake(
+    "empty-batch",
+    reference=lambda logits, target: _hard_overlap(logits, target, 1e-6),
+    at=lambda: (
+        torch.full((4, 4), -20.0, dtype=torch.float64, requires_grad=True),
+        torch.zeros(4, 4, dtype=torch.float64),
+    ),
+)
+def overlap_of_nothing_with_nothing():
+    """Below the threshold nothing is predicted, and nothing is there."""
+
+    def overlap(logits, target):
+        return _hard_overlap(logits, target, 0.0)
+
+    return overlap, (normal(4, 4, seed=1, grad=True), binary(4, 4, seed=2))

@@ -1,5 +1,6 @@
 """The loss does not change when the prediction changes a little."""
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -210,3 +211,57 @@ def margins_that_are_met():
 
     real = uniform(6, low=3.0, high=4.0, seed=1, grad=True)
     return loss, (real, uniform(6, low=-4.0, high=-3.0, seed=2, grad=True))
+
+
+def _overlap(probability, target):
+    both = (probability * target).sum()
+    return 1 - both / (probability + target - probability * target).sum()
+
+
+def _has_no_derivative(case):
+    loss, inputs = case.fresh()
+    with pytest.raises(RuntimeError, match="is not implemented"):
+        loss(*inputs).backward()
+
+
+@mistake("flat", reference=_overlap, shows=_has_no_derivative)
+def overlap_by_integer_division():
+    """`//` for `/`: torch has no derivative for it."""
+
+    def overlap(probability, target):
+        both = (probability * target).sum()
+        return 1 - both // (probability + target - probability * target).sum()
+
+    return overlap, (uniform(4, 3, seed=1, grad=True), binary(4, 3, seed=2))
+
+
+class _Scaled(nn.Module):
+    def __init__(self, highest):
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(2.3, dtype=torch.float64))
+        self.highest = highest
+
+    def forward(self, image, text):
+        scale = self.log_scale.clamp(max=self.highest).exp()
+        pairs = F.normalize(image, dim=1) @ F.normalize(text, dim=1).T
+        return F.cross_entropy(scale * pairs, torch.arange(len(image)))
+
+
+def _scale_stands_still(case):
+    loss, inputs = case.fresh()
+    loss(*inputs).backward()
+    assert loss.log_scale.grad == 0
+
+
+@mistake("flat", shows=_scale_stands_still)
+def temperature_beyond_its_bound():
+    """The scale begins above its bound, and the clamp gives it no gradient."""
+    inputs = normal(5, 4, seed=1, grad=True), normal(5, 4, seed=2)
+    return _Scaled(2.0), inputs
+
+
+@right()
+def temperature_within_its_bound():
+    """The same bound, and a scale below it."""
+    inputs = normal(5, 4, seed=1, grad=True), normal(5, 4, seed=2)
+    return _Scaled(4.6), inputs

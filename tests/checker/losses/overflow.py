@@ -223,3 +223,26 @@ def eps_too_small_for_half():
 
     logits = (30 * normal(8, seed=1)).half().requires_grad_()
     return bce, (logits, binary(8, seed=2, dtype=torch.float16))
+
+
+def _contrast(anchor, other):
+    return F.cross_entropy(anchor @ other.T / 0.1, torch.arange(len(anchor)))
+
+
+@mistake(
+    "overflow",
+    reference=_contrast,
+    at=lambda: (4 * normal(5, 8, seed=1, dtype=torch.float32), normal(5, 8, seed=2)),
+)
+def contrast_by_exp_and_log():
+    """Similarities are not scaled: exp(10 * similarity) needs only a little more."""
+
+    def contrast(anchor, other):
+        pairs = (anchor @ other.to(anchor.dtype).T / 0.1).exp()
+        return -(pairs.diagonal() / pairs.sum(1)).log().mean()
+
+    single = {"dtype": torch.float32}
+    return contrast, (
+        (0.3 * normal(5, 8, seed=1, **single)).requires_grad_(),
+        normal(5, 8, seed=2, **single),
+    )

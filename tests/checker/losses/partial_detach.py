@@ -1,5 +1,6 @@
 """One path of the gradient is cut, the others are not."""
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -256,3 +257,38 @@ def policy_gradient_with_a_ratio_of_one():
     """The same with a divergence that learns."""
     inputs = normal(4, 3, seed=1, grad=True), normal(4, 3, seed=2), normal(4, 3, seed=3)
     return _policy, inputs
+
+
+def _physics(*, second: bool, whole: bool):
+    class Curvature(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 1))
+            self.double()
+
+        def forward(self, x):
+            x = x.detach().clone().requires_grad_()
+            u = self.net(x)
+            (slope,) = torch.autograd.grad(u.sum(), x, create_graph=True)
+            (bend,) = torch.autograd.grad(slope.sum(), x, create_graph=second)
+            return (bend + (u if whole else u.data)).square().mean()
+
+    return Curvature()
+
+
+def _raises_in_backward(case):
+    loss, inputs = case.fresh()
+    with pytest.raises(RuntimeError, match="a second time"):
+        loss(*inputs).backward()
+
+
+@mistake("partial-detach", shows=_raises_in_backward)
+def second_derivative_without_a_graph():
+    """A physics-informed loss: the inner graph is freed, and backward raises."""
+    return _physics(second=False, whole=True), (normal(5, 1, seed=3),)
+
+
+@mistake("partial-detach")
+def solution_by_data():
+    """`.data` takes the whole gradient of the last bias, and a part of the others."""
+    return _physics(second=True, whole=False), (normal(5, 1, seed=3),)

@@ -238,3 +238,50 @@ def divergence_by_its_default():
             return self.divergence(student, teacher) * self.temperature**2
 
     return Distillation(), (normal(5, 4, seed=1, grad=True), normal(5, 4, seed=2))
+
+
+def _weighed_mean(prediction, target, weight):
+    return (weight * (prediction - target).square()).sum() / weight.sum()
+
+
+@mistake("reduction", reference=_weighed_mean)
+def weights_that_do_not_sum_to_one():
+    """A plain mean of weighted errors: small weights make it small."""
+
+    def weighed(prediction, target, weight):
+        return (weight * (prediction - target).square()).mean()
+
+    return weighed, (*regression(6), uniform(6, seed=3))
+
+
+def _steep(total):
+    class Penalty(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.critic = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
+            self.double()
+
+        def forward(self, real):
+            real = real.detach().clone().requires_grad_()
+            scores = self.critic(real)
+            (slope,) = torch.autograd.grad(total(scores), real, create_graph=True)
+            return F.softplus(-scores).mean() + 5 * slope.square().sum(1).mean()
+
+    return Penalty()
+
+
+def _falls_with_the_batch(case):
+    loss, (real,) = case.fresh()
+    assert loss(torch.cat([real, real])) < loss(real) - 1e-3
+
+
+@mistake("reduction", shows=_falls_with_the_batch)
+def penalty_of_the_mean_score():
+    """R1: the slope of a mean is the slope of a sample by the batch size."""
+    return _steep(torch.mean), (normal(4, 3, seed=5),)
+
+
+@right()
+def penalty_of_the_sum_of_scores():
+    """The same with a sum."""
+    return _steep(torch.sum), (normal(4, 3, seed=5),)

@@ -309,3 +309,52 @@ def embeddings_to_compare_with():
 
     views = normal(6, 4, seed=1, grad=True), normal(6, 4, seed=2, grad=True)
     return invariance, views
+
+
+@right()
+def recall_of_scores():
+    """Only positives are looked at, and only they are counted."""
+
+    def missed(score, target):
+        return 1 - (score.sigmoid() * target).sum() / target.sum().clamp(min=1)
+
+    target = torch.tensor([1.0, 0, 1, 0, 0, 1], dtype=torch.float64)
+    return missed, (normal(6, seed=1, grad=True), target)
+
+
+@right()
+def brier_score_by_log_softmax():
+    """A mean over the classes of squared differences of probabilities."""
+
+    def brier(logits, target):
+        p = logits.log_softmax(1).exp()
+        return (p - F.one_hot(target, 3)).square().mean()
+
+    return brier, classification(5, 3)
+
+
+@right()
+def forward_algorithm_over_time():
+    """Time is the first dimension, and a loop goes from step to step."""
+
+    def chain(emissions, tags):
+        table = torch.arange(9.0, dtype=torch.float64).view(3, 3) / 10
+        score, alpha = emissions[0].gather(1, tags[0, :, None])[:, 0], emissions[0]
+        for i in range(1, emissions.shape[0]):
+            own = emissions[i].gather(1, tags[i, :, None])[:, 0]
+            score = score + own + table[tags[i - 1], tags[i]]
+            alpha = (alpha[:, :, None] + table).logsumexp(1) + emissions[i]
+        return (alpha.logsumexp(1) - score).mean()
+
+    return chain, (normal(5, 2, 3, seed=1, grad=True), labels(3, 5, 2, seed=2))
+
+
+@right()
+def grades_in_units_of_levels():
+    """A score between 0 and 1 stands for as many levels as it is given."""
+
+    def graded(prediction, target, levels):
+        return (levels * prediction - target).square().mean()
+
+    target = torch.tensor([0.0, 3, 1, 4, 2, 2], dtype=torch.float64)
+    return graded, (normal(6, seed=1, grad=True), target, 4)

@@ -103,3 +103,37 @@ def class_weight_not_passed():
         return F.cross_entropy(logits, target)
 
     return loss, (*classification(6, 3), uniform(3, seed=5))
+
+
+def _by_items(logits, target, items):
+    return F.cross_entropy(logits, target, reduction="sum") / items
+
+
+@mistake("unused-input", reference=_by_items)
+def number_of_items_ignored():
+    """Gradient accumulation: the loss divides by its own tokens all the same."""
+
+    def by_items(logits, target, items):
+        return F.cross_entropy(logits, target)
+
+    return by_items, (*classification(5, 3), 20)
+
+
+@right(reference=_by_items)
+def number_of_items_used():
+    """The same with the number that it is given."""
+    return _by_items, (*classification(5, 3), 20)
+
+
+def _reduced(prediction, target, reduction):
+    return F.mse_loss(prediction, target, reduction=reduction)
+
+
+@mistake("unused-input", reference=_reduced)
+def reduction_ignored():
+    """reduction="sum" is taken, and a mean returned."""
+
+    def reduced(prediction, target, reduction):
+        return (prediction - target).square().mean()
+
+    return reduced, (*regression(5, 2), "sum")

@@ -160,3 +160,27 @@ def cosines_over_the_batch():
         return (1 - F.cosine_similarity(online, other, dim=0)).mean()
 
     return alike, (normal(5, 3, seed=1, grad=True), normal(5, 3, seed=2))
+
+
+def _ensemble(members, target):
+    error = (members - target[:, None]).abs().mean(1)
+    spread = (members[:, :, None] - members[:, None]).abs().mean((1, 2))
+    return (error - spread / 2).mean()
+
+
+@mistake("wrong-axis", reference=_ensemble)
+def spread_over_the_batch():
+    """The spread of an ensemble is taken between samples, not between members."""
+
+    def ensemble(members, target):
+        error = (members - target[:, None]).abs().mean(1)
+        spread = (members[:, None] - members[None]).abs().mean((1, 2))
+        return (error - spread / 2).mean()
+
+    return ensemble, (normal(4, 5, seed=1, grad=True), normal(4, seed=2))
+
+
+@right(reference=_ensemble)
+def spread_over_the_members():
+    """The same between members."""
+    return _ensemble, (normal(4, 5, seed=1, grad=True), normal(4, seed=2))

@@ -416,3 +416,94 @@ def the_chosen_answer_wins():
         return F.softplus(rejected_rewards - chosen_rewards).mean()
 
     return loss, (normal(5, seed=1, grad=True), normal(5, seed=2, grad=True))
+
+
+@mistake("wrong-value", reference=F.huber_loss)
+def huber_that_jumps():
+    """The linear branch forgets half of delta: it lies above the parabola's end."""
+
+    def huber(prediction, target, delta=1.0):
+        off = (prediction - target).abs()
+        return torch.where(off < delta, off**2 / 2, delta * off).mean()
+
+    return huber, regression(9)
+
+
+@right()
+def huber_by_products():
+    """Both branches meet, chosen by a factor of 0 or 1."""
+
+    def huber(prediction, target, delta=1.0):
+        off = (prediction - target).abs()
+        small = (off < delta).to(off.dtype)
+        return (small * off**2 / 2 + (1 - small) * (delta * (off - delta / 2))).mean()
+
+    return huber, regression(9)
+
+
+def _mixed(student, teacher, weight=0.5):
+    p, q = student.softmax(1), teacher.softmax(1)
+    mixture = (weight * (p + q)).log()
+    first = F.kl_div(mixture, p, reduction="batchmean")
+    return (first + F.kl_div(mixture, q, reduction="batchmean")) / 2
+
+
+@mistake("wrong-value", reference=_mixed)
+def mixture_that_sums_to_two():
+    """Jensen-Shannon: the mixture is not halved."""
+
+    def mixed(student, teacher):
+        return _mixed(student, teacher, weight=1.0)
+
+    return mixed, (normal(4, 6, seed=1, grad=True), normal(4, 6, seed=2))
+
+
+@right()
+def mixture_that_sums_to_one():
+    """The same with half of both."""
+    return _mixed, (normal(4, 6, seed=1, grad=True), normal(4, 6, seed=2))
+
+
+def _clamped(probability, target):
+    lived = target * probability.clamp(min=1e-7).log()
+    return -(lived + (1 - target) * (1 - probability).clamp(min=1e-7).log()).mean()
+
+
+@mistake("wrong-value", reference=F.binary_cross_entropy_with_logits)
+def clamped_logits_for_probabilities():
+    """The clamp that keeps the logarithm finite hides that these are logits."""
+    return _clamped, (normal(6, 3, seed=1, grad=True), binary(6, 3, seed=2))
+
+
+@right()
+def clamped_probabilities():
+    """The same with a sigmoid before."""
+
+    def clamped(logits, target):
+        return _clamped(logits.sigmoid(), target)
+
+    return clamped, (normal(6, 3, seed=1, grad=True), binary(6, 3, seed=2))
+
+
+def _group(logp, reference_logp, advantage, mask):
+    ahead = reference_logp - logp
+    each = (ahead.exp() - ahead - 1) - logp * advantage[:, None]
+    return ((each * mask).sum(1) / mask.sum(1)).mean()
+
+
+@mistake("wrong-value", reference=_group)
+def divergence_with_a_sign_turned():
+    """k3 with exp(-x): rows are means in the reference, too."""
+
+    def group(logp, reference_logp, advantage, mask):
+        ahead = reference_logp - logp
+        each = ((-ahead).exp() - ahead - 1) - logp * advantage[:, None]
+        return ((each * mask).sum(1) / mask.sum(1)).mean()
+
+    steps = torch.arange(6)[None] < torch.tensor([6, 4, 2])[:, None]
+    return group, (
+        normal(3, 6, seed=1, grad=True),
+        normal(3, 6, seed=2),
+        normal(3, seed=3),
+        steps.double(),
+    )

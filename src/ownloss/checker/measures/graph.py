@@ -82,6 +82,16 @@ class Graph:
             if any(self.comes_from(t, argument) for t in call.tensors)
         ]
 
+    def goes_through(self, argument: Argument) -> bool:
+        """Whether a loop takes one row after the other, as a recurrence over time."""
+        count = argument.value.shape[0] if argument.value.dim() else 0
+        taken = {
+            call.args[1]
+            for call in self.calls_on(argument, "__getitem__")
+            if type(call.args[1]) is int and call.shapes[0][:1] == (count,)
+        }
+        return argument.differentiable and len(taken) >= max(3, count - 1)
+
     @cached_property
     def nodes(self) -> list[Any]:
         """The nodes of the loss's graph."""
@@ -101,7 +111,7 @@ class Graph:
             for call in self.trace.calls
             if call.name in CUTS
             and (call.recording or call.name == "no_grad")
-            and (call.attached or call.name in ("tensor", "as_tensor", "no_grad"))
+            and (call.attached or call.name == "no_grad")
         ]
 
     @cached_property

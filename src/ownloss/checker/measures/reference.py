@@ -98,6 +98,29 @@ class Reference:
             return math.nan
         return ratios[0]
 
+    @cached_property
+    def factor(self) -> float:
+        """The factor between loss and reference for any prediction; NaN if none is.
+
+        Weights, masks and labels stay as given: with others it may be another factor.
+        """
+        ratios = []
+        for amount, seed in ((0.0, 0), (0.3, 1), (1.0, 2), (1.0, 3)):
+            moved = self._points.jittered(amount, seed)
+            point = [
+                value if argument.differentiable and not argument.parameter else given
+                for argument, value, given in zip(
+                    self._subject.arguments, moved, self._subject.point, strict=True
+                )
+            ]
+            own, trusted = self._subject.run(point).total, self.run(point).total
+            if not trusted or not math.isfinite(own / trusted):
+                return math.nan
+            ratios.append(own / trusted)
+        if max(ratios) - min(ratios) > 1e-4 * abs(ratios[0]):
+            return math.nan
+        return ratios[0]
+
     def run(self, point: Point | None = None) -> Run:
         """The trusted loss on the same inputs.
 

@@ -164,6 +164,8 @@ def _by_design(seen: Observation, size: int) -> bool:
     """Whether the order carries meaning: equal parts, groups, or neighbours."""
     if any(_next_to_one_another(call) for call in seen.graph.trace.calls):
         return True
+    if any(seen.graph.goes_through(x) for x in seen.batch.arguments):
+        return True
     counts = [n for n in range(2, size) if size % n == 0]
     for count in counts if _every_row_counts(seen) else [2] * (2 in counts):
         length = size // count

@@ -11,7 +11,7 @@ from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.roles import is_batch_size, is_size
 from ownloss.checker.runs import Run
-from ownloss.checker.trace import RANKS, Trace
+from ownloss.checker.trace import RANKS, Trace, TwiceTheDivisor
 from ownloss.checker.wording import apart, number
 
 KIND = Kind(
@@ -36,7 +36,13 @@ def find(seen: Observation) -> Iterator[Finding]:
     """Try other batch sizes."""
     if seen.batch.size < 2 or not seen.base.finite or not seen.determinism.steady:
         return
-    for judge in (_raises, _one_is_special, _divides_by_constant, _by_reference):
+    for judge in (
+        _raises,
+        _one_is_special,
+        _divides_by_constant,
+        _divides_by_its_size,
+        _by_reference,
+    ):
         found = judge(seen)
         if found is not None:
             yield found
@@ -144,6 +150,44 @@ def _divides_by_constant(seen: Observation) -> Finding | None:
     return None
 
 
+def _divides_by_its_size(seen: Observation) -> Finding | None:
+    """The batch size, as a plain number, in a formula of which it is no mere factor.
+
+    With every sample twice, and twice that number, the loss must be as it was, but for
+    the little that an unbiased variance changes. Of a mere sum, other numbers may be
+    just as large: the mean of four terms, where there are four samples.
+    """
+    size = seen.batch.size
+    growth = seen.batch.growth()
+    if size < 3 or any(math.isclose(growth, g, rel_tol=1e-6) for g in (1, 2)):
+        return None
+    for call in seen.graph.trace.named(*_DIVISIONS):
+        divisor = call.args[1] if len(call.args) > 1 else None
+        if type(divisor) not in (int, float) or divisor != size:
+            continue
+        if size in call.shapes[0] or size in _options(seen) or not call.attached:
+            continue
+        run = seen.run(seen.batch.repeated())
+        fixed = TwiceTheDivisor(call.where, size)
+        with fixed:
+            twice = seen.run(seen.batch.repeated())
+        off, still_off = run.total - seen.value, twice.total - seen.value
+        if fixed.used and run.finite and abs(still_off) < 0.2 * abs(off):
+            before, after = apart(seen.value, run.total)
+            return KIND.error(
+                f"`{call.name}` ({call.where}) divides by {size}, the size of this "
+                f"batch, whatever the batch: with every sample twice the loss is "
+                f"{after} instead of {before}.",
+                where=call.where,
+                evidence={"divisor": size},
+                **_DETAILS,
+            )
+    return None
+
+
+_DIVISIONS = ("div", "true_divide", "__truediv__", "div_")
+
+
 def _options(seen: Observation) -> list[float]:
     """Plain numbers that the loss is given, or holds under a name that is no size."""
     given = [*seen.args, *seen.kwargs.values()]
@@ -184,7 +228,7 @@ def _divisors(seen: Observation, rows: list[int] | None = None) -> list[float]:
             continue
         if not call.shapes or size in call.shapes[0]:
             continue  # not yet summed: a temperature, or the range of a pixel
-        if call.name in ("div", "true_divide", "__truediv__", "div_") and number_:
+        if call.name in _DIVISIONS and number_:
             found.append(float(number_))
         elif call.name in ("mul", "__rmul__", "__mul__") and 0 < number_ < 0.1:
             # A weight such as 0.25 or 0.05 is no division; 1 / 32 may be one.

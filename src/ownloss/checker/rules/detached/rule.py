@@ -79,7 +79,14 @@ def find(seen: Observation) -> Iterator[Finding]:
 
 
 def _telling(cuts: list[Call]) -> Call | None:
-    """The call that cut: the last one, an explicit one before a plain `no_grad`."""
+    """The call that cut: the last one, an explicit one before a plain `no_grad`.
+
+    The point that a penalty differentiates at is detached on purpose; not so the result
+    of `autograd.grad`.
+    """
+    constant = [c for c in cuts if c.name == "grad" and not c.kwargs["create_graph"]]
+    if constant:
+        return constant[-1]
     explicit = [c for c in cuts if c.name not in ("no_grad", "grad")]
     return explicit[-1] if explicit else (cuts[-1] if cuts else None)
 

@@ -1,5 +1,6 @@
 """The loss does not change with its input: nothing can be learned."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ownloss.checker.arguments import Argument
+from ownloss.checker.errors import text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.probes import selecting
@@ -26,6 +28,8 @@ KIND = Kind(
 CALLS = 20
 GRADIENT = True
 
+# What torch says of integer division, remainders, counts and the like.
+_NO_DERIVATIVE = re.compile(r"derivative for aten::(\w+) is not implemented")
 _STEPS = (
     "argmax",
     "argmin",
@@ -59,13 +63,23 @@ def find(seen: Observation) -> Iterator[Finding]:
     if not seen.base.outputs:
         yield _whole_numbers(seen)
         return
+    refused = _NO_DERIVATIVE.search(text_of(seen.base_backward.error))
+    if refused is not None:
+        yield KIND.error(
+            f"Torch has no derivative for `{refused[1]}`, which the loss goes through, "
+            "as for most functions with steps.",
+            rests_on=(Symptom.NO_GRADIENT,),
+            explains=(Symptom.FAILS,),
+        )
+        return
     for argument in seen.inputs:
         if argument.parameter or not seen.intent.needs_gradient(argument):
             continue
         if _flat(seen, argument):
             yield _finding(seen, argument)
             return
-    yield from _saturated(seen)
+    found = [*_saturated(seen)] or [*_beyond_its_bound(seen)]
+    yield from found
 
 
 def _whole_numbers(seen: Observation) -> Finding:
@@ -117,6 +131,31 @@ def _saturated(seen: Observation) -> Iterator[Finding]:
                 rests_on=(Symptom.NO_GRADIENT,),
             )
             return
+
+
+def _beyond_its_bound(seen: Observation) -> Iterator[Finding]:
+    """A parameter, or a single number, that lies where a clamp cuts it off.
+
+    No gradient brings it back: it stays as it is.
+    """
+    for argument, tensor in seen.pairs(seen.graph.traced):
+        if not argument.differentiable or (
+            argument.value.dim() and not argument.parameter
+        ):
+            continue
+        for call in seen.graph.trace.named("clamp", "clip", "clamp_min", "clamp_max"):
+            cut = call.tensors[0] is tensor and isinstance(call.result, Tensor)
+            if cut and tensor.numel() and bool((call.result != tensor).all()):
+                yield KIND.warning(
+                    f"{argument.label.capitalize().rstrip(',')} lies beyond its bound: "
+                    f"`{call.name}` ({call.where}) cuts it off, so that no gradient "
+                    "arrives at it.",
+                    cure="Begin within the bounds, and clamp the parameter itself "
+                    "after each step, under torch.no_grad().",
+                    where=call.where,
+                    rests_on=(Symptom.NO_GRADIENT,),
+                )
+                return
 
 
 def _alone(seen: Observation, call: Call) -> bool:

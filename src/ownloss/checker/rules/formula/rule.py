@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import torch
 
 from ownloss.checker.budget import OutOfBudgetError
+from ownloss.checker.domains import Domain
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.measures.gradient import GradientCheck
 from ownloss.checker.observation import Observation
@@ -35,6 +36,7 @@ def find(seen: Observation) -> Iterator[Finding]:
     yield from swapped + entries
     if not swapped and not entries:
         yield from _as_a_whole(seen)
+        yield from _unlike_reference(seen)
 
 
 def _by_entries(seen: Observation) -> Iterator[Finding]:
@@ -94,6 +96,32 @@ def _as_a_whole(seen: Observation) -> Iterator[Finding]:
         rests_on=(Symptom.GRADIENT,),
         aspect="whole",
     )
+
+
+def _unlike_reference(seen: Observation) -> Iterator[Finding]:
+    """A gradient that is not the trusted one, nor the derivative of the own value.
+
+    Of probabilities, differences are not looked at off the simplex; a reference tells.
+    """
+    found = seen.reference.gradient_apart()
+    if found is None:
+        return
+    argument, own, trusted = found
+    if own.is_complex() or argument.domain is not Domain.SIMPLEX:
+        return
+    direction = (own - trusted) / (own - trusted).abs().max()
+    numeric = seen.gradient.along(seen.point, {seen.index(argument): direction})
+    along_own, along_trusted = ((direction * g).sum().item() for g in (own, trusted))
+    wrong = abs(numeric.value - along_own) > 2 * abs(numeric.value - along_trusted)
+    if numeric.reliable and wrong:
+        said, due = apart(along_own, along_trusted, 3)
+        yield KIND.error(
+            f"The gradient of `{argument.name}` is neither the reference's nor the "
+            f"derivative of the loss: along their difference it is {said} for {due}.",
+            where=argument.name,
+            evidence={"gradient": own.tolist(), "reference": trusted.tolist()},
+            rests_on=(Symptom.GRADIENT,),
+        )
 
 
 def _swapped(seen: Observation) -> Iterator[Finding]:

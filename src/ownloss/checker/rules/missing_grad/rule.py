@@ -34,6 +34,8 @@ def find(seen: Observation) -> Iterator[Finding]:
         place = _place_in_backward(seen, argument)
         if not place and not argument.parameter:
             continue
+        if not place and _others_lose_a_part(seen):
+            continue  # one cut took all of this, and a part of the others
         got = "None" if checks[0].analytic is None else "zeros"
         largest = number(checks[0].numeric.abs().max().item())
         if place:
@@ -55,6 +57,13 @@ def find(seen: Observation) -> Iterator[Finding]:
             evidence={"numeric": checks[0].numeric.tolist()},
             rests_on=(Symptom.GRADIENT,),
         )
+
+
+def _others_lose_a_part(seen: Observation) -> bool:
+    """Whether the gradient of something else is there and incomplete."""
+    cuts = [cut for cut in seen.graph.cuts if cut.name != "grad"]
+    incomplete = (not c.ok and not c.vanishes for c in seen.gradient.checks)
+    return bool(cuts) and any(incomplete)
 
 
 def _place_in_backward(seen: Observation, argument: Argument) -> str:

@@ -3,17 +3,17 @@
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-import torch
-
 from ownloss.checker.domains import Domain
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.probes import (
     PROBES,
     Probe,
+    explodes,
     first_not_finite,
     special,
     steep,
+    too_much_for_its_dtype,
     tried,
 )
 from ownloss.checker.runs import Backward, Run
@@ -40,9 +40,8 @@ def find(seen: Observation) -> Iterator[Finding]:
     here = Probe("at the inputs given", seen.point)
     run, gradients = tried(seen, here.point, seen.native)
     trouble = _trouble(run, gradients)
-    half = seen.native in (torch.float16, torch.bfloat16)
-    if trouble and half and seen.base.finite and seen.base_backward.finite:
-        return  # too large or too small for half precision: an overflow
+    if trouble and too_much_for_its_dtype(seen, run):
+        return  # an overflow
     if trouble:
         yield _finding(
             seen,
@@ -59,7 +58,7 @@ def find(seen: Observation) -> Iterator[Finding]:
     for probe in islice(special(seen), PROBES):
         run, gradients = tried(seen, probe.point, seen.native)
         trouble = _trouble(run, gradients)
-        if not trouble:
+        if not trouble or explodes(seen, probe.point, run):
             continue
         if "infinite" in trouble and probe.boundary:
             continue

@@ -10,9 +10,18 @@ from torch import Tensor
 from ownloss.checker.errors import first_line, text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
-from ownloss.checker.probes import PROBES, first_not_finite, large, tried
+from ownloss.checker.probes import (
+    PROBES,
+    explodes,
+    first_not_finite,
+    large,
+    special,
+    too_much_for_its_dtype,
+    tried,
+)
 from ownloss.checker.roles import is_log_probability
 from ownloss.checker.runs import Backward, Run
+from ownloss.checker.wording import number
 
 KIND = Kind(
     slug="overflow",
@@ -34,9 +43,58 @@ def find(seen: Observation) -> Iterator[Finding]:
         return
     if not seen.base_backward.finite:
         return
-    found = _at_large_inputs(seen) or _in_half(seen) or _large_in_half(seen)
+    found = (
+        _as_given(seen)
+        or _at_special_inputs(seen)
+        or _at_large_inputs(seen)
+        or _in_half(seen)
+        or _large_in_half(seen)
+    )
     if found is not None:
         yield found
+
+
+def _as_given(seen: Observation) -> Finding | None:
+    """At the inputs given, in float32."""
+    if seen.native != torch.float32:
+        return None
+    run, gradients = tried(seen, seen.point, seen.native)
+    if _fine(run, gradients) or run.error is not None or gradients.error is not None:
+        return None
+    if not too_much_for_its_dtype(seen, run):
+        return None
+    call = first_not_finite(seen, seen.point, seen.native)
+    by = f": `{call.name}` ({call.where}) breaks first" if call else ""
+    return KIND.error(
+        f"Not finite in float32 at the inputs given, where float64 gives "
+        f"{seen.value:.4g}{by}.",
+        where=call.where if call else "",
+        evidence={"float64": seen.value, "float32": str(run.total)},
+        rests_on=(Symptom.LARGE,),
+        explains=(Symptom.NOT_FINITE,),
+    )
+
+
+def _at_special_inputs(seen: Observation) -> Finding | None:
+    """Where an exponential is too large for inputs that are not."""
+    if not seen.graph.trace.named("exp", "exp2", "expm1", "cosh", "sinh"):
+        return None
+    for probe in islice(special(seen), PROBES):
+        run = seen.run(probe.point, dtype=seen.native)
+        if not explodes(seen, probe.point, run):
+            continue
+        call = first_not_finite(seen, probe.point, seen.native)
+        assert call is not None
+        largest = max(t.detach().max().item() for t in call.tensors)
+        say = KIND.warning if probe.boundary or probe.guess else KIND.error
+        return say(
+            f"{probe.when[0].upper()}{probe.when[1:]} the loss is not finite: "
+            f"`{call.name}` ({call.where}) of {number(largest)} is too large for "
+            f"{str(seen.native).removeprefix('torch.')}.",
+            where=call.where,
+            rests_on=(Symptom.LARGE,),
+        )
+    return None
 
 
 def _at_large_inputs(seen: Observation) -> Finding | None:

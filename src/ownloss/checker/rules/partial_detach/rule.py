@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 
 from ownloss.checker.arguments import Argument
+from ownloss.checker.errors import text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.measures.gradient import GradientCheck
 from ownloss.checker.observation import Observation
@@ -49,6 +50,21 @@ def find(seen: Observation) -> Iterator[Finding]:
     """Look for a gradient that is incomplete because of a call that detaches."""
     if not seen.graph.cuts or seen.base.error is not None:
         return
+    penalty = [
+        c
+        for c in seen.graph.cuts
+        if c.name == "grad" and not c.kwargs.get("create_graph")
+    ]
+    if penalty and "a second time" in text_of(seen.base_backward.error):
+        yield KIND.error(
+            f"`autograd.grad` inside the loss ({penalty[-1].where}) lacks "
+            "create_graph=True: it frees the graph, and its result is a constant.",
+            cure="Pass create_graph=True to autograd.grad.",
+            where=penalty[-1].where,
+            rests_on=(Symptom.GRADIENT,),
+            explains=(Symptom.FAILS,),
+        )
+        return
     checks = [c for c in seen.gradient.checks if not c.ok]
     checks = [c for c in checks if seen.intent.needs_gradient(c.argument)]
     wrong = [c for c in checks if c.analytic is not None and not _rounds(seen, c)]
@@ -58,7 +74,7 @@ def find(seen: Observation) -> Iterator[Finding]:
     if seen.graph.handmade and not seen.intent.cuts_explain:
         return
     found = (wrong or lost)[0]
-    meant = None if found.argument.parameter else _reference_agrees(seen)
+    meant = _reference_agrees(seen)
     if meant:
         return
     details = {
@@ -70,11 +86,6 @@ def find(seen: Observation) -> Iterator[Finding]:
         "rests_on": (Symptom.GRADIENT,),
         "explains": (Symptom.SECOND,),
     }
-    penalty = [
-        c
-        for c in seen.graph.cuts
-        if c.name == "grad" and not c.kwargs.get("create_graph")
-    ]
     if penalty and seen.intent.cuts_explain:
         yield KIND.error(
             f"{_missing(found)}: `autograd.grad` inside the loss "
@@ -191,6 +202,8 @@ def _reference_agrees(seen: Observation) -> bool | None:
     if seen.reference.loss is None:
         return None
     run = seen.reference.run()
+    if len(run.tensors) < len(seen.arguments):
+        return None  # its parameters are others
     trusted, own = seen.backward(run), seen.base_backward
     if trusted.error is not None or not seen.precision.close(run.total, seen.value):
         return None

@@ -11,7 +11,7 @@ from ownloss.checker.domains import Domain
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.runs import Run
-from ownloss.checker.trace import RANKS
+from ownloss.checker.trace import RANKS, Call
 from ownloss.checker.wording import apart, meaning_of, number
 
 KIND = Kind(
@@ -34,12 +34,14 @@ def find(seen: Observation) -> Iterator[Finding]:
         return
     for judge in (
         _by_reference,
+        _by_factor,
         _rows_agree,
         _halves,
         _mixture,
         _padding,
         _classes,
         _divergence,
+        _slope_of_a_mean,
     ):
         found = judge(seen)
         if found is not None:
@@ -78,6 +80,25 @@ def _by_reference(seen: Observation) -> Finding | None:
         seen,
         f"The loss is {number(ratio)} times the reference: {meaning}.",
         evidence={"ratio": ratio, "ratio with the batch doubled": doubled},
+        rests_on=(Symptom.VALUE,),
+        aspect="reference",
+    )
+
+
+def _by_factor(seen: Observation) -> Finding | None:
+    """One factor at all predictions, that weights, a mask or labels make."""
+    if not seen.reference.differs or math.isfinite(seen.reference.ratio):
+        return None
+    factor = seen.reference.factor
+    if not factor > 0 or math.isclose(factor, 1, rel_tol=1e-2):
+        return None
+    share = _share(seen, factor)
+    why = share or "it divides by something else, or not at all"
+    return _error(
+        seen,
+        f"Whatever the prediction is, the loss is {number(factor)} times the "
+        f"reference: {why}.",
+        evidence={"ratio": factor},
         rests_on=(Symptom.VALUE,),
         aspect="reference",
     )
@@ -163,6 +184,8 @@ def _mixture(seen: Observation) -> Finding | None:
         return None
     if seen.graph.trace.named(*RANKS):
         return None  # interpolated between samples, they grow by themselves
+    if any(seen.graph.goes_through(x) for x in seen.batch.arguments):
+        return None  # these are steps, no samples
     if _samples_meet(seen):
         return None  # one more copy of each is one more negative for the others
     once, twice = apart(values[0], values[1])
@@ -300,7 +323,7 @@ def _classes(seen: Observation) -> Finding | None:
     ):
         return None
     # Differences of probabilities are averaged as any other differences are.
-    if not seen.graph.trace.named(*_LOGARITHMS):
+    if not any(_stays_logarithm(seen, c) for c in seen.graph.trace.named(*_LOGARITHMS)):
         return None
     value = prediction.value.double()
     classes = value.shape[1]
@@ -338,6 +361,14 @@ def _classes(seen: Observation) -> Finding | None:
     )
 
 
+def _stays_logarithm(seen: Observation, log: Call) -> bool:
+    """Whether a logarithm is used for anything but its exponential, a probability."""
+    uses = [
+        c for c in seen.graph.trace.calls if any(t is log.result for t in c.tensors)
+    ]
+    return not uses or any(call.name != "exp" for call in uses)
+
+
 def _divergence(seen: Observation) -> Finding | None:
     """A divergence of distributions that is divided by the number of classes, too."""
     if seen.reference.loss is not None:
@@ -360,4 +391,36 @@ def _divergence(seen: Observation) -> Finding | None:
                 where=call.where,
                 rests_on=(Symptom.GROWTH,),
             )
+    return None
+
+
+def _slope_of_a_mean(seen: Observation) -> Finding | None:
+    """The slope of a mean over the samples, taken for the slopes of the samples.
+
+    A penalty sums over what the critic says: each sample has a slope of its own.
+    """
+    size = seen.batch.size
+    means = {
+        id(call.result)
+        for call in seen.graph.trace.named("mean")
+        if call.shapes and call.shapes[0][:1] == (size,)
+    }
+    for call in seen.graph.trace.named("grad"):
+        outputs, inputs = call.args[:2] if len(call.args) > 1 else ((), ())
+        of_mean = any(id(t) in means for t in outputs)
+        samples = all(t.shape[:1] == (size,) for t in inputs)
+        if size < 2 or not of_mean or not samples or not call.attached:
+            continue
+        if not seen.batch.growth() < 1 - 1e-6:
+            continue  # it multiplies by the number of samples again
+        say = KIND.error if seen.reference.differs else KIND.warning
+        return say(
+            f"`autograd.grad` ({call.where}) differentiates a mean over the "
+            f"{size} samples: the slope at each of them is divided by {size}, and the "
+            "loss falls as the batch grows.",
+            cure="Differentiate the sum: `autograd.grad(scores.sum(), x, ...)`.",
+            where=call.where,
+            rests_on=(Symptom.GROWTH,),
+            explains=(Symptom.VALUE,),
+        )
     return None

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from ownloss.checker.arguments import Argument
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.roles import Role
@@ -48,6 +49,8 @@ def find(seen: Observation) -> Iterator[Finding]:
         return
     argument, *both = here
     own, trusted = (as_real(gradient).double() for gradient in both)
+    if not _reference_holds_constant(seen, argument, *both):
+        return
     wrong = ~torch.isclose(own, trusted, rtol=1e-4, atol=1e-9)
     index = int((own - trusted).abs().reshape(-1).argmax())
     a, b = apart(own.reshape(-1)[index].item(), trusted.reshape(-1)[index].item(), 3)
@@ -60,6 +63,27 @@ def find(seen: Observation) -> Iterator[Finding]:
         evidence={"gradient": own.tolist(), "reference": trusted.tolist()},
         rests_on=(Symptom.GRADIENT,),
     )
+
+
+def _reference_holds_constant(
+    seen: Observation, argument: Argument, own: Tensor, trusted: Tensor
+) -> bool:
+    """Whether the reference's gradient is not the derivative of its own value.
+
+    If it is, the two values have different slopes: by another eps, at a kink.
+    """
+    apart_ = (own - trusted).to(seen.dtype if not own.is_complex() else own.dtype)
+    direction = apart_ / apart_.abs().max()
+    numeric = seen.gradient.along(
+        seen.point, {seen.index(argument): direction}, loss=seen.reference.loss
+    )
+    if not numeric.reliable:
+        return True
+    along_own, along_trusted = (
+        (as_real(direction).double() * as_real(g).double()).sum().item()
+        for g in (own, trusted)
+    )
+    return abs(numeric.value - along_own) < abs(numeric.value - along_trusted)
 
 
 def _doubled_path(seen: Observation) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,7 +12,9 @@ from ownloss.checker.copies import cast
 from ownloss.checker.domains import Domain, jittered
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
-from ownloss.checker.subject import Point
+from ownloss.checker.roles import Role
+from ownloss.checker.signatures import parameter_names
+from ownloss.checker.subject import Point, Subject
 from ownloss.checker.wording import number
 
 KIND = Kind(
@@ -28,6 +31,8 @@ KIND = Kind(
 CALLS = 20
 GRADIENT = True
 
+_AS_GIVEN: dict[int | str, Any] = {}
+
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Vary every argument that is not differentiated."""
@@ -36,8 +41,11 @@ def find(seen: Observation) -> Iterator[Finding]:
     arguments = [x for x in seen.arguments if not x.parameter]
     yield from _columns(seen)
     moves = any(c.matters or not c.vanishes for c in seen.gradient.checks)
-    if len(arguments) < 2 or not moves:
+    if not moves:
         return  # where nothing moves the loss, `flat` says so
+    yield from _options(seen)
+    if len(arguments) < 2:
+        return
     for argument in arguments:
         if argument.differentiable or not argument.value.numel():
             continue
@@ -57,6 +65,92 @@ def find(seen: Observation) -> Iterator[Finding]:
             explains=(Symptom.VALUE, Symptom.MASKED) if trusted else (),
             aspect="reference" if trusted else "",
         )
+
+
+_REDUCTIONS = ("none", "mean", "sum")
+
+
+def _options(seen: Observation) -> Iterator[Finding]:
+    """Vary every number that the call gives, and the name of a reduction.
+
+    Flags are left alone without a reference: many matter for rare inputs only.
+    """
+    names = parameter_names(seen.loss)
+    given: list[tuple[str, int | str, Any]] = [
+        (names[i] if i < len(names) else f"argument {i + 1}", i, value)
+        for i, value in enumerate(seen.args)
+    ]
+    given += [(name, name, value) for name, value in seen.kwargs.items()]
+    for name, place, value in given:
+        others = list(_other_options(seen, value))
+        if not others or name.startswith("_"):
+            continue
+        if _reacts(seen, seen.loss, place, others):
+            continue
+        trusted = seen.reference.loss is not None
+        if trusted and not _reacts(seen, seen.reference.loss, place, others):
+            continue
+        say = KIND.error if trusted else KIND.warning
+        listed = " and with ".join(map(repr, others[:2]))
+        yield say(
+            f"`{name}` has no influence on the loss or its gradient: with {value!r} "
+            f"and with {listed} it is {number(seen.value)}.",
+            where=name,
+            explains=(Symptom.VALUE,) if trusted else (),
+            aspect="reference" if trusted else "",
+        )
+
+
+def _other_options(seen: Observation, value: Any) -> Iterator[Any]:
+    """What might have been given in place of a number, a flag or a reduction."""
+    if type(value) is bool and seen.reference.loss is not None:
+        yield not value
+    elif type(value) is int:
+        labels = (x.value for x in seen.arguments if x.role is Role.LABELS)
+        present = [int(label.reshape(-1)[0]) for label in labels if label.numel()]
+        # One label may be meant to be ignored.
+        others = (2 * value + 1, value + 1, max(value - 1, 0), 0, 1, *present)
+        yield from (other for other in others if other != value)
+    elif type(value) is float:
+        moved = (2 * value, value / 2, 10 * value, value + 1, 0.0, -value)
+        yield from (other for other in moved if other != value)
+    elif value in _REDUCTIONS:
+        yield from (other for other in _REDUCTIONS if other != value)
+
+
+def _reacts(seen: Observation, loss: Any, place: int | str, others: list[Any]) -> bool:
+    """Whether value or gradient change, or the loss raises, for any other option."""
+    for point in (seen.point, seen.points.jittered(1.0, 2)):
+        base = _with_option(seen, loss, point)
+        for other in others:
+            now = _with_option(seen, loss, point, {place: other})
+            if base is None or now is None or len(now) != len(base):
+                return True
+            for a, b in zip(now, base, strict=True):
+                if (a is None) is not (b is None):
+                    return True
+                if a is None or b is None:
+                    continue
+                if a.shape != b.shape or not torch.equal(a.detach(), b.detach()):
+                    return True
+    return False
+
+
+def _with_option(
+    seen: Observation,
+    loss: Any,
+    point: Point,
+    options: dict[int | str, Any] = _AS_GIVEN,
+) -> list[Tensor | None] | None:
+    """The outputs and the gradients with other options; None if it raises."""
+    seen.budget.require()
+    args, kwargs = seen.inputs_again(point)
+    args = tuple(options.get(i, value) for i, value in enumerate(args))
+    kwargs = {name: options.get(name, value) for name, value in kwargs.items()}
+    there = Subject(loss, args, kwargs, seed=seen.seed, budget=seen.budget)
+    if not there.base.finite or there.base_backward.error is not None:
+        return None
+    return [*there.base.outputs, *there.base_backward.values]
 
 
 def _columns(seen: Observation) -> Iterator[Finding]:
@@ -88,11 +182,23 @@ def _columns(seen: Observation) -> Iterator[Finding]:
         value[:, dead] = other[:, dead]
         if seen.run(seen.with_values({prediction: value})).total != seen.value:
             return
-    yield KIND.warning(
+    trusted = _reference_uses(seen, dead)
+    say = KIND.error if trusted else KIND.warning
+    yield say(
         f"Columns {', '.join(map(str, dead[:4]))} of `{prediction.name}` have no "
         "influence on the loss; the others have.",
         where=prediction.name,
+        explains=(Symptom.VALUE,) if trusted else (),
+        aspect="reference" if trusted else "",
     )
+
+
+def _reference_uses(seen: Observation, columns: list[int]) -> bool:
+    """Whether the trusted loss has a gradient in all of these columns."""
+    if seen.reference.loss is None:
+        return False
+    gradient = seen.backward(seen.reference.run()).values[0]
+    return gradient is not None and bool((gradient[:, columns] != 0).any(0).all())
 
 
 def _others(seen: Observation, argument: Argument) -> Iterator[tuple[str, Tensor]]:

@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ownloss.checker.arguments import Argument
+from ownloss.checker.copies import cast
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.roles import Role
@@ -73,11 +76,15 @@ def find(seen: Observation) -> Iterator[Finding]:
             )
             return
     if seen.reference.loss is None or seen.reference.differs:
-        yield from _unlike_reference(seen)
-        yield from _over_samples(seen)
-        yield from _over_places(seen)
-        yield from _normalised_over_samples(seen)
-        yield from _two_axes(seen)
+        judges = (
+            _unlike_reference,
+            _over_samples,
+            _over_places,
+            _normalised_over_samples,
+            _two_axes,
+            _meeting_unlike_reference,
+        )
+        yield from islice((found for judge in judges for found in judge(seen)), 1)
 
 
 def _say(seen: Observation, message: str, **details: Any) -> Finding:
@@ -126,6 +133,60 @@ def _unlike_reference(seen: Observation) -> Iterator[Finding]:
                 explains=(Symptom.VALUE, Symptom.GROWTH, Symptom.ORDER),
             )
             return
+
+
+def _meeting_unlike_reference(seen: Observation) -> Iterator[Finding]:
+    """Places along a dimension that meet here, and in the reference do not."""
+    if not seen.reference.differs:
+        return
+    prediction = seen.inputs[0]
+    here, there = (
+        {
+            dim
+            for dim in range(prediction.value.dim())
+            if _meet_along(seen, prediction, dim, loss)
+        }
+        for loss in (None, seen.reference.loss)
+    )
+    if not here - there:
+        return
+    dim = min(here - there)
+    others = "samples" if dim == 0 and seen.batch.size else f"places of dimension {dim}"
+    instead = min(there - here, default=None)
+    which = "" if instead is None else f", in the reference over dimension {instead}"
+    yield KIND.error(
+        f"The gradient at one place changes with the other {others} of "
+        f"`{prediction.name}` {tuple(prediction.value.shape)}; in the reference it "
+        f"does not: something runs over dimension {dim}{which}.",
+        where=prediction.name,
+        rests_on=(Symptom.VALUE,),
+        explains=(Symptom.AXIS, Symptom.VALUE, Symptom.GROWTH, Symptom.ORDER),
+        aspect="meeting",
+    )
+
+
+def _meet_along(seen: Observation, prediction: Argument, dim: int, loss: Any) -> bool:
+    """Whether the gradient at one place takes another direction as others move.
+
+    Another length alone is a normaliser, such as a root over the batch.
+    """
+    shape = prediction.value.shape
+    if shape[dim] < 2 or prediction.value.numel() == shape[dim]:
+        return False
+    moved = seen.points.jittered(1.0, 2)[seen.index(prediction)]
+    value = cast(prediction.value, seen.dtype)
+    own = value.narrow(dim, 0, 1)
+    others = moved.narrow(dim, 1, shape[dim] - 1)
+    gradients = []
+    for point in (value, torch.cat([own, others], dim)):
+        run = seen.run(seen.with_values({prediction: point}), loss=loss)
+        gradient = seen.backward(run).values[0]
+        if gradient is None or not run.finite or gradient.is_complex():
+            return False
+        gradients.append(gradient.narrow(dim, 0, 1).reshape(-1).double())
+    before, after = gradients
+    cosine = torch.nn.functional.cosine_similarity(before, after, dim=0)
+    return bool(before.any() and after.any()) and bool(cosine.abs() < 1 - 1e-6)
 
 
 _DEFAULT_DIMS = {"cosine_similarity": 1, "normalize": 1, "diff": -1, "sort": -1}

@@ -1,18 +1,19 @@
 """Gradient and value agree, and the loss is not the one that was meant."""
 
+import math
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, pairwise
 
 import torch
 
 from ownloss.checker.arguments import Argument
-from ownloss.checker.copies import cast
+from ownloss.checker.copies import cast, modules_of
 from ownloss.checker.domains import Domain, jittered
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.roles import Role, is_distance, is_preferred
 from ownloss.checker.subject import Point
-from ownloss.checker.trace import Call
+from ownloss.checker.trace import Call, Trace
 from ownloss.checker.wording import apart, number
 
 KIND = Kind(
@@ -39,10 +40,12 @@ def find(seen: Observation) -> Iterator[Finding]:
         return
     found = (
         _misused(seen)
+        or _logits_clamped(seen)
         or _imperfect(seen)
         or _attracted(seen)
         or _preferred(seen)
         or _zero_labels(seen)
+        or _jumps(seen)
     )
     if found is not None:
         yield found
@@ -135,6 +138,13 @@ def _misused(seen: Observation) -> Finding | None:
                     "the target of `kl_div` is negative: it takes "
                     "probabilities, after the log-probabilities",
                 )
+            total = _total_beside_one(call)
+            if total:
+                return _hint(
+                    call,
+                    f"the probabilities that `kl_div` is given first sum to "
+                    f"{number(total)}, those of its target to 1",
+                )
             student = call.tensors[1].requires_grad and not first.requires_grad
             if student:
                 return _hint(
@@ -150,6 +160,66 @@ def _misused(seen: Observation) -> Finding | None:
                 "`poisson_nll_loss` takes the logarithm of the rate, "
                 "and is given positive numbers only",
                 sure=False,
+            )
+    return None
+
+
+def _total_beside_one(call: Call) -> float:
+    """What the probabilities of kl_div sum to where its target sums to 1; else 0."""
+    log, target = (t.detach().double() for t in call.tensors[:2])
+    target = target.exp() if call.kwargs.get("log_target") else target
+    if log.shape != target.shape or not log.numel():
+        return 0.0
+    for dim in range(log.dim()):
+        sums = log.exp().sum(dim)
+        whole = bool(((target.sum(dim) - 1).abs() < 1e-3).all())
+        if whole and log.shape[dim] > 1:
+            total = sums.mean().item()
+            alike = bool(((sums - total).abs() < 1e-3 * total).all())
+            return total if alike and abs(total - 1) > 1e-2 else 0.0
+    return 0.0
+
+
+_CLAMPS = ("clamp", "clip", "clamp_min")
+_LOGS = ("log", "log2", "log10")
+
+
+def _logits_clamped(seen: Observation) -> Finding | None:
+    """The logarithm of logits that are cut off to a small positive number.
+
+    Probabilities are clamped like that. What lies below 0 gets no gradient any more.
+    """
+    given = [
+        tensor
+        for argument, tensor in seen.pairs(seen.graph.traced)
+        if argument.differentiable
+        and argument.domain is Domain.REAL
+        and not tensor.is_complex()
+    ]
+    ids = {id(tensor) for tensor in given}
+    clamped: dict[int, Call] = {}
+    for call in seen.graph.trace.calls:
+        if not call.tensors:
+            continue
+        first = call.tensors[0]
+        if call.name in ("rsub", "__rsub__") and id(first) in ids:
+            ids.add(id(call.result))  # one minus them
+        least = call.kwargs.get("min", call.args[1] if len(call.args) > 1 else None)
+        small = isinstance(least, float) and 0 < least <= 1e-2
+        below = (first.detach() < 0).double().mean() if id(first) in ids else 0
+        if call.name in _CLAMPS and small and below > 0.2:
+            clamped[id(call.result)] = call
+        if call.name in _LOGS and id(first) in clamped:
+            clamp = clamped[id(first)]
+            negative = int((clamp.tensors[0].detach() < 0).sum())
+            return KIND.warning(
+                f"`{call.name}` ({call.where}) takes probabilities, and is given "
+                f"numbers of which {negative} of {first.numel()} lie below 0 and are "
+                "clamped: they get no gradient.",
+                cure="Apply sigmoid or softmax first, or use a loss of logits.",
+                where=call.where,
+                rests_on=(Symptom.PERFECT,),
+                aspect="misuse",
             )
     return None
 
@@ -358,7 +428,7 @@ def _zero_labels(seen: Observation) -> Finding | None:
         there = seen.run(seen.points.scaled(-1.0))
         turned = seen.backward(there).values[0]
         silent = silent and turned is not None and not bool((turned[zero] != 0).any())
-        if silent and alive:
+        if silent and alive and not _only_ones_count(seen, zero):
             return KIND.error(
                 f"Samples with `{argument.name}` 0 have no influence on the gradient: "
                 "the formula expects labels -1 and 1.",
@@ -367,6 +437,113 @@ def _zero_labels(seen: Observation) -> Finding | None:
                 aspect="labels",
             )
     return None
+
+
+def _only_ones_count(seen: Observation, zero: torch.Tensor) -> bool:
+    """Whether samples labelled 0 add nothing, as in a recall.
+
+    In a formula for -1 and 1 each of them adds what a score of 0 costs.
+    """
+    size = seen.batch.size
+    rows = zero.reshape(len(zero), -1).all(1).nonzero().flatten().tolist()
+    if size < 3 or not rows:
+        return False
+    fewer = seen.run(seen.batch.rows([i for i in range(size) if i != rows[0]]))
+    without = (seen.value, seen.value * size / (size - 1))
+    return any(seen.precision.close(fewer.total, value, 100) for value in without)
+
+
+_COMPARED = ("lt", "le", "gt", "ge", "__lt__", "__le__", "__gt__", "__ge__")
+_NEGATED = ("__invert__", "bitwise_not", "logical_not", "rsub", "__rsub__")
+_CASTS = ("float", "double", "to", "type_as", "type")
+STEPS = 30
+
+
+def _jumps(seen: Observation) -> Finding | None:
+    """Two branches of a formula that do not meet where one takes over.
+
+    One entry of the prediction is moved until a comparison changes, and the place of
+    the change is found by halving.
+    """
+    if not seen.scalar or not seen.inputs or seen.inputs[0].parameter:
+        return None
+    places = list(_choices(seen.graph.trace.calls))
+    prediction = seen.inputs[0]
+    if not places or not prediction.value.numel() or prediction.value.is_complex():
+        return None
+    entry = int(prediction.value.numel() // 2)
+    start = cast(prediction.value, seen.dtype)
+
+    def at(distance: float) -> tuple[float, list[torch.Tensor]]:
+        value = start.clone()
+        value.view(-1)[entry] += distance
+        trace = Trace()
+        with trace:
+            run = seen.run(seen.with_values({prediction: value}))
+        found = [call.result for call in trace.calls if call.name in _COMPARED]
+        return run.total, found
+
+    def differ(a: list[torch.Tensor], b: list[torch.Tensor]) -> bool:
+        return len(a) == len(b) and any(
+            place < len(a) and not torch.equal(a[place], b[place]) for place in places
+        )
+
+    far = 3 * prediction.size
+    tried = [(d, *at(d)) for d in torch.linspace(-far, far, STEPS).tolist()]
+    values = [value for _, value, _ in tried]
+    if not all(map(math.isfinite, values)):
+        return None
+    for (low, _, below), (high, _, above) in pairwise(tried):
+        if not differ(below, above):
+            continue
+        for _ in range(STEPS):
+            middle = (low + high) / 2
+            _, chosen = at(middle)
+            low, high = (low, middle) if differ(below, chosen) else (middle, high)
+        before, after = at(low)[0], at(high)[0]
+        if abs(after - before) > 1e-3 * (max(values) - min(values)):
+            one, other = apart(before, after)
+            call = [c for c in seen.graph.trace.calls if c.name in _COMPARED][places[0]]
+            return KIND.warning(
+                f"The loss jumps from {one} to {other} where `{prediction.name}` "
+                f"passes a bound ({call.where}): the two branches do not meet there.",
+                cure="Make both branches equal at the bound, and their slopes, too.",
+                where=call.where,
+                evidence={"before": before, "after": after},
+                rests_on=(Symptom.PERFECT,),
+                aspect="jump",
+            )
+    return None
+
+
+def _choices(calls: list[Call]) -> Iterator[int]:
+    """Which of the comparisons choose between two things that are differentiated.
+
+    By torch.where, or by products with the comparison and with its opposite. What is
+    merely left out below a bound may jump on purpose.
+    """
+    compared = [call for call in calls if call.name in _COMPARED]
+    for place, comparison in enumerate(compared):
+        if not comparison.attached:
+            continue
+        chosen, opposite = {id(comparison.result)}, set[int]()
+        sides = set()
+        for call in calls:
+            of = {id(t) for t in call.tensors}
+            if call.name in _CASTS and of & chosen:
+                chosen.add(id(call.result))
+            elif call.name in (*_CASTS, *_NEGATED) and of & (chosen | opposite):
+                opposite.add(id(call.result))
+            elif call.name == "where" and len(call.tensors) > 2 and of & chosen:
+                if all(t.requires_grad for t in call.tensors[1:]):
+                    yield place
+                    break
+            elif call.name in ("mul", "__mul__", "__rmul__") and call.attached:
+                sides |= {"chosen"} if of & chosen else set()
+                sides |= {"opposite"} if of & opposite else set()
+        else:
+            if len(sides) == 2:
+                yield place
 
 
 def _beyond_perfect(seen: Observation, prediction: Argument) -> Finding | None:
@@ -408,10 +585,27 @@ def _beyond_perfect(seen: Observation, prediction: Argument) -> Finding | None:
         lower = next((t for t in totals if t < best.total - margin), None)
         if lower is None:
             continue
+        if _in_another_unit(seen, prediction, perfect, lower):
+            continue
         if all(t < best.total - margin for t in islice(totals, SIMILAR)):
             return _similarity(prediction, argument, best.total, lower)
         return _not_minimum(seen, prediction, argument, best.total, lower)
     return None
+
+
+def _in_another_unit(
+    seen: Observation, prediction: Argument, perfect: torch.Tensor, lower: float
+) -> bool:
+    """Whether the prediction counts in multiples of a number that the loss is given."""
+    given = [*seen.args, *seen.kwargs.values()]
+    for module in modules_of(seen.loss):
+        given += vars(module).values()
+    units = [n for n in given if type(n) in (int, float) and n not in (0, 1)]
+    return any(
+        seen.run(seen.with_values({prediction: value})).total < min(lower, 1e-6)
+        for unit in units
+        for value in (perfect / unit, perfect * unit)
+    )
 
 
 def _off(
