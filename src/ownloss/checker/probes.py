@@ -244,10 +244,10 @@ def _nothing_there(seen: Observation, target: Argument) -> Iterator[Probe]:
         if argument.value.shape != target.value.shape or argument.parameter:
             continue
         if argument.domain is Domain.REAL and not argument.value.is_complex():
-            none = torch.full_like(cast(argument.value, seen.dtype), -20.0)
+            none = torch.full_like(cast(argument.value, seen.dtype), -4.0)
             values = {target: torch.zeros_like(target.value), argument: none}
             yield Probe(
-                f"if all of `{target.name}` is 0 and all of `{argument.name}` is -20",
+                f"if all of `{target.name}` is 0 and all of `{argument.name}` is -4",
                 seen.with_values(values),
             )
 
@@ -383,12 +383,17 @@ def explodes(seen: Observation, point: Point, run: Run) -> bool:
 def too_much_for_its_dtype(seen: Observation, run: Run) -> bool:
     """Whether the inputs given are only too large, or too small, for their own dtype.
 
-    In float64 all is finite, and nothing has an infinite slope there.
+    In float64 all is finite, and nothing has an infinite slope there; nor does
+    rounding take something below 0, which is a trap for inputs of any size.
     """
     if not seen.base.finite or not seen.base_backward.finite:
         return False
-    half = seen.native in (torch.float16, torch.bfloat16)
-    return half or not run.finite or not steep(seen, seen.point, seen.native)[0]
+    if seen.native in (torch.float16, torch.bfloat16):
+        return True
+    if run.finite:
+        return not steep(seen, seen.point, seen.native)[0]
+    call = first_not_finite(seen, seen.point, seen.native)
+    return call is None or not any(bool((t.detach() < 0).any()) for t in call.tensors)
 
 
 _STEEP = {

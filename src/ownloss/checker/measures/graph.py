@@ -106,13 +106,16 @@ class Graph:
     @cached_property
     def cuts(self) -> list[Call]:
         """The calls that cut a path of the graph, outside of Functions."""
-        return [
-            call
-            for call in self.trace.calls
-            if call.name in CUTS
-            and (call.recording or call.name == "no_grad")
-            and (call.attached or call.name == "no_grad")
-        ]
+        found: list[Call] = []
+        for call in self.trace.calls:
+            if call.name not in CUTS:
+                continue
+            # A tensor made of numbers goes on with what was cut off before.
+            numbers = call.name in ("tensor", "as_tensor") and not call.tensors
+            cuts = call.attached or (numbers and bool(found))
+            if call.name == "no_grad" or (call.recording and cuts):
+                found.append(call)
+        return found
 
     @cached_property
     def hooked(self) -> bool:

@@ -59,7 +59,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         run, gradients = tried(seen, probe.point, seen.native)
         trouble = _trouble(run, gradients)
         if not trouble or explodes(seen, probe.point, run):
-            continue
+            continue  # or an overflow
         if "infinite" in trouble and probe.boundary:
             continue
         if trouble == "the loss is infinite" and not seen.scalar:
