@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
 from selectolax.lexbor import LexborHTMLParser
 
@@ -101,19 +101,21 @@ def page(browser: Browser, served: str) -> Iterator[Page]:
     context.close()
 
 
-AXE = Axe()
-
-
 def barriers(
     page: Page, context: str | None = None, options: dict | None = None
 ) -> list[tuple[str, str]]:
     """What axe-core objects to in a part of a page, with the first element of each."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE_SCRIPT)
     asked = {"resultTypes": ["violations"], **(options or {})}
-    found = AXE.run(page, context=context, options=asked)
-    return [
-        (violation["id"], violation["nodes"][0]["html"])
-        for violation in found.response["violations"]
-    ]
+    found = page.evaluate(
+        """async ([context, options]) => {
+          const { violations } = await axe.run(context ?? document, options);
+          return violations.map(({ id, nodes }) => [id, nodes[0].html]);
+        }""",
+        [context, asked],
+    )
+    return [(rule, html) for rule, html in found]
 
 
 class Watched:
@@ -127,6 +129,10 @@ class Watched:
         context.on("console", lambda message: self.said.append(message.text))
         context.on("weberror", lambda error: self.said.append(str(error.error)))
         context.on("request", lambda request: self._note(request.url))
+
+    def forget(self) -> None:
+        """Begin again, with nothing."""
+        self.said, self.elsewhere, self.asked = [], [], {}
 
     def _note(self, address: str) -> None:
         parts = urlsplit(address)

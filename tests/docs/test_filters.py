@@ -4,10 +4,9 @@ import re
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
-from bs4 import BeautifulSoup
 
 from ownloss import catalogue, tags
-from tests.docs.conftest import SITE
+from tests.docs.conftest import SITE, parsed
 from tests.docs.test_search import typed
 
 GALLERY = "examples/index.html"
@@ -145,14 +144,12 @@ def test_on_a_phone_the_first_loss_is_on_the_first_screen_or_just_below(page, wi
 
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
 def test_the_tags_of_a_loss_lead_to_the_losses_that_share_them(loss):
-    text = (SITE / f"{loss.page}.html").read_text("utf-8")
-    page = BeautifulSoup(text, "html.parser")
-    links = page.select(".sphx-glr-example-tags a")
-    assert [link.get_text() for link in links] == [*loss.tags]
+    links = parsed(f"{loss.page}.html").css(".sphx-glr-example-tags a")
+    assert [link.text() for link in links] == [*loss.tags]
     for link in links:
-        address = urlsplit(link["href"])
+        address = urlsplit(link.attributes["href"])
         assert address.path == "../index.html"
-        assert parse_qs(address.query) == {"sg-tags": [link.get_text()]}
+        assert parse_qs(address.query) == {"sg-tags": [link.text()]}
 
 
 NEEDS = {
