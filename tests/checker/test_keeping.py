@@ -270,3 +270,31 @@ def test_a_check_does_not_import_the_compiler():
     run = [sys.executable, "-c", CHECK]
     said = subprocess.run(run, capture_output=True, text=True, check=True)
     assert said.stdout == "[]\n"
+
+
+def test_autocast_of_the_caller_is_that_of_the_loss_alone():
+    """The arithmetic of the checker knows pairs of dtypes that autocast does not."""
+
+    def loss(prediction, target):
+        assert torch.is_autocast_enabled("cpu")
+        assert torch.get_autocast_dtype("cpu") is torch.bfloat16
+        return (prediction - target).square().sum()
+
+    prediction, target = torch.ones(3).half().requires_grad_(), torch.zeros(3).half()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        report = check(loss, prediction, target)
+        assert torch.is_autocast_enabled("cpu")
+    assert report.ran and report.crashes == {}
+    assert not torch.is_autocast_enabled("cpu")
+
+
+def test_what_the_loss_makes_a_leaf_to_train_is_none_afterwards():
+    """A deque is not opened: the loss gets the very tensors that it holds."""
+    target = torch.zeros(3)
+
+    def loss(prediction, others):
+        others[0].requires_grad_()
+        return (prediction - others[0]).square().mean()
+
+    check(loss, torch.ones(3, requires_grad=True), collections.deque([target]))
+    assert not target.requires_grad

@@ -315,3 +315,12 @@ def test_parameters_of_a_reference_stand_for_those_of_the_loss():
     real = torch.randn(5, 3)
     assert not check(wrong, real, reference=right).ok
     assert check(right, real, reference=Penalty(True)).findings[0].kind == "wrong-value"
+
+
+def test_numbers_without_a_dimension_may_have_a_mask():
+    def masked(prediction, target, mask):
+        return (mask * (prediction - target).square()).sum()
+
+    numbers = torch.tensor(1.0, requires_grad=True), torch.tensor(0.5)
+    assert check(masked, *numbers, torch.tensor(True)).crashes == {}
+    assert check(masked, *numbers, mask=torch.tensor(True)).crashes == {}

@@ -13,7 +13,7 @@ import types
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -45,6 +45,7 @@ def everything_kept(*things: Any) -> Iterator[None]:
         _ONE_AT_A_TIME,
         outside_of_transforms(),
         on_the_processor(),
+        without_autocast(),
         warnings.catch_warnings(),
         random_state_kept(),
         settings_kept(),
@@ -76,16 +77,45 @@ def on_the_processor() -> Iterator[None]:
         _OUTER.pop()
 
 
-@contextmanager
-def default_device_of_the_caller() -> Iterator[None]:
-    """Make new tensors where the caller would, for a call of the loss.
+# For each check, where the caller computes in which lower precision.
+_AUTOCAST: list[dict[str, torch.dtype]] = []
 
-    The meta device holds no numbers: a loss cannot be checked there.
+
+@contextmanager
+def without_autocast() -> Iterator[None]:
+    """Compute in the precision of the tensors, whatever the caller does."""
+    outer = {
+        device: torch.get_autocast_dtype(device)
+        for device in ("cpu", "cuda", "mps", "xpu")
+        if torch.is_autocast_enabled(device)
+    }
+    _AUTOCAST.append(outer)
+    try:
+        with ExitStack() as stack:
+            for device in outer:
+                stack.enter_context(torch.autocast(device, enabled=False))
+            yield
+    finally:
+        _AUTOCAST.pop()
+
+
+def is_autocast(device: str) -> bool:
+    """Whether the caller computes in lower precision on a device."""
+    return bool(_AUTOCAST) and device in _AUTOCAST[-1]
+
+
+@contextmanager
+def as_the_caller() -> Iterator[None]:
+    """Compute as the caller would, for a call of the loss.
+
+    New tensors are made on its default device, but for the meta device, which holds
+    no numbers: a loss cannot be checked there. Autocast is on where it was.
     """
-    if not _OUTER or _OUTER[-1].type == "meta":
-        yield
-        return
-    with _OUTER[-1]:
+    with ExitStack() as stack:
+        if _OUTER and _OUTER[-1].type != "meta":
+            stack.enter_context(_OUTER[-1])
+        for device, dtype in (_AUTOCAST[-1] if _AUTOCAST else {}).items():
+            stack.enter_context(torch.autocast(device, dtype=dtype))
         yield
 
 
@@ -199,8 +229,11 @@ class Snapshot:
         value = tensor.detach().clone()
         # That of a tensor in the middle of a graph is nobody's, and torch warns.
         grad = tensor.grad if tensor.is_leaf else None
+        leaf, differentiated = tensor.is_leaf, tensor.requires_grad
 
         def restore() -> None:
+            if leaf and tensor.is_leaf and tensor.requires_grad != differentiated:
+                tensor.requires_grad_(differentiated)
             # Not by its version: batch_norm writes its averages without counting.
             if tensor.shape == value.shape and not _equal(tensor, value):
                 tensor.data.copy_(value)  # counted nowhere: a graph may hold it

@@ -53,9 +53,9 @@ class Observation(Subject):
         self.whole: Observation | None = None
         self.mask = mask
         self.points = Points(self)
-        self.precision = Precision(self, self.points)
-        self.batch = Batch(self, self.points)
         self.graph = Graph(self)
+        self.precision = Precision(self, self.points, self.graph)
+        self.batch = Batch(self, self.points)
         self.selection = Selection(self, self.graph, self.batch)
         self.gradient = Gradient(
             self, self.points, self.precision, self.graph, self.batch

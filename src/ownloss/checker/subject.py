@@ -14,7 +14,7 @@ from ownloss.checker.budget import Budget
 from ownloss.checker.containers import tensors_in, with_tensors
 from ownloss.checker.copies import cast, copy_of, fingerprint, modules_of
 from ownloss.checker.functions import nodes_of
-from ownloss.checker.keeping import default_device_of_the_caller
+from ownloss.checker.keeping import as_the_caller
 from ownloss.checker.randomness import seed_everything
 from ownloss.checker.runs import Backward, Run
 from ownloss.checker.signatures import parameter_names
@@ -212,7 +212,7 @@ class Subject:
         if seeded:
             seed_everything(self.seed)
         try:
-            with default_device_of_the_caller(), self._guard():
+            with as_the_caller(), self._guard():
                 run.raw = twin(*args, **kwargs)
         except (Exception, SystemExit) as error:
             run.error = _kept(error)
@@ -232,7 +232,7 @@ class Subject:
             args: its positional arguments.
             kwargs: its keyword arguments; those given if None.
         """
-        with self.budget.call(), default_device_of_the_caller():
+        with self.budget.call(), as_the_caller():
             return loss(*args, **(self.kwargs if kwargs is None else kwargs))
 
     def _parameters_of(self, twin: Any) -> list[Tensor]:

@@ -358,3 +358,22 @@ def grades_in_units_of_levels():
 
     target = torch.tensor([0.0, 3, 1, 4, 2, 2], dtype=torch.float64)
     return graded, (normal(6, seed=1, grad=True), target, 4)
+
+
+@right(proof="reference", reference=lambda p, t: _saliency(p, t, torch.float64))
+def part_that_is_cast_to_single():
+    """A spectrum in float32, whatever the inputs are: differences are noisy."""
+    return lambda p, t: _saliency(p, t, torch.float32), regression(4, 24)
+
+
+def _saliency(prediction, target, dtype):
+    window = torch.tensor([[[0.25, 0.5, 0.25]]], dtype=dtype)
+
+    def energies(x):
+        smooth = F.conv1d(x.to(dtype)[:, None], window)
+        energy = torch.fft.rfft(smooth).abs().square().to(x.dtype)
+        energy = energy - energy.amin()
+        return energy / (energy.amax() + 1e-16)
+
+    apart = (energies(prediction) - energies(target)).square().mean()
+    return apart + 1e-3 * (prediction - target).square().mean()

@@ -118,6 +118,16 @@ class Graph:
         return found
 
     @cached_property
+    def rounds_to_single(self) -> bool:
+        """Whether a part of the loss is cast to float32, whatever its inputs are."""
+        return any(
+            call.name == "float"
+            or any(x is torch.float32 for x in (*call.args, *call.kwargs.values()))
+            for call in self.trace.named("float", "to", "type")
+            if call.attached
+        )
+
+    @cached_property
     def hooked(self) -> bool:
         """Whether the loss registers a hook that may change a gradient."""
         return bool(self.trace.named("register_hook"))

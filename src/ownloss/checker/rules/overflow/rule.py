@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ownloss.checker.errors import first_line, text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.keeping import is_autocast
 from ownloss.checker.observation import Observation
 from ownloss.checker.probes import (
     PROBES,
@@ -182,7 +183,7 @@ def _meant_for_half(seen: Observation) -> bool:
     device = seen.inputs[0].value.device.type
     return (
         seen.native in _HALF
-        or torch.is_autocast_enabled(device)
+        or is_autocast(device)
         or any(
             isinstance(call.result, Tensor) and call.result.dtype in _HALF
             for call in seen.graph.trace.calls

@@ -231,8 +231,10 @@ def _over_samples(seen: Observation) -> Iterator[Finding]:
 def _over_places(seen: Observation) -> Iterator[Finding]:
     """A softmax over the places that a mask tells of, not over what each place has."""
     shape = seen.inputs[0].value.shape
+    if not shape or shape[-1] < 2:
+        return
     for argument in seen.arguments:
-        if argument.kept is None or argument.value.shape != shape[:-1] or shape[-1] < 2:
+        if argument.kept is None or argument.value.shape != shape[:-1]:
             continue
         for call in seen.graph.trace.named(*_NORMALISING):
             dim = _dim(call, shape)
