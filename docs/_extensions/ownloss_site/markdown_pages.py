@@ -265,15 +265,16 @@ def write_page(
     """Write a page as Markdown beside its HTML, and announce it there."""
     if doctree is None:
         return
-    cards = {
-        address_of_page(app, docname): escape(data["summary"])
-        for docname, data in app.env.metadata.items()
-        if "summary" in data
-    }
+    if not hasattr(app.builder, "cards"):  # of all pages, once
+        app.builder.cards = {
+            address_of_page(app, docname): escape(data["summary"])
+            for docname, data in app.env.metadata.items()
+            if "summary" in data
+        }
     page = urljoin(app.config.html_baseurl, app.builder.get_target_uri(pagename))
     path = Path(app.outdir, file_of_page(app, pagename))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(Writer(page, cards).page(doctree), encoding="utf-8")
+    path.write_text(Writer(page, app.builder.cards).page(doctree), encoding="utf-8")
     context["metatags"] += (
         f'<link rel="alternate" type="text/markdown" href="{path.name}" />\n'
     )

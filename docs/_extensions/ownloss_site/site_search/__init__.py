@@ -156,10 +156,16 @@ def said(paragraph: nodes.paragraph) -> str:
         for child in paragraph.children
     ):
         return ""
-    copy = paragraph.deepcopy()
-    for formula in list(copy.findall(nodes.math)):
-        formula.replace_self(nodes.Text("…"))
-    return copy.astext()
+    return "".join(map(words_of, paragraph.children))
+
+
+def words_of(node: nodes.Node) -> str:
+    """Return what a part of a paragraph says, with a sign in the place of a formula."""
+    if isinstance(node, nodes.math):
+        return "…"
+    if isinstance(node, nodes.TextElement):
+        return "".join(map(words_of, node.children))
+    return node.astext()
 
 
 def is_passed_over(node: nodes.Node) -> bool:
