@@ -28,6 +28,7 @@ NAMES = sorted(
 QUIET = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run"
     " --disable-background-networking --disable-component-update --disable-sync"
+    " --process-per-site"
 )
 NO_BROWSER = (
     "no browser: install Chromium from your system's packages, "
@@ -91,14 +92,32 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
-@pytest.fixture
-def page(browser: Browser, served: str) -> Iterator[Page]:
-    """An empty page, on a laptop, whose links begin at the root of the site."""
+def stay(context: BrowserContext) -> None:
+    """Keep a page of the site open, so that others find its process running.
+
+    To start one costs more than to load a page.
+    """
+    context.new_page().goto("_static/favicon.svg")
+
+
+@pytest.fixture(scope="session")
+def laptop(browser: Browser, served: str) -> Iterator[BrowserContext]:
+    """A laptop on which nobody changes a setting; links begin at the site's root."""
     context = browser.new_context(
         base_url=served, viewport={"width": 1440, "height": 900}
     )
-    yield context.new_page()
+    stay(context)
+    yield context
     context.close()
+
+
+@pytest.fixture
+def page(laptop: BrowserContext) -> Iterator[Page]:
+    """An empty page on the laptop."""
+    page = laptop.new_page()
+    yield page
+    assert laptop.storage_state()["origins"] == [], "take a context of your own"
+    page.close()
 
 
 def barriers(

@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from PIL import Image
 
-from tests.docs.conftest import NAMES, SITE, Watched, barriers
+from tests.docs.conftest import NAMES, SITE, Watched, barriers, stay
 
 # Text, code and a list of links, hundreds of times: to a browser they are all alike.
 ALIKE = ("reference/messages/", "reference/kinds/")
@@ -59,6 +59,7 @@ def seen(browser, served):
     """
     telephone = {"width": 412, "height": 823}
     context = browser.new_context(base_url=served, viewport=telephone)
+    stay(context)
     context.add_init_script(AXE_SCRIPT)
     watched = Watched(context)
 
