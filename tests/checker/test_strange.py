@@ -324,3 +324,22 @@ def test_numbers_without_a_dimension_may_have_a_mask():
     numbers = torch.tensor(1.0, requires_grad=True), torch.tensor(0.5)
     assert check(masked, *numbers, torch.tensor(True)).crashes == {}
     assert check(masked, *numbers, mask=torch.tensor(True)).crashes == {}
+
+
+def test_a_wrong_gradient_of_complex_numbers_beside_a_real_target():
+    class Power(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, spectrum, target):
+            off = spectrum.abs().square() - target
+            ctx.save_for_backward(spectrum, off)
+            return off.square().sum()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            spectrum, off = ctx.saved_tensors
+            return grad_output * 4 * off * spectrum.conj(), None
+
+    spectrum = torch.randn(3, 4, dtype=torch.complex128, requires_grad=True)
+    report = check(Power.apply, spectrum, torch.rand(3, 4))
+    assert report.crashes == {}
+    assert report.findings[0].kind == "formula"

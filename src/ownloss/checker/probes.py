@@ -80,6 +80,57 @@ def special(seen: Observation) -> Iterator[Probe]:
     yield from _both_silent(seen, arguments)
     yield from _saturated(seen, arguments)
     yield from _along_parameters(seen, arguments)
+    yield from _downhill(seen)
+
+
+_OF_LOGITS = ("softmax", "log_softmax", "sigmoid", "log_sigmoid", "cross_entropy")
+DOWNHILL = 40.0
+
+
+def downhill(seen: Observation, far: float = DOWNHILL) -> Point:
+    """Every input of real numbers far along its gradient, where training leads.
+
+    Not what is negative throughout, as log-probabilities are.
+    """
+    values = {}
+    gradients = zip(seen.inputs, seen.base_backward.values, strict=True)
+    for argument, gradient in gradients:
+        if gradient is None or gradient.is_complex() or argument.parameter:
+            continue
+        if argument.domain is Domain.REAL and bool((argument.value > 0).any()):
+            start = cast(argument.value, seen.dtype)
+            values[argument] = start - far * gradient.detach().sign()
+    return seen.with_values(values)
+
+
+def _downhill(seen: Observation) -> Iterator[Probe]:
+    """Logits that are certain, and right."""
+    if seen.graph.trace.named(*_OF_LOGITS):
+        when = f"if training has moved all logits by {DOWNHILL:g}"
+        yield Probe(when, downhill(seen), guess=True)
+
+
+def bold(seen: Observation) -> Iterator[Probe]:
+    """Points that may lie outside of what a loss is defined for; a reference tells."""
+    floating = [x for x in seen.arguments if x.floating and not x.parameter]
+    rows = [x for x in floating if x in seen.batch.arguments] or floating
+    for chosen in (*([x] for x in rows), rows):
+        point = list(seen.point)
+        for argument in chosen:
+            value = cast(argument.value, seen.dtype).clone()
+            (value[:1] if value.dim() else value).fill_(0)
+            point[seen.index(argument)] = value
+        names = " and of ".join(f"`{x.name}`" for x in chosen)
+        seen.budget.require()
+        yield Probe(f"if a sample of {names} is zero", point)
+    for factor in (10.0, 100.0):
+        point = [
+            cast(x.value, seen.dtype) * factor
+            if x.differentiable and not x.parameter
+            else x.value
+            for x in seen.arguments
+        ]
+        yield Probe(f"if all inputs are {factor:g} times as large", point)
 
 
 def _along_parameters(seen: Observation, arguments: list[Argument]) -> Iterator[Probe]:
@@ -157,11 +208,13 @@ def _ties(seen: Observation, arguments: list[Argument]) -> Iterator[Probe]:
 
 def _both_silent(seen: Observation, arguments: list[Argument]) -> Iterator[Probe]:
     """A sample of zeros in two inputs at once."""
-    may_be_zero = {Domain.REAL, Domain.NONNEGATIVE}
+    may_be_zero = {Domain.REAL, Domain.NONNEGATIVE, Domain.BOXES}
     for one, other in itertools.combinations(arguments, 2):
         if one.value.shape != other.value.shape or one.value.numel() == 0:
             continue
-        if not {one.domain, other.domain} <= may_be_zero:
+        if not {one.domain, other.domain} <= may_be_zero and not (
+            _divides_by_both(seen, one, other)
+        ):
             continue
         if not one.differentiable and not other.differentiable:
             continue
@@ -172,6 +225,24 @@ def _both_silent(seen: Observation, arguments: list[Argument]) -> Iterator[Probe
         when = f"if a sample of `{one.name}` and of `{other.name}` is zero"
         seen.budget.require()
         yield Probe(when, seen.with_values(silent), guess=True)
+
+
+def _divides_by_both(seen: Observation, one: Argument, other: Argument) -> bool:
+    """Whether two positive inputs are compared in relation to both of them.
+
+    Forecasts and demands may be 0; times and scales, of a Weibull law, may not.
+    """
+    both = {one.name, other.name}
+    positive = {one.domain, other.domain} <= {Domain.POSITIVE, Domain.NONNEGATIVE}
+    divisors = (
+        call.tensors[1]
+        for call in seen.graph.trace.named("div", "__truediv__", "true_divide")
+        if len(call.tensors) > 1
+    )
+    origins = seen.graph.origins
+    return positive and any(
+        both <= origins.get(id(divisor), frozenset()) for divisor in divisors
+    )
 
 
 def _saturated(seen: Observation, arguments: list[Argument]) -> Iterator[Probe]:

@@ -250,3 +250,38 @@ def weights_a_box():
         normal(5, 4, seed=2),
         uniform(5, seed=3),
     )
+
+
+class _Quantiles(nn.Module):
+    def __init__(self, *, columns):
+        super().__init__()
+        levels = torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64)
+        self.register_buffer("levels", levels)
+        self.columns = columns
+
+    def forward(self, prediction, target):
+        error = (target[:, None] if self.columns else target) - prediction
+        return torch.maximum(self.levels * error, (self.levels - 1) * error).mean()
+
+
+@mistake("broadcast", reference=_Quantiles(columns=True))
+def target_along_the_quantiles():
+    """Three samples and three quantiles: target j meets quantile j of all samples."""
+    inputs = normal(3, 3, seed=1, grad=True), normal(3, seed=2)
+    return _Quantiles(columns=False), inputs
+
+
+def _balance(logits):
+    share = F.one_hot(logits.argmax(1), 4).double().mean(0)
+    return 4 * (share * logits.softmax(1).mean(0)).sum()
+
+
+@mistake("broadcast", reference=_balance)
+def scores_of_the_best_for_all_experts():
+    """(4,) meets (1,): each expert's share is multiplied with the same mean score."""
+
+    def balance(logits):
+        share = F.one_hot(logits.argmax(1), 4).double().mean(0)
+        return 4 * (share * logits.softmax(1).topk(1, 1).values.mean(0)).sum()
+
+    return balance, (normal(12, 4, seed=1, grad=True),)

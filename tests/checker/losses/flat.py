@@ -265,3 +265,26 @@ def temperature_within_its_bound():
     """The same bound, and a scale below it."""
     inputs = normal(5, 4, seed=1, grad=True), normal(5, 4, seed=2)
     return _Scaled(4.6), inputs
+
+
+def _preferred(better, worse):
+    return -F.logsigmoid(better - worse).mean()
+
+
+def _no_gradient_far_off(case):
+    loss, _ = case.fresh()
+    better = torch.full((5,), -40.0, dtype=torch.float64, requires_grad=True)
+    worse = torch.full((5,), 40.0, dtype=torch.float64)
+    for function, silent in ((loss, True), (case.reference, False)):
+        (gradient,) = torch.autograd.grad(function(better, worse), better)
+        assert bool(gradient.abs().max() < 1e-6) is silent
+
+
+@mistake("flat", reference=_preferred, shows=_no_gradient_far_off)
+def eps_that_levels_the_worst():
+    """log(sigmoid(x) + 1e-8) ends at 18: the worst pairs get no gradient."""
+
+    def preferred(better, worse):
+        return -torch.log(torch.sigmoid(better - worse) + 1e-8).mean()
+
+    return preferred, (normal(5, seed=1, grad=True), normal(5, seed=2))

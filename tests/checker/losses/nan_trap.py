@@ -358,3 +358,62 @@ def percentage_error_of_zero():
         return torch.mean(torch.abs((target - prediction) / target))
 
     return mape, regression(8)
+
+
+def _relative(forecast, target, least=0.0):
+    size = (forecast.abs() + target.abs()) / 2
+    return ((forecast - target).abs() / size.clamp(min=least)).mean()
+
+
+def _no_demand():
+    forecast, target = _demand()
+    forecast, target = forecast.detach(), target.clone()
+    forecast[0] = target[0] = 0
+    return forecast.requires_grad_(), target
+
+
+def _demand():
+    forecast = 1 + uniform(3, 4, seed=1)
+    return forecast.requires_grad_(), 1 + uniform(3, 4, seed=2)
+
+
+@mistake("nan-trap", reference=lambda f, t: _relative(f, t, least=1e-8), at=_no_demand)
+def relative_error_without_demand():
+    """0 / 0 where both the demand and its forecast are 0."""
+
+    def relative(forecast, target):
+        size = (forecast.abs() + target.abs()) / 2
+        return ((forecast - target).abs() / size).mean()
+
+    return relative, _demand()
+
+
+@right(reference=lambda f, t: _relative(f, t, least=1e-9))
+def relative_error_of_any_demand():
+    """The same with a least size."""
+
+    def relative(forecast, target):
+        return _relative(forecast, target, least=1e-8)
+
+    return relative, _demand()
+
+
+def _odds(logits, target, highest=-1e-7):
+    logp = F.log_softmax(logits, dim=1).gather(1, target[:, None]).mean()
+    return -(logp - torch.log(-torch.expm1(logp.clamp(max=highest))))
+
+
+def _certain():
+    target = torch.tensor([0, 2, 1, 1])
+    return (80 * F.one_hot(target, 3).double()).requires_grad_(), target
+
+
+@mistake("nan-trap", reference=_odds, at=_certain)
+def odds_of_certain_predictions():
+    """log(1 - p) where training leads: all predictions are certain, and right."""
+
+    def odds(logits, target):
+        logp = F.log_softmax(logits, dim=1).gather(1, target[:, None]).mean()
+        return -(logp - torch.log(1 - logp.exp()))
+
+    return odds, (normal(4, 3, seed=1, grad=True), torch.tensor([0, 2, 1, 1]))

@@ -178,3 +178,16 @@ def random_rows_dropped():
         return F.cross_entropy(logits[keep], target[keep])
 
     return loss, classification(10, 3)
+
+
+@mistake("nondeterministic")
+def generator_seeded_by_the_system():
+    """Negatives are drawn by a generator of their own, which nobody can seed."""
+
+    def contrast(embedding):
+        generator = torch.Generator()
+        generator.seed()
+        drawn = torch.randint(len(embedding), (8,), generator=generator)
+        return F.softplus((embedding[drawn] * embedding[drawn.flip(0)]).sum(1)).mean()
+
+    return contrast, (normal(9, 3, seed=1, grad=True),)

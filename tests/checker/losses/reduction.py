@@ -285,3 +285,25 @@ def penalty_of_the_mean_score():
 def penalty_of_the_sum_of_scores():
     """The same with a sum."""
     return _steep(torch.sum), (normal(4, 3, seed=5),)
+
+
+def _per_token(student, teacher):
+    log_p, q = student.log_softmax(-1), teacher.softmax(-1)
+    return F.kl_div(log_p.flatten(0, 1), q.flatten(0, 1), reduction="batchmean")
+
+
+@mistake("reduction", reference=_per_token)
+def batchmean_of_sequences():
+    """batchmean of (B, T, V) divides by the sequences, not by their tokens."""
+
+    def per_token(student, teacher):
+        log_p, q = student.log_softmax(-1), teacher.softmax(-1)
+        return F.kl_div(log_p, q, reduction="batchmean")
+
+    return per_token, (normal(2, 5, 4, seed=1, grad=True), normal(2, 5, 4, seed=2))
+
+
+@right()
+def batchmean_of_tokens():
+    """The same for each token."""
+    return _per_token, (normal(2, 5, 4, seed=1, grad=True), normal(2, 5, 4, seed=2))

@@ -377,3 +377,32 @@ def _saliency(prediction, target, dtype):
 
     apart = (energies(prediction) - energies(target)).square().mean()
     return apart + 1e-3 * (prediction - target).square().mean()
+
+
+@right()
+def pairs_in_two_halves():
+    """The first half of the batch is preferred: one alone is no pair."""
+
+    def preferred(scores):
+        better, worse = scores.chunk(2)
+        return -F.logsigmoid(better - worse).mean()
+
+    return preferred, (normal(6, seed=1, grad=True),)
+
+
+@right()
+def ragged_lists_of_labels():
+    """A list with the labels of each sample, one of them without any."""
+
+    def several(logits, positives):
+        target = torch.zeros_like(logits)
+        for row, chosen in enumerate(positives):
+            target[row, chosen] = 1
+        return F.binary_cross_entropy_with_logits(logits, target)
+
+    lists = [
+        torch.tensor([0, 2]),
+        torch.tensor([], dtype=torch.long),
+        torch.tensor([1]),
+    ]
+    return several, (normal(3, 3, seed=1, grad=True), lists)

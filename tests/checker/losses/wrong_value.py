@@ -507,3 +507,48 @@ def divergence_with_a_sign_turned():
         normal(3, seed=3),
         steps.double(),
     )
+
+
+def _distilled(student, teacher):
+    log_p, log_q = student.log_softmax(1), teacher.log_softmax(1)
+    return F.kl_div(log_p, log_q, reduction="batchmean", log_target=True)
+
+
+@mistake("wrong-value", reference=_distilled)
+def probabilities_for_log_target():
+    """log_target=True, and the teacher's probabilities."""
+
+    def distilled(student, teacher):
+        log_p, q = student.log_softmax(1), teacher.softmax(1)
+        return F.kl_div(log_p, q, reduction="batchmean", log_target=True)
+
+    return distilled, (normal(4, 6, seed=1, grad=True), normal(4, 6, seed=2))
+
+
+def _ranks(logits, target):
+    above = (target[:, None] > torch.arange(logits.shape[1])).to(logits.dtype)
+    return F.binary_cross_entropy_with_logits(logits, above, reduction="sum")
+
+
+@mistake("wrong-value", reference=_ranks)
+def likelihood_that_falls_without_end():
+    """Ordinal classes: log(1 - sigmoid(x)) is logsigmoid(x) - x, not + x."""
+
+    def ranks(logits, target):
+        above = (target[:, None] > torch.arange(logits.shape[1])).to(logits.dtype)
+        log_p = F.logsigmoid(logits)
+        return -(log_p * above + (log_p + logits) * (1 - above)).sum()
+
+    return ranks, (normal(5, 4, seed=1, grad=True), labels(5, 5, seed=2))
+
+
+@right(reference=_ranks)
+def likelihood_of_ranks():
+    """The same with a minus."""
+
+    def ranks(logits, target):
+        above = (target[:, None] > torch.arange(logits.shape[1])).to(logits.dtype)
+        log_p = F.logsigmoid(logits)
+        return -(log_p * above + (log_p - logits) * (1 - above)).sum()
+
+    return ranks, (normal(5, 4, seed=1, grad=True), labels(5, 5, seed=2))

@@ -55,7 +55,10 @@ def _breaks(run: Run) -> bool:
     return (
         isinstance(run.error, (RuntimeError, IndexError, TypeError, ValueError))
         and not raised_on_purpose(run.error)
-        and not any(words in text_of(run.error) for words in ("numel() == 0", "mpty"))
+        and not any(
+            words in text_of(run.error)
+            for words in ("numel() == 0", "mpty", "to unpack")
+        )
     )
 
 

@@ -1,5 +1,6 @@
 """(N, 1) meets (N,) and becomes (N, N)."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from torch import Tensor
@@ -95,7 +96,7 @@ _ON_PURPOSE_IN_PLACE = {f"{name}_" for name in ("unsqueeze", "transpose", "t")}
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Follow shapes through the loss, from the inputs on."""
-    size = seen.batch.size
+    size = seen.batch.size or _square(seen)
     if size < 2 or seen.given.error is not None:
         return
     flow = _Flow(seen)
@@ -112,10 +113,39 @@ def find(seen: Observation) -> Iterator[Finding]:
                 yield _finding(flow, call, pair, shapes, result)
                 return
             pairs = any(flow.names[id(t)] & flow.of_pairs for t in pair if known)
-            if known and result and not pairs and _only_by_luck(seen, shapes):
+            if known and result and not pairs and _only_by_luck(seen, size, shapes):
                 yield _lucky(seen, flow, call, pair, shapes)
                 return
         flow.follow(call)
+    yield from _unlike_reference(seen)
+
+
+def _unlike_reference(seen: Observation) -> Iterator[Finding]:
+    """What is stretched here, where the reference combines two of equal shapes."""
+    if not seen.reference.differs:
+        return
+    own, trusted = (
+        Counter((call.name, *_operands(call)[1]) for call in calls)
+        for calls in (seen.graph.trace.calls, seen.reference.calls)
+    )
+    for call in seen.graph.trace.calls:
+        shapes = _operands(call)[1]
+        result = _joint(*shapes) if len(shapes) == 2 else ()
+        stretched = bool(result) and result in shapes and () not in shapes
+        if call.name not in _ELEMENTWISE or not stretched:
+            continue
+        equal = (call.name, result, result)
+        if (call.name, *shapes) in trusted or own[equal] >= trusted[equal]:
+            continue
+        small = next(shape for shape in shapes if shape != result)
+        yield KIND.error(
+            f"`{call.name}` ({call.where}) stretches {small} to {result}; the "
+            "reference combines two of that shape.",
+            where=call.where,
+            rests_on=(Symptom.VALUE,),
+            explains=(Symptom.VALUE, Symptom.GROWTH, Symptom.PERFECT, Symptom.ORDER),
+        )
+        return
 
 
 _PRODUCTS = ("mul", "multiply", "__mul__", "__rmul__")
@@ -226,14 +256,38 @@ def _joint(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(joint)
 
 
-def _only_by_luck(seen: Observation, shapes: list[tuple[int, ...]]) -> bool:
+def _square(seen: Observation) -> int:
+    """The size of a square prediction, beside a target of as many entries; else 0.
+
+    A loss that holds as many numbers itself, such as quantiles, hides its batch.
+    """
+    prediction = seen.inputs[0] if seen.inputs else None
+    if prediction is None or prediction.value.dim() != 2 or prediction.parameter:
+        return 0
+    size, columns = prediction.value.shape
+    beside = [
+        x.value.shape
+        for x in seen.arguments
+        if x is not prediction and not x.parameter and x.value.dim()
+    ]
+    return size if size == columns and beside and set(beside) == {(size,)} else 0
+
+
+def _only_by_luck(seen: Observation, size: int, shapes: list[tuple[int, ...]]) -> bool:
     """Whether (N,) lies along the classes of (N, C), and fits because C is N."""
     small, big = sorted(shapes, key=len)
-    if len(small) != 1 or len(big) < 2 or small[0] != seen.batch.size:
+    if len(small) != 1 or len(big) < 2 or small[0] != size:
         return False
-    if big[0] != seen.batch.size or big[-1] != seen.batch.size:
+    if big[0] != size or big[-1] != size:
         return False
-    fewer = seen.run(seen.batch.rows([*range(seen.batch.size - 1)]))
+    fewer = seen.run(
+        [
+            value[: size - 1]
+            if value.shape[:1] == (size,) and not argument.parameter
+            else value
+            for argument, value in zip(seen.arguments, seen.point, strict=True)
+        ]
+    )
     return fewer.error is not None and "must match" in text_of(fewer.error)
 
 

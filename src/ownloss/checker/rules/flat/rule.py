@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import torch
@@ -11,9 +12,10 @@ from ownloss.checker.arguments import Argument
 from ownloss.checker.errors import text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
-from ownloss.checker.probes import selecting
+from ownloss.checker.probes import DOWNHILL, downhill, selecting
 from ownloss.checker.subject import Point
 from ownloss.checker.trace import Call
+from ownloss.checker.wording import number
 
 KIND = Kind(
     slug="flat",
@@ -78,8 +80,8 @@ def find(seen: Observation) -> Iterator[Finding]:
         if _flat(seen, argument):
             yield _finding(seen, argument)
             return
-    found = [*_saturated(seen)] or [*_beyond_its_bound(seen)]
-    yield from found
+    judges = (_saturated, _beyond_its_bound, _saturates_unlike_reference)
+    yield from islice((found for judge in judges for found in judge(seen)), 1)
 
 
 def _whole_numbers(seen: Observation) -> Finding:
@@ -156,6 +158,32 @@ def _beyond_its_bound(seen: Observation) -> Iterator[Finding]:
                     rests_on=(Symptom.NO_GRADIENT,),
                 )
                 return
+
+
+def _saturates_unlike_reference(seen: Observation) -> Iterator[Finding]:
+    """No gradient for predictions that are far off, where the reference has one."""
+    if seen.reference.loss is None or seen.reference.differs:
+        return
+    if seen.inputs[0].parameter:
+        return
+    worst = downhill(seen, -DOWNHILL)
+    trusted, run = seen.reference.run(worst), seen.run(worst)
+    if not run.finite or not trusted.finite or trusted.total <= seen.value:
+        return
+    due, own = (seen.backward(r).values[0] for r in (trusted, run))
+    if due is None or own is None or due.is_complex():
+        return
+    due_size, size = due.abs().max().item(), own.abs().max().item()
+    if size < 1e-3 * due_size:
+        yield KIND.warning(
+            f"Predictions that are worse by {DOWNHILL:g} get next to no gradient: its "
+            f"largest entry is {number(size)}, that of the reference "
+            f"{number(due_size)}.",
+            cure="Work with logits: logsigmoid and log_softmax need no eps.",
+            where=seen.inputs[0].name,
+            evidence={"gradient": size, "reference": due_size},
+            rests_on=(Symptom.LARGE,),
+        )
 
 
 def _alone(seen: Observation, call: Call) -> bool:

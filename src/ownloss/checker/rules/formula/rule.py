@@ -201,7 +201,8 @@ def _region(seen: Observation, found: GradientCheck) -> str:
             for argument in seen.arguments
             if argument is not found.argument
             and not argument.parameter
-            and argument.floating
+            and argument.value.is_floating_point()
+            and not found.argument.value.is_complex()
             and argument.value.shape == found.argument.value.shape
         ),
         None,

@@ -1,6 +1,7 @@
 """In half precision the gradient is far from what rounding explains."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -62,7 +63,8 @@ def find(seen: Observation) -> Iterator[Finding]:
         if not off > max(OFF, TIMES_ROUNDING * rounding):
             continue
         name = str(dtype).removeprefix("torch.")
-        say = KIND.warning if dtype == seen.native else KIND.note
+        better = _reference_is_better(seen, point, dtype, off)
+        say = KIND.warning if dtype == seen.native or better else KIND.note
         yield say(
             f"In {name} the gradient is off by {off:.0%}, {off / rounding:.0f} times "
             "more than rounding the inputs explains.",
@@ -77,9 +79,25 @@ def _affordable(seen: Observation) -> bool:
     return elements <= MOST_ELEMENTS and len(seen.graph.nodes) <= MOST_NODES
 
 
-def _gradient(seen: Observation, point: Point, dtype: torch.dtype) -> Tensor | None:
+def _reference_is_better(
+    seen: Observation, point: Point, dtype: torch.dtype, off: float
+) -> bool:
+    """Whether the trusted loss has a far better gradient in the same half precision."""
+    trusted = seen.reference.loss
+    if trusted is None:
+        return False
+    exact = _gradient(seen, point, torch.float64, trusted)
+    rough = _gradient(seen, point, dtype, trusted)
+    if exact is None or rough is None:
+        return False
+    return _distance(rough, exact) < off / 10
+
+
+def _gradient(
+    seen: Observation, point: Point, dtype: torch.dtype, loss: Any = None
+) -> Tensor | None:
     """All gradients in one vector; None where they are not all finite."""
-    run = seen.run(point, dtype=dtype)
+    run = seen.run(point, dtype=dtype, loss=loss)
     if not run.finite:
         return None
     found = seen.backward(run)

@@ -47,6 +47,8 @@ def find(seen: Observation) -> Iterator[Finding]:
     for argument in seen.arguments:
         if argument.parameter or argument.differentiable:
             continue
+        if argument.top is not prediction.top:
+            continue  # an entry of a list, for one sample
         dims = _class_dims(prediction, argument)
         if not dims:
             continue

@@ -9,6 +9,7 @@ from ownloss.checker.observation import Observation
 from ownloss.checker.probes import (
     PROBES,
     Probe,
+    bold,
     explodes,
     first_not_finite,
     special,
@@ -66,10 +67,35 @@ def find(seen: Observation) -> Iterator[Finding]:
             continue  # a pole of an elementwise function, such as the logarithm
         details = {"rests_on": (Symptom.SPECIAL,)}
         certain = not probe.boundary or trouble == "the loss is NaN"
-        certain = certain and not probe.guess
+        certain = (certain and not probe.guess) or _reference_is_finite(seen, probe)
         say = KIND.error if certain else KIND.warning
         yield _finding(seen, probe, trouble, say, **details)
         return
+    if seen.reference.loss is not None:
+        yield from _where_the_reference_is_finite(seen)
+
+
+def _reference_is_finite(seen: Observation, probe: Probe) -> bool:
+    if seen.reference.loss is None:
+        return False
+    trusted = seen.reference.run(probe.point)
+    return trusted.finite and seen.backward(trusted).finite
+
+
+def _where_the_reference_is_finite(seen: Observation) -> Iterator[Finding]:
+    """Try points that only a trusted loss can tell to be sensible ones."""
+    for probe in (*special(seen), *bold(seen)):
+        run, gradients = tried(seen, probe.point)
+        trouble = _trouble(run, gradients)
+        if trouble and _reference_is_finite(seen, probe):
+            yield _finding(
+                seen,
+                probe,
+                f"{trouble}, and that of the reference is finite",
+                KIND.error,
+                rests_on=(Symptom.SPECIAL,),
+            )
+            return
 
 
 def _trouble(run: Run, gradients: Backward) -> str:

@@ -74,6 +74,8 @@ def find(seen: Observation) -> Iterator[Finding]:
     if seen.graph.handmade and not seen.intent.cuts_explain:
         return
     found = (wrong or lost)[0]
+    if not wrong and found.argument.parameter:
+        return  # it has no gradient at all: a missing one
     meant = _reference_agrees(seen)
     if meant:
         return

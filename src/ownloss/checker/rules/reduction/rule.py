@@ -36,6 +36,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         _by_reference,
         _by_factor,
         _rows_agree,
+        _only_means_differ,
         _halves,
         _mixture,
         _padding,
@@ -148,6 +149,58 @@ def _rows_agree(seen: Observation) -> Finding | None:
         rests_on=(Symptom.VALUE,),
         aspect="rows",
     )
+
+
+_MEANS = ("mean", "sum", "nanmean", "nansum")
+# What comes with a mean, and differs between two ways to write the same one.
+_WITH_MEANS = (
+    "div",
+    "__truediv__",
+    "numel",
+    "size",
+    "__get__:shape",
+    "flatten",
+    "view",
+    "reshape",
+    "unsqueeze",
+    "squeeze",
+    "to",
+    "float",
+    "double",
+)
+
+
+def _only_means_differ(seen: Observation) -> Finding | None:
+    """The reference calls the same functions of torch, but for means and sums."""
+    if not seen.reference.differs:
+        return None
+    own, trusted = (
+        [call for call in calls if call.name not in _WITH_MEANS]
+        for calls in (seen.graph.trace.calls, seen.reference.calls)
+    )
+    work = [[c.name for c in calls if c.name not in _MEANS] for calls in (own, trusted)]
+    means = [[_averages(c) for c in calls if _averages(c)] for calls in (own, trusted)]
+    if work[0] != work[1] or not work[0] or means[0] == means[1]:
+        return None
+    places = [call.where for call in own if _averages(call)]
+    said, due = apart(*seen.reference.values["here"])
+    return _error(
+        seen,
+        f"The loss is {said}, the reference {due}: they make the same calls of torch, "
+        "but for how they sum and average" + (f" ({places[-1]})." if places else "."),
+        rests_on=(Symptom.VALUE,),
+        aspect="rows",
+    )
+
+
+def _averages(call: Call) -> tuple[str, str, str] | None:
+    """What a call sums or averages, over what; None if nothing."""
+    if call.name in _MEANS:
+        plain = [a for a in call.args if not isinstance(a, torch.Tensor)]
+        return call.name, str(plain), str(call.kwargs.get("dim"))
+    reduction = call.kwargs.get("reduction")
+    over = str(call.shapes[0][:1]) if reduction == "batchmean" else ""
+    return None if reduction is None else (call.name, str(reduction), over)
 
 
 def _halves(seen: Observation) -> Finding | None:
@@ -374,20 +427,31 @@ def _divergence(seen: Observation) -> Finding | None:
     if seen.reference.loss is not None:
         return None
     for call in seen.graph.trace.named("kl_div"):
-        if call.kwargs.get("reduction", "mean") != "mean" or not call.attached:
-            continue
-        if len(call.tensors) < 2:
+        if not call.attached or len(call.tensors) < 2:
             continue
         log, target = call.tensors[:2]
-        if log.dim() != 2 or log.shape != target.shape:
+        if log.dim() < 2 or log.shape != target.shape:
             continue
         target = target.exp() if call.kwargs.get("log_target") else target
-        if bool(((target.sum(1) - 1).abs() < 1e-3).all()):
+        if not bool(((target.sum(-1) - 1).abs() < 1e-3).all()):
+            continue
+        reduction = call.kwargs.get("reduction", "mean")
+        rows = log.shape[:-1].numel()
+        if reduction == "mean" and log.dim() == 2:
             return KIND.warning(
                 f"`kl_div` ({call.where}) divides by the batch and by the "
                 f"{log.shape[1]} classes: the mean over the samples is "
                 'reduction="batchmean".',
                 cure='Pass reduction="batchmean".',
+                where=call.where,
+                rests_on=(Symptom.GROWTH,),
+            )
+        if reduction == "batchmean" and rows > log.shape[0]:
+            return KIND.warning(
+                f"`kl_div` ({call.where}) is given {rows} distributions, of shape "
+                f'{tuple(log.shape)}, and reduction="batchmean" divides by '
+                f"{log.shape[0]} alone.",
+                cure='Pass `x.flatten(0, -2)`; then "batchmean" divides by all.',
                 where=call.where,
                 rests_on=(Symptom.GROWTH,),
             )

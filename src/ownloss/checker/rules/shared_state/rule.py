@@ -25,7 +25,7 @@ CALLS = 7
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Take two steps; call twice before one backward; call on b after a."""
-    if seen.base.error is not None:
+    if seen.base.error is not None or not seen.determinism.reproducible:
         return
     second_step = _second_step(seen)
     if second_step is not None:

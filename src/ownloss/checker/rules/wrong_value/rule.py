@@ -11,6 +11,7 @@ from ownloss.checker.copies import cast, modules_of
 from ownloss.checker.domains import Domain, jittered
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
+from ownloss.checker.probes import downhill
 from ownloss.checker.roles import Role, is_distance, is_preferred
 from ownloss.checker.subject import Point
 from ownloss.checker.trace import Call, Trace
@@ -45,6 +46,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         or _attracted(seen)
         or _preferred(seen)
         or _zero_labels(seen)
+        or _falls_without_end(seen)
         or _jumps(seen)
     )
     if found is not None:
@@ -79,7 +81,7 @@ def _by_reference(seen: Observation) -> Finding:
     )
 
 
-_SOFTMAX = ("softmax", "sigmoid", "log_softmax", "logsigmoid")
+_SOFTMAX = ("softmax", "sigmoid", "log_softmax", "log_sigmoid")
 _RESHAPES = (
     "transpose",
     "permute",
@@ -137,6 +139,12 @@ def _misused(seen: Observation) -> Finding | None:
                     call,
                     "the target of `kl_div` is negative: it takes "
                     "probabilities, after the log-probabilities",
+                )
+            if call.kwargs.get("log_target") and bool((target >= 0).all()):
+                return _hint(
+                    call,
+                    "the target of `kl_div` is not negative: with log_target=True it "
+                    "takes log-probabilities",
                 )
             total = _total_beside_one(call)
             if total:
@@ -437,6 +445,41 @@ def _zero_labels(seen: Observation) -> Finding | None:
                 aspect="labels",
             )
     return None
+
+
+_LOG_LIKELIHOODS = ("log_sigmoid", "log_softmax", "softplus", "logsumexp")
+
+
+def _falls_without_end(seen: Observation) -> Finding | None:
+    """A negative log-likelihood of labels that is not bounded by 0.
+
+    Advantages and rewards may make it so: there must be nothing but labels beside the
+    logits.
+    """
+    if not seen.scalar or not seen.graph.trace.named(*_LOG_LIKELIHOODS):
+        return None
+    beside = [x for x in seen.arguments if not x.differentiable]
+    labels = [x for x in beside if x.role in (Role.LABELS, Role.TARGET)]
+    known = (Domain.LABELS, Domain.BINARY)
+    if not labels or any(x.domain not in (*known, Domain.MASK) for x in beside):
+        return None
+    if not all(x.domain is Domain.REAL for x in seen.inputs):
+        return None
+    totals = [seen.run(downhill(seen, far)).total for far in (40.0, 400.0, 4000.0)]
+    falls = totals[0] < -1 and all(b < 5 * a for a, b in pairwise(totals))
+    if not falls:
+        return None
+    name = seen.inputs[0].name
+    return KIND.warning(
+        f"The loss is {number(totals[0])} where `{name}` has been moved by 40 down its "
+        f"slope, and {number(totals[1])} by 400: it falls without end, which no "
+        "likelihood of labels does.",
+        cure="Look for a wrong sign: log(1 - sigmoid(x)) is logsigmoid(-x).",
+        where=name,
+        evidence={"values": totals},
+        rests_on=(Symptom.PERFECT,),
+        aspect="minimum",
+    )
 
 
 def _only_ones_count(seen: Observation, zero: torch.Tensor) -> bool:
