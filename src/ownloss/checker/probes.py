@@ -208,7 +208,7 @@ def _ties(seen: Observation, arguments: list[Argument]) -> Iterator[Probe]:
 
 def _both_silent(seen: Observation, arguments: list[Argument]) -> Iterator[Probe]:
     """A sample of zeros in two inputs at once."""
-    may_be_zero = {Domain.REAL, Domain.NONNEGATIVE, Domain.BOXES}
+    may_be_zero = {Domain.REAL, Domain.NONNEGATIVE}
     for one, other in itertools.combinations(arguments, 2):
         if one.value.shape != other.value.shape or one.value.numel() == 0:
             continue
