@@ -31,12 +31,14 @@ class Probe:
             an infinite loss may be right for a probability of exactly 0, and labels
             that did not occur may not exist.
         guess: whether such inputs may never occur; then it is a warning at most.
+        bold: whether only a trusted loss can tell if such inputs make sense.
     """
 
     when: str
     point: Point
     boundary: bool = False
     guess: bool = False
+    bold: bool = False
 
 
 def special(seen: Observation) -> Iterator[Probe]:
@@ -122,7 +124,7 @@ def bold(seen: Observation) -> Iterator[Probe]:
             point[seen.index(argument)] = value
         names = " and of ".join(f"`{x.name}`" for x in chosen)
         seen.budget.require()
-        yield Probe(f"if a sample of {names} is zero", point)
+        yield Probe(f"if a sample of {names} is zero", point, bold=True)
     for factor in (10.0, 100.0):
         point = [
             cast(x.value, seen.dtype) * factor
@@ -130,7 +132,7 @@ def bold(seen: Observation) -> Iterator[Probe]:
             else x.value
             for x in seen.arguments
         ]
-        yield Probe(f"if all inputs are {factor:g} times as large", point)
+        yield Probe(f"if all inputs are {factor:g} times as large", point, bold=True)
 
 
 def _along_parameters(seen: Observation, arguments: list[Argument]) -> Iterator[Probe]:

@@ -1,7 +1,7 @@
 """Finite inputs at which the loss or its gradient is NaN."""
 
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import chain, islice
 
 from ownloss.checker.domains import Domain
 from ownloss.checker.findings import Finding, Kind, Symptom
@@ -56,46 +56,31 @@ def find(seen: Observation) -> Iterator[Finding]:
         return
     if not run.finite or gradients.error is not None:
         return
-    for probe in islice(special(seen), PROBES):
+    bolder = bold(seen) if seen.reference.loss is not None else ()
+    for probe in chain(islice(special(seen), PROBES), bolder):
         run, gradients = tried(seen, probe.point, seen.native)
         trouble = _trouble(run, gradients)
         if not trouble or explodes(seen, probe.point, run):
             continue  # or an overflow
-        if "infinite" in trouble and probe.boundary:
+        trusted = _reference_is_finite(seen, probe)
+        if probe.bold and not trusted:
+            continue
+        if "infinite" in trouble and probe.boundary and not trusted:
             continue
         if trouble == "the loss is infinite" and not seen.scalar:
             continue  # a pole of an elementwise function, such as the logarithm
-        details = {"rests_on": (Symptom.SPECIAL,)}
         certain = not probe.boundary or trouble == "the loss is NaN"
-        certain = (certain and not probe.guess) or _reference_is_finite(seen, probe)
-        say = KIND.error if certain else KIND.warning
-        yield _finding(seen, probe, trouble, say, **details)
+        say = KIND.error if trusted or (certain and not probe.guess) else KIND.warning
+        yield _finding(seen, probe, trouble, say, rests_on=(Symptom.SPECIAL,))
         return
-    if seen.reference.loss is not None:
-        yield from _where_the_reference_is_finite(seen)
 
 
 def _reference_is_finite(seen: Observation, probe: Probe) -> bool:
+    """Whether there is a trusted loss that is finite there, with its gradient."""
     if seen.reference.loss is None:
         return False
     trusted = seen.reference.run(probe.point)
     return trusted.finite and seen.backward(trusted).finite
-
-
-def _where_the_reference_is_finite(seen: Observation) -> Iterator[Finding]:
-    """Try points that only a trusted loss can tell to be sensible ones."""
-    for probe in (*special(seen), *bold(seen)):
-        run, gradients = tried(seen, probe.point)
-        trouble = _trouble(run, gradients)
-        if trouble and _reference_is_finite(seen, probe):
-            yield _finding(
-                seen,
-                probe,
-                f"{trouble}, and that of the reference is finite",
-                KIND.error,
-                rests_on=(Symptom.SPECIAL,),
-            )
-            return
 
 
 def _trouble(run: Run, gradients: Backward) -> str:
