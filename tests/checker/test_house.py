@@ -32,6 +32,7 @@ ORDER = [
     "subject",
     "measures.points",
     "measures.graph",
+    "measures.branches",
     "measures.precision",
     "measures.batch",
     "measures.selection",

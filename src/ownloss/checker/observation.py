@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ownloss.checker.budget import Budget
 from ownloss.checker.measures.batch import Batch
+from ownloss.checker.measures.branches import Branches
 from ownloss.checker.measures.determinism import Determinism
 from ownloss.checker.measures.gradient import Gradient
 from ownloss.checker.measures.graph import Graph
@@ -31,6 +32,7 @@ class Observation(Subject):
         precision: the rounding error of its value.
         batch: its samples.
         graph: its calls of torch and its Functions.
+        branches: what it chooses by comparisons.
         selection: which entries count.
         gradient: backward against differences.
         reference: the loss against a trusted one.
@@ -54,6 +56,7 @@ class Observation(Subject):
         self.mask = mask
         self.points = Points(self)
         self.graph = Graph(self)
+        self.branches = Branches(self, self.graph)
         self.precision = Precision(self, self.points, self.graph)
         self.batch = Batch(self, self.points)
         self.selection = Selection(self, self.graph, self.batch)

@@ -1,6 +1,5 @@
 """Gradient and value agree, and the loss is not the one that was meant."""
 
-import math
 from collections.abc import Iterator
 from itertools import islice, pairwise
 
@@ -14,7 +13,7 @@ from ownloss.checker.observation import Observation
 from ownloss.checker.probes import downhill
 from ownloss.checker.roles import Role, is_distance, is_preferred
 from ownloss.checker.subject import Point
-from ownloss.checker.trace import Call, Trace
+from ownloss.checker.trace import Call
 from ownloss.checker.wording import apart, number
 
 KIND = Kind(
@@ -496,97 +495,21 @@ def _only_ones_count(seen: Observation, zero: torch.Tensor) -> bool:
     return any(seen.precision.close(fewer.total, value, 100) for value in without)
 
 
-_COMPARED = ("lt", "le", "gt", "ge", "__lt__", "__le__", "__gt__", "__ge__")
-_NEGATED = ("__invert__", "bitwise_not", "logical_not", "rsub", "__rsub__")
-_CASTS = ("float", "double", "to", "type_as", "type")
-STEPS = 30
-
-
 def _jumps(seen: Observation) -> Finding | None:
-    """Two branches of a formula that do not meet where one takes over.
-
-    One entry of the prediction is moved until a comparison changes, and the place of
-    the change is found by halving.
-    """
-    if not seen.scalar or not seen.inputs or seen.inputs[0].parameter:
+    """Two branches of a formula that do not meet where one takes over."""
+    jump = seen.branches.jump
+    if jump is None:
         return None
-    places = list(_choices(seen.graph.trace.calls))
-    prediction = seen.inputs[0]
-    if not places or not prediction.value.numel() or prediction.value.is_complex():
-        return None
-    entry = int(prediction.value.numel() // 2)
-    start = cast(prediction.value, seen.dtype)
-
-    def at(distance: float) -> tuple[float, list[torch.Tensor]]:
-        value = start.clone()
-        value.view(-1)[entry] += distance
-        trace = Trace()
-        with trace:
-            run = seen.run(seen.with_values({prediction: value}))
-        found = [call.result for call in trace.calls if call.name in _COMPARED]
-        return run.total, found
-
-    def differ(a: list[torch.Tensor], b: list[torch.Tensor]) -> bool:
-        return len(a) == len(b) and any(
-            place < len(a) and not torch.equal(a[place], b[place]) for place in places
-        )
-
-    far = 3 * prediction.size
-    tried = [(d, *at(d)) for d in torch.linspace(-far, far, STEPS).tolist()]
-    values = [value for _, value, _ in tried]
-    if not all(map(math.isfinite, values)):
-        return None
-    for (low, _, below), (high, _, above) in pairwise(tried):
-        if not differ(below, above):
-            continue
-        for _ in range(STEPS):
-            middle = (low + high) / 2
-            _, chosen = at(middle)
-            low, high = (low, middle) if differ(below, chosen) else (middle, high)
-        before, after = at(low)[0], at(high)[0]
-        if abs(after - before) > 1e-3 * (max(values) - min(values)):
-            one, other = apart(before, after)
-            call = [c for c in seen.graph.trace.calls if c.name in _COMPARED][places[0]]
-            return KIND.warning(
-                f"The loss jumps from {one} to {other} where `{prediction.name}` "
-                f"passes a bound ({call.where}): the two branches do not meet there.",
-                cure="Make both branches equal at the bound, and their slopes, too.",
-                where=call.where,
-                evidence={"before": before, "after": after},
-                rests_on=(Symptom.PERFECT,),
-                aspect="jump",
-            )
-    return None
-
-
-def _choices(calls: list[Call]) -> Iterator[int]:
-    """Which of the comparisons choose between two things that are differentiated.
-
-    By torch.where, or by products with the comparison and with its opposite. What is
-    merely left out below a bound may jump on purpose.
-    """
-    compared = [call for call in calls if call.name in _COMPARED]
-    for place, comparison in enumerate(compared):
-        if not comparison.attached:
-            continue
-        chosen, opposite = {id(comparison.result)}, set[int]()
-        sides = set()
-        for call in calls:
-            of = {id(t) for t in call.tensors}
-            if call.name in _CASTS and of & chosen:
-                chosen.add(id(call.result))
-            elif call.name in (*_CASTS, *_NEGATED) and of & (chosen | opposite):
-                opposite.add(id(call.result))
-            elif call.name == "where" and len(call.tensors) > 2 and of & chosen:
-                if all(t.requires_grad for t in call.tensors[1:]):
-                    yield place
-                    break
-            elif call.name in ("mul", "__mul__", "__rmul__") and call.attached:
-                sides |= {"chosen"} if of & chosen else set()
-                sides |= {"opposite"} if of & opposite else set()
-        else:
-            if len(sides) == 2:
-                yield place
+    before, after = apart(jump.before, jump.after)
+    return KIND.warning(
+        f"The loss jumps from {before} to {after} where `{seen.inputs[0].name}` "
+        f"passes a bound ({jump.where}): the two branches do not meet there.",
+        cure="Make both branches equal at the bound, and their slopes, too.",
+        where=jump.where,
+        evidence={"before": jump.before, "after": jump.after},
+        rests_on=(Symptom.PERFECT,),
+        aspect="jump",
+    )
 
 
 def _beyond_perfect(seen: Observation, prediction: Argument) -> Finding | None:
