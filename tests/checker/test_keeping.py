@@ -298,3 +298,14 @@ def test_what_the_loss_makes_a_leaf_to_train_is_none_afterwards():
 
     check(loss, torch.ones(3, requires_grad=True), collections.deque([target]))
     assert not target.requires_grad
+
+
+def test_a_complex_nan_is_put_back_in_both_of_its_parts():
+    held = torch.tensor([complex(float("nan"), 0.0)])
+
+    def loss(prediction, others):
+        others[0].data.mul_(1)
+        return prediction.square().mean()
+
+    check(loss, torch.ones(3, requires_grad=True), collections.deque([held]))
+    assert held.imag == 0

@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import os
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -343,3 +344,23 @@ def test_a_wrong_gradient_of_complex_numbers_beside_a_real_target():
     report = check(Power.apply, spectrum, torch.rand(3, 4))
     assert report.crashes == {}
     assert report.findings[0].kind == "formula"
+
+
+def test_an_array_beside_the_tensors_is_no_option_of_the_loss():
+    def weighted(prediction, weight):
+        return (prediction.square() * torch.as_tensor(weight)).mean()
+
+    report = check(weighted, torch.ones(3, requires_grad=True), np.ones(3, "float32"))
+    assert report.crashes == {}
+
+
+def test_complex_inputs_that_a_loss_changes_are_told():
+    def doubling(prediction, weights):
+        weights.mul_(2)
+        return (prediction * weights).abs().sum()
+
+    prediction = torch.ones(2, dtype=torch.complex128, requires_grad=True)
+    for weights in (torch.ones(2) + 1j, torch.tensor([1j, 2j])):
+        report = check(doubling, prediction, weights)
+        assert report.crashes == {}
+        assert "mutates-input" in {finding.kind for finding in report.findings}

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from ownloss.checker.domains import stored
+from ownloss.checker.runs import as_real
 from ownloss.checker.torch_insides import outside_of_transforms
 
 # Seeds, filters of warnings and watched Functions belong to the whole process: one
@@ -354,9 +355,9 @@ def _differ(now: Any, before: Any) -> bool:
 
 def _equal(one: Tensor, other: Tensor) -> bool:
     """Whether two tensors hold the same; NaN is what it was."""
-    one, other = stored(one), stored(other)
+    one, other = as_real(stored(one)), as_real(stored(other))
     if torch.equal(one, other):
         return True
-    if not one.is_floating_point() and not one.is_complex():
+    if not one.is_floating_point():
         return False
     return torch.allclose(one, other, rtol=0.0, atol=0.0, equal_nan=True)

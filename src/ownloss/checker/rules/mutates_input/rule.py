@@ -79,9 +79,10 @@ def _changed(
         if bool(same.all()):
             continue
         changed = int((~same).sum())
-        values = now.detach()[~same].unique()
+        values = now.detach()[~same]
         what = f"{changed} of {now.numel()} entries"
-        became = f" became {values.item():g}" if values.numel() == 1 else " changed"
+        alike = bool((values == values[0]).all())
+        became = f" became {values[0].item():g}" if alike else " changed"
         where = (
             f" in {str(dtype).removeprefix('torch.')}" if dtype != seen.native else ""
         )

@@ -120,10 +120,15 @@ def _is_a_part(found: GradientCheck) -> bool:
 
 
 def _becomes_numbers(seen: Observation, argument: Argument) -> bool:
-    """Whether what was cut off goes on as plain numbers, as NumPy asks for."""
+    """Whether what was cut off goes on as plain numbers, as NumPy asks for.
+
+    A number that is taken of what still learns, such as a width that tells how many
+    steps to make, is another cut.
+    """
     origins = seen.graph.origins
     return any(
         argument.name in origins.get(id(tensor), frozenset())
+        and not tensor.requires_grad
         for call in seen.graph.trace.named(*_NUMBERS)
         for tensor in call.tensors
     )

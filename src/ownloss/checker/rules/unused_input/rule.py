@@ -114,7 +114,7 @@ def _other_options(seen: Observation, value: Any) -> Iterator[Any]:
     elif type(value) is float:
         moved = (2 * value, value / 2, 10 * value, value + 1, 0.0, -value)
         yield from (other for other in moved if other != value)
-    elif value in _REDUCTIONS:
+    elif isinstance(value, str) and value in _REDUCTIONS:
         yield from (other for other in _REDUCTIONS if other != value)
 
 
