@@ -364,3 +364,13 @@ def test_complex_inputs_that_a_loss_changes_are_told():
         report = check(doubling, prediction, weights)
         assert report.crashes == {}
         assert "mutates-input" in {finding.kind for finding in report.findings}
+
+
+def test_a_forecast_equals_no_value_that_is_missing():
+    def observed(forecast, target):
+        known = ~target.isnan()
+        off = torch.where(known, forecast - target.nan_to_num(), 0.0)
+        return (off.square() + 1e-6).sqrt().sum() / known.sum().clamp(min=1)
+
+    target = torch.tensor([[1.0, torch.nan, 2.0], [torch.nan, 0.5, 3.0]])
+    assert check(observed, torch.randn(2, 3, requires_grad=True), target).ok

@@ -195,6 +195,8 @@ def _ties(seen: Observation, arguments: list[Argument]) -> Iterator[Probe]:
             if not one.differentiable and not other.differentiable:
                 continue  # two things that the data hold: a time and its indicator
             equal = cast(other.value, seen.dtype).reshape(one.value.shape)
+            # What is missing in a target has no prediction that equals it.
+            equal = torch.where(equal.isnan(), one.value.to(equal.dtype), equal)
             ends = bool(((equal == 0) | (equal == 1)).any())
             boundary = one.domain is Domain.SIMPLEX or (
                 one.domain is Domain.UNIT and ends

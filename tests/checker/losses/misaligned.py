@@ -155,3 +155,25 @@ def shifted_the_other_way():
         return F.cross_entropy(logits[:, 1:].flatten(0, 1), target[:, :-1].flatten())
 
     return loss, _tokens()
+
+
+def _of_events(log_hazard, event):
+    return F.softplus(-log_hazard[event.bool()]).sum()
+
+
+@mistake("misaligned", reference=_of_events)
+def events_as_places():
+    """An indicator of 0 and 1 that indexes: samples 0 and 1, again and again."""
+
+    def of_events(log_hazard, event):
+        return F.softplus(-log_hazard[event]).sum()
+
+    event = torch.tensor([1, 0, 1, 1, 0])
+    return of_events, (normal(5, seed=1, grad=True), event)
+
+
+@right(reference=_of_events)
+def events_as_a_mask():
+    """The same with booleans."""
+    event = torch.tensor([1, 0, 1, 1, 0])
+    return _of_events, (normal(5, seed=1, grad=True), event)

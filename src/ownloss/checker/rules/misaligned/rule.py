@@ -40,9 +40,9 @@ def find(seen: Observation) -> Iterator[Finding]:
     base = seen.base_backward.values[0]
     if base is None or base.is_complex() or not base.numel():
         return
-    scrambled = _scrambled(seen)
-    if scrambled is not None:
-        yield scrambled
+    mixed_up = _flags_for_places(seen) or _scrambled(seen)
+    if mixed_up is not None:
+        yield mixed_up
         return
     for argument in seen.arguments:
         if argument.parameter or argument.differentiable:
@@ -82,6 +82,43 @@ def find(seen: Observation) -> Iterator[Finding]:
 
 _MATCHES = ("min", "amin", "argmin", "minimum", "sort", "argsort", "topk")
 _VIEWS = ("view", "reshape", "view_as", "reshape_as")
+
+
+def _flags_for_places(seen: Observation) -> Finding | None:
+    """Integers 0 and 1, one a sample, that index: they pick samples 0 and 1."""
+    size = seen.batch.size
+    if size < 3 or (seen.reference.loss is not None and not seen.reference.differs):
+        return None
+    flags = [
+        x
+        for x in seen.batch.arguments
+        if x.domain is Domain.LABELS
+        and x.value.shape == (size,)
+        and bool(((x.value == 0) | (x.value == 1)).all())
+    ]
+    for call in seen.graph.trace.named("__getitem__"):
+        index = call.args[1] if len(call.args) > 1 else None
+        if not call.attached or call.shapes[0][:1] != (size,):
+            continue
+        if not isinstance(index, Tensor) or index.shape != (size,):
+            continue
+        if index.dtype in (torch.bool, torch.uint8) or bool((index > 1).any()):
+            continue
+        # Sorted flags come from the times, too.
+        names = seen.graph.origins.get(id(index), frozenset())
+        argument = next((x for x in flags if x.name in names), None)
+        if argument is not None:
+            say = KIND.error if seen.reference.differs else KIND.warning
+            return say(
+                f"`{argument.name}` holds 0 and 1, one for each of {size} samples, "
+                f"and indexes them ({call.where}): that picks samples 0 and 1 "
+                "again and again.",
+                cure=f"Select with booleans: `x[{argument.name}.bool()]`.",
+                where=call.where,
+                rests_on=(Symptom.PLACE,),
+                explains=(Symptom.VALUE, Symptom.FEWER, Symptom.ORDER),
+            )
+    return None
 
 
 def _scrambled(seen: Observation) -> Finding | None:

@@ -95,6 +95,9 @@ def _inputs(
 def _transposed(seen: Observation) -> Iterator[tuple[str, Point]]:
     """The point given, one argument after the other and then all in other layouts."""
     arguments = [argument for argument in seen.arguments if not argument.parameter]
+    if seen.graph.trace.named("ctc_loss"):
+        # Torch's own reads strided labels wrongly; the loss that calls it does not.
+        arguments = [argument for argument in arguments if argument.floating]
     for argument in arguments[:INPUTS]:
         for layout in _layouts(argument.value):
             yield (
@@ -108,7 +111,9 @@ def _transposed(seen: Observation) -> Iterator[tuple[str, Point]]:
         for last in (False, True):
             point = []
             for argument in seen.arguments:
-                layouts = list(_layouts(argument.value)) or [argument.value.clone()]
+                layouts = [argument.value.clone()]
+                if argument in arguments:
+                    layouts = list(_layouts(argument.value)) or layouts
                 point.append(layouts[-1 if last else 0])
             yield "all arguments lie", point
 

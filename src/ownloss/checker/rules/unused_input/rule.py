@@ -21,8 +21,8 @@ KIND = Kind(
     slug="unused-input",
     title="An argument has no influence",
     meaning="The loss takes an argument and gives the same value whatever it holds: an "
-    "event indicator, old log-probabilities, a mask, weights. Often two branches of a "
-    "formula have got the same term.",
+    "event indicator, old log-probabilities, a mask, weights, a number, the name of a "
+    "reduction. Often two branches of a formula have got the same term.",
     shows="The argument is replaced by others that fit its role; the value never "
     "changes.",
     cure="Use the argument where the formula has it, or take it out of the signature.",

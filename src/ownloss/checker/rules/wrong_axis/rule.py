@@ -22,7 +22,8 @@ KIND = Kind(
     "batch instead of the classes, or over time instead of the features: each sample "
     "competes with the others.",
     shows="The loss takes one label a sample, and the softmax that it calls runs over "
-    "a dimension that the labels have, too.",
+    "a dimension that the labels have, too. With a reference: the gradient at one "
+    "place changes with others along a dimension, and that of the reference does not.",
     cure="Name the dimension of the classes: `log_softmax(dim=1)` for (N, C), "
     "`dim=-1` for (N, T, C).",
 )
