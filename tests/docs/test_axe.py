@@ -15,14 +15,16 @@ KINDS_OF_PAGE = [
     GALLERY,
     GUIDE,
 ]
-# Of a long list or table the first dozen, and of the tags that colour a block of code one
-# of each colour: the others are made alike, and cost axe most of its time.
+# Of a long list or table a dozen, and of the tags that colour code one of each
+# colour: the others are made alike, and cost axe most of its time.
 ALIKE = """() => {
-  for (const row of document.querySelectorAll(":is(ul, ol, tbody) > :nth-child(n + 13)")) {
+  const later = ":is(ul, ol, tbody) > :nth-child(n + 13)";
+  for (const row of document.querySelectorAll(later)) {
     if (!row.querySelector(".current-page")) row.remove();
   }
+  const bend = ".go, .gr, .gt, .gr + .n";
   const met = new Set();
-  for (const tag of document.querySelectorAll("pre span:not(.go, .gr, .gt, .gr + .n)")) {
+  for (const tag of document.querySelectorAll(`pre span:not(${bend})`)) {
     const block = tag.closest("div[class*=highlight-]");
     const colour = `${tag.className} in ${block?.className}`;
     if (met.has(colour) && tag.getAttributeNames().every((name) => name === "class")) {

@@ -1,7 +1,8 @@
 """Sphinx as `python -m sphinx` runs it, without the seconds that its imports take.
 
-A server imports the libraries once, and each build is a fork of it. Nothing of ours is
-imported there: a small site has its own copy of the gallery and of the extensions.
+A server imports and uses the libraries once, and each build is a fork of it. Nothing of
+ours is imported there: a small site has its own copy of the gallery and of the
+extensions.
 """
 
 import os
@@ -12,12 +13,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 SERVER = get_context("forkserver")
-SERVER.set_forkserver_preload(
-    [
-        *("pytest", "torch", "matplotlib.pyplot", "bs4", "furo", "myst_parser"),
-        *("sphinx.cmd.build", "sphinx_gallery.gen_gallery", "sphinx_gallery.gen_rst"),
-    ]
-)
+SERVER.set_forkserver_preload(["tests.gallery.libraries"])
 ROOT = Path(__file__).parents[2]
 
 
