@@ -102,3 +102,36 @@ def plain_error_in_half():
         normal(8, seed=1).to(HALF).requires_grad_(),
         normal(8, seed=2).to(HALF),
     )
+
+
+def _spread(z, variance):
+    return F.relu(1 - (variance(z) + 1e-4).sqrt()).mean()
+
+
+def _in_half_nothing_is_left(case):
+    loss, (z,) = case.fresh()
+    rough = z.detach().to(HALF).requires_grad_()
+    exact = rough.detach().double().requires_grad_()
+    ours = torch.autograd.grad(loss(rough), rough)[0].double()
+    true = torch.autograd.grad(loss(exact), exact)[0]
+    assert (ours - true).norm() > true.norm()
+
+
+@mistake("low-precision", shows=_in_half_nothing_is_left)
+def variance_by_moments():
+    """E[z^2] - E[z]^2 of features around 8: fine as given, lost once in half."""
+
+    def spread(z):
+        return _spread(z, lambda z: z.square().mean(0) - z.mean(0).square())
+
+    return spread, ((8 + 0.5 * normal(6, 3, seed=6)).requires_grad_(),)
+
+
+@right()
+def variance_of_what_is_centred():
+    """The same with the mean taken off first."""
+
+    def spread(z):
+        return _spread(z, lambda z: (z - z.mean(0)).square().mean(0))
+
+    return spread, ((8 + 0.5 * normal(6, 3, seed=6)).requires_grad_(),)

@@ -63,8 +63,10 @@ def find(seen: Observation) -> Iterator[Finding]:
         if not off > max(OFF, TIMES_ROUNDING * rounding):
             continue
         name = str(dtype).removeprefix("torch.")
-        better = _reference_is_better(seen, point, dtype, off)
-        say = KIND.warning if dtype == seen.native or better else KIND.note
+        own = dtype == seen.native
+        # Off by more than its own size, nothing of the gradient is left.
+        grave = off > 1 or _reference_is_better(seen, point, dtype, off)
+        say = KIND.warning if own or grave else KIND.note
         yield say(
             f"In {name} the gradient is off by {off:.0%}, {off / rounding:.0f} times "
             "more than rounding the inputs explains.",
