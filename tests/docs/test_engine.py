@@ -4,13 +4,14 @@ import importlib
 import inspect
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import furo
 import pytest
 
 import ownloss_site
 from gallery import freshness, insides
-from ownloss_site import site_search, theme
+from ownloss_site import kinds, site_search, theme
 
 NAMES = {
     name: broken
@@ -89,6 +90,23 @@ def test_the_stemmers_of_the_search_come_with_sphinx():
     for name in ("base-stemmer.js", "english-stemmer.js"):
         there = (site_search.STEMMERS / name).is_file()
         assert there, f"without {name} the search finds no word in another form"
+
+
+def test_pages_of_kinds_are_written_again_only_when_something_has_changed(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "reference").mkdir()
+    (tmp_path / "reference" / "kinds.md").touch()
+    app = SimpleNamespace(srcdir=tmp_path)
+    kinds.write_pages(app)
+    page = tmp_path / "reference" / "kinds" / "broadcast.md"
+    assert "# Accidental broadcast" in page.read_text(encoding="utf-8")
+    page.write_text("as it was left")
+    kinds.write_pages(app)
+    assert page.read_text() == "as it was left"
+    monkeypatch.setattr(freshness, "fingerprint", lambda _patterns: "another")
+    kinds.write_pages(app)
+    assert page.read_text(encoding="utf-8") != "as it was left"
 
 
 @pytest.mark.parametrize("name", ["furo.nothing", "nowhere.at.all", "json.dumps(objs)"])

@@ -20,6 +20,7 @@ def where(item, lock):
 def thaw():
     yield
     gc.unfreeze()
+    workers.freeze.cache_clear()
 
 
 def test_what_all_calls_have_in_common_need_not_be_pickled(monkeypatch):
@@ -52,3 +53,5 @@ def test_a_build_leaves_the_collector_as_it_was():
     workers.collect_again(app, None)
     assert gc.get_threshold() == before
     assert gc.get_freeze_count() == 0
+    workers.freeze()
+    assert gc.get_freeze_count() > 0, "nor does it keep another build from it"

@@ -95,8 +95,7 @@ class ListExercises(SphinxDirective):
     """List all exercises, a table for each kind."""
 
     def run(self) -> list[nodes.Node]:
-        """Write the tables."""
-        self.env.note_reread()
+        """Write the tables; with any file of ownloss all pages are read again."""
         lines = []
         for kind, title in KINDS.items():
             rows = [row(one) for one in exercises() if one.kind == kind]

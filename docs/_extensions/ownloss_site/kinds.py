@@ -19,6 +19,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 import ownloss
+from gallery import freshness
 from gallery.blocks import code, table_of_markdown
 from gallery.insides import PRINTED
 
@@ -28,6 +29,12 @@ if TYPE_CHECKING:  # torch is imported only where a page is read
 logger = logging.getLogger(__name__)
 
 FOLDER = "reference/kinds"
+SOURCES = (
+    "docs/_extensions/ownloss_site/kinds.py",
+    "src/ownloss/checker/**/*.md",
+    "src/ownloss/checker/**/*.py",
+)
+MADE_OF = ".made-of"
 PAGE = """\
 ---
 myst:
@@ -58,13 +65,20 @@ This loss has the mistake:
 
 
 def write_pages(app: Sphinx) -> None:
-    """Write the pages that have changed, and remove those whose kind has gone."""
-    from ownloss.checker import kinds
+    """Write the pages that have changed, and remove those whose kind has gone.
 
+    Where nothing has changed, the checker is not imported: with torch, that is a
+    quarter of such a build.
+    """
     folder = Path(app.srcdir, FOLDER)
     if not folder.with_suffix(".md").exists():  # the page that lists them
         return
     folder.mkdir(exist_ok=True)
+    made_of, now = folder / MADE_OF, freshness.fingerprint(SOURCES)
+    if made_of.exists() and made_of.read_text() == now:
+        return
+    from ownloss.checker import kinds
+
     written = {f"{slug}.md": page_of(kind) for slug, kind in kinds().items()}
     for path in folder.glob("*.md"):
         if path.name not in written:
@@ -73,6 +87,7 @@ def write_pages(app: Sphinx) -> None:
         path = folder / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
+    made_of.write_text(now)
 
 
 def page_of(kind: "Kind") -> str:

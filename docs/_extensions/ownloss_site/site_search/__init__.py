@@ -264,6 +264,7 @@ def base36(number: int) -> str:
 
 def note_page(app: Sphinx, doctree: nodes.document) -> None:
     """Keep the sections of a page that was read, until it is read again or gone."""
+    app.builder.has_read = True
     # What draws the figures of an example is nothing that anybody looks for.
     gallery = app.config.sphinx_gallery_conf["gallery_dirs"]
     page = app.env.docname
@@ -285,8 +286,13 @@ def replace_search(app: Sphinx) -> None:
 
 
 def write_search(app: Sphinx, env: BuildEnvironment) -> None:
-    """Write the script and the index, before the page that loads them."""
+    """Write the script and the index, before the page that loads them.
+
+    Where no page was read, they are there already.
+    """
     static = Path(app.outdir, "_static")
+    if not hasattr(app.builder, "has_read") and (static / SCRIPT).exists():
+        return
     static.mkdir(parents=True, exist_ok=True)
     pages = {
         app.builder.get_relative_uri("search", page): (
