@@ -425,3 +425,15 @@ def potentials_that_are_held_constant():
         return f.mean() + g.mean()
 
     return transport, (normal(5, 2, seed=1, grad=True), normal(4, 2, seed=2))
+
+
+@right()
+def weight_that_grows_after_some_epochs():
+    """The second term waits for five epochs, and this is the first."""
+
+    def scheduled(logits, target, epoch):
+        weight = 0.0 if epoch < 5 else 0.1
+        penalty = logits.square().mean()
+        return F.cross_entropy(logits, target) + weight * penalty
+
+    return scheduled, (*classification(5, 3), 0)

@@ -108,12 +108,13 @@ def _other_options(seen: Observation, value: Any) -> Iterator[Any]:
     elif type(value) is int:
         labels = (x.value for x in seen.arguments if x.role is Role.LABELS)
         present = [int(label.reshape(-1)[0]) for label in labels if label.numel()]
-        # One label may be meant to be ignored.
-        others = (2 * value + 1, value + 1, max(value - 1, 0), 0, 1, *present)
+        # One label may be meant to be ignored, and a schedule lasts some epochs.
+        near = (2 * value + 1, value + 1, max(value - 1, 0), 0, 1)
+        others = dict.fromkeys((*near, value + 100, *present))
         yield from (other for other in others if other != value)
     elif type(value) is float:
         moved = (2 * value, value / 2, 10 * value, value + 1, 0.0, -value)
-        yield from (other for other in moved if other != value)
+        yield from (other for other in dict.fromkeys(moved) if other != value)
     elif isinstance(value, str) and value in _REDUCTIONS:
         yield from (other for other in _REDUCTIONS if other != value)
 
