@@ -151,9 +151,8 @@ def test_a_figure_follows_the_switch_and_else_the_system(
     assert bright == ((switch or system) == "light")
 
 
-def test_on_paper_a_dark_page_is_light_and_has_no_drawers(browser, served):
-    context = browser.new_context(base_url=served, color_scheme="dark")
-    page = context.new_page()
+def test_on_paper_a_dark_page_is_light_and_has_no_drawers(page):
+    page.emulate_media(color_scheme="dark")
     page.goto(EXAMPLE)
     figure = page.locator(".sphx-glr-single-img").first
     figure.scroll_into_view_if_needed()
@@ -161,7 +160,6 @@ def test_on_paper_a_dark_page_is_light_and_has_no_drawers(browser, served):
     assert sum(corner(page, ".sphx-glr-single-img")) > 3 * 240
     assert not page.locator(".sidebar-drawer").is_visible()
     assert page.evaluate("getComputedStyle(document.body).colorScheme") == "light"
-    context.close()
 
 
 def test_a_copy_button_is_seen_by_touch_and_by_keyboard(browser, served):
@@ -184,11 +182,7 @@ def test_a_copy_button_is_seen_by_touch_and_by_keyboard(browser, served):
     context.close()
 
 
-def test_the_tree_of_pages_is_opened_by_keyboard(browser, served):
-    context = browser.new_context(
-        base_url=served, viewport={"width": 1440, "height": 900}
-    )
-    page = context.new_page()
+def test_the_tree_of_pages_is_opened_by_keyboard(page):
     page.goto("index.html")
     box = page.locator(".sidebar-tree .toctree-checkbox:not(:checked)").first
     box.focus()
@@ -201,7 +195,6 @@ def test_the_tree_of_pages_is_opened_by_keyboard(browser, served):
     page.keyboard.press("Tab")
     outline = "label => getComputedStyle(label).outlineStyle"
     assert item.locator("> label").evaluate(outline) == "solid"
-    context.close()
 
 
 # Of what the keyboard is at: whether it is drawn, named, and was met before.
@@ -230,13 +223,9 @@ MISSED = """() => [...document.querySelectorAll("a[href], button, input, summary
 @pytest.mark.parametrize(
     "name", ["index", "guide/function", "examples/robust/huber", "search", "404"]
 )
-def test_every_control_is_reached_seen_and_named(browser, served, name, width):
-    context = browser.new_context(
-        base_url=served,
-        viewport={"width": width, "height": 900},
-        reduced_motion="reduce",  # else an outline may be on its way
-    )
-    page = context.new_page()
+def test_every_control_is_reached_seen_and_named(page, name, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(reduced_motion="reduce")  # else an outline may be on its way
     page.goto(f"{name}.html", wait_until="load")
     stops = []
     while True:
@@ -251,7 +240,6 @@ def test_every_control_is_reached_seen_and_named(browser, served, name, width):
         "() => !document.documentElement.classList.contains('show-back-to-top')"
     )
     missed = page.evaluate(MISSED)
-    context.close()
     assert len(stops) > 5
     assert [stop["html"] for stop in stops if not stop["seen"]] == []
     assert [stop["html"] for stop in stops if not stop["named"]] == []
@@ -323,16 +311,14 @@ def test_a_page_is_whole_without_javascript(browser, served, name):
     context.close()
 
 
-def test_nothing_moves_for_a_reader_who_wants_less_motion(browser, served):
-    context = browser.new_context(base_url=served, reduced_motion="reduce")
-    page = context.new_page()
+def test_nothing_moves_for_a_reader_who_wants_less_motion(page):
+    page.emulate_media(reduced_motion="reduce")
     page.goto(GUIDE)
     moving = page.evaluate(
         """() => [...document.querySelectorAll("*")].filter(e =>
           parseFloat(getComputedStyle(e).transitionDuration) > 0
           || getComputedStyle(e).scrollBehavior === "smooth").length"""
     )
-    context.close()
     assert moving == 0
 
 

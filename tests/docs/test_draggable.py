@@ -213,35 +213,28 @@ def stroke(page):
 
 
 @pytest.mark.parametrize("system", ["light", "dark"])
-def test_it_follows_the_switch_of_the_theme(browser, served, system):
-    context = browser.new_context(base_url=served, color_scheme=system)
-    page = context.new_page()
+def test_it_follows_the_switch_of_the_theme(page, system):
+    page.emulate_media(color_scheme=system)
     page.goto(HUBER)
     colors = {"light": "rgb(0, 94, 166)", "dark": "rgb(98, 181, 236)"}
     assert stroke(page) == colors[system]
     for theme, color in colors.items():
         page.evaluate("theme => { document.body.dataset.theme = theme; }", theme)
         assert stroke(page) == color
-    context.close()
 
 
-def test_on_paper_it_stands_as_it_was_left_in_the_colours_of_paper(browser, served):
-    context = browser.new_context(base_url=served, color_scheme="dark")
-    page = context.new_page()
+def test_on_paper_it_stands_as_it_was_left_in_the_colours_of_paper(page):
+    page.emulate_media(color_scheme="dark")
     page.goto(HUBER)
     page.emulate_media(media="print")
     assert page.locator("draggable-figure svg").is_visible()
     assert not page.get_by_role("slider", name="prediction").is_visible()
     assert stroke(page) == "rgb(0, 94, 166)"
-    context.close()
 
 
 @pytest.mark.parametrize("where", [HUBER, MATRIX, "guide/backward.html"])
-def test_it_fits_a_narrow_screen_and_a_finger(browser, served, where):
-    context = browser.new_context(
-        base_url=served, viewport={"width": 320, "height": 640}
-    )
-    page = context.new_page()
+def test_it_fits_a_narrow_screen_and_a_finger(page, where):
+    page.set_viewport_size({"width": 320, "height": 640})
     page.goto(where)
     wide = "document.documentElement.scrollWidth"
     assert page.evaluate(wide) <= 320
@@ -252,32 +245,25 @@ def test_it_fits_a_narrow_screen_and_a_finger(browser, served, where):
     for slider in figure.get_by_role("slider").all():
         assert slider.bounding_box()["height"] >= 24
         assert slider.bounding_box()["width"] >= 100
-    context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("where", [HUBER, MATRIX, "guide/backward.html"])
-def test_axe_finds_nothing(browser, served, where, scheme):
-    context = browser.new_context(base_url=served, color_scheme=scheme)
-    page = context.new_page()
+def test_axe_finds_nothing(page, where, scheme):
+    page.emulate_media(color_scheme=scheme)
     page.goto(where)
-    found = barriers(page, "draggable-figure, draggable-matrix")
-    context.close()
-    assert found == []
+    assert barriers(page, "draggable-figure, draggable-matrix") == []
 
 
-def test_the_room_is_kept_before_the_script_is_there(browser, served):
-    context = browser.new_context(base_url=served)
-    page = context.new_page()
+def test_the_room_is_kept_before_the_script_is_there(page):
     page.route("**/draggable-figure.js*", lambda route: route.abort())
     page.goto(HUBER)
+    assert page.locator("draggable-figure svg").count() == 0
     kept = page.locator("draggable-figure").bounding_box()["height"]
-    context.close()
-    context = browser.new_context(base_url=served)
-    page = context.new_page()
+    page.unroute_all()
     page.goto(HUBER)
+    assert page.locator("draggable-figure svg").count() > 0
     taken = page.locator("draggable-figure").bounding_box()["height"]
-    context.close()
     assert abs(kept - taken) <= 8
 
 

@@ -274,21 +274,14 @@ def test_without_a_script_the_page_names_two_lists(browser, served):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 1440])
-def test_results_are_accessible_and_fit_the_screen(browser, served, scheme, width):
-    context = browser.new_context(
-        base_url=served,
-        color_scheme=scheme,
-        viewport={"width": width, "height": 800},
-        bypass_csp=True,  # axe is put into the page by a script
-    )
-    page = context.new_page()
+def test_results_are_accessible_and_fit_the_screen(page, scheme, width):
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 800})
     page.goto("search.html?q=requires grad and does not have a grad_fn setup_context")
     page.wait_for_selector("#search-results a")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    found = barriers(page, "article")
     assert page.locator("h1").all_inner_texts() == ["Search"]
-    context.close()
-    assert found == []
+    assert barriers(page, "article") == []
 
 
 def test_there_is_one_search_only():
