@@ -26,6 +26,7 @@ class Argument:
         value: the values given, detached, in the dtype given.
         differentiable: whether gradients reach it are looked at.
         parameter: whether it is a parameter of a Module.
+        path: its place in its argument, such as `['boxes']`; "" for all of it.
     """
 
     name: str
@@ -33,7 +34,22 @@ class Argument:
     value: Tensor
     differentiable: bool
     parameter: bool = False
-    top: bool = True
+    path: str = ""
+
+    @property
+    def top(self) -> bool:
+        """Whether it is an argument, and no part of one."""
+        return not self.path
+
+    @property
+    def in_record(self) -> bool:
+        """Whether it is part of a mapping, a dataclass or a named tuple."""
+        return "." in self.path or "['" in self.path
+
+    def beside(self, other: "Argument") -> bool:
+        """Whether both are parts of one argument."""
+        same = self.position == other.position and not self.parameter
+        return same and bool(self.path) and bool(other.path) and self is not other
 
     @cached_property
     def domain(self) -> Domain:
@@ -95,11 +111,11 @@ def arguments_of(
     for position, arg in enumerate(args):
         name = names[position] if position < len(names) else f"input {position}"
         for path, tensor in tensors_in(arg):
-            found.append((f"{name}{path}", position, tensor, not path))
+            found.append((f"{name}{path}", position, tensor, path))
     for key, arg in kwargs.items():
         for path, tensor in tensors_in(arg):
             position = names.index(key) if key in names else len(args)
-            found.append((f"{key}{path}", position, tensor, not path))
+            found.append((f"{key}{path}", position, tensor, path))
     floats = [t for _, _, t, _ in found if t.is_floating_point() or t.is_complex()]
     chosen = [t for t in floats if t.requires_grad] or floats[:1]
     return [
@@ -108,9 +124,9 @@ def arguments_of(
             position,
             tensor.detach().clone(),
             any(tensor is other for other in chosen),
-            top=top,
+            path=path,
         )
-        for name, position, tensor, top in found
+        for name, position, tensor, path in found
     ]
 
 

@@ -78,7 +78,8 @@ def domain_of(value: Tensor) -> Domain:
     if value.dtype == torch.bool:
         return Domain.MASK
     if value.is_complex():
-        return Domain.REAL
+        state = value.dim() > 1 and _is_direction(value.detach(), -1)
+        return Domain.DIRECTION if state else Domain.REAL
     if not _computes(value.dtype):
         return Domain.OPAQUE
     if not value.is_floating_point():
@@ -132,7 +133,7 @@ def _is_direction(value: Tensor, dim: int, near: float = 1e-4) -> bool:
         return False
     first = value.movedim(dim, -1).reshape(-1, value.shape[dim])[:1]
     return all(
-        bool((v.double().square().sum(d) - 1).abs().max() < near)
+        bool((v.abs().double().square().sum(d) - 1).abs().max() < near)
         for v, d in ((first, -1), (value, dim))
     )
 

@@ -62,6 +62,7 @@ ORDER = (
     "wrong-value: minimum",
     "wrong-value: jump",
     "reduction: mixture",
+    "nan-trap: bold",
     "low-precision",
     "overflow: small eps",
     "formula: whole",

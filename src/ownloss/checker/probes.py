@@ -311,6 +311,15 @@ def empty(seen: Observation) -> Iterator[Probe]:
             )
         elif argument.role is Role.LABELS:
             yield from _labels(seen, argument)
+        elif argument.role is Role.INDEX and seen.graph.calls_on(argument, *_GROUPS):
+            value = argument.value
+            first = int(value.min()) if value.numel() else 0
+            if bool((value != first).any()):
+                yield Probe(
+                    f"if every entry of `{argument.name}` is {first}, so that the "
+                    "other groups have none,",
+                    _put(seen, argument, torch.full_like(value, first)),
+                )
 
 
 def _nothing_there(seen: Observation, target: Argument) -> Iterator[Probe]:
@@ -374,6 +383,14 @@ def _near_each_other(seen: Observation, first: Argument | None) -> Point:
     return point
 
 
+# What sums up entries by the group that an index gives them.
+_GROUPS = (
+    *("index_add", "index_add_", "index_reduce", "index_reduce_"),
+    *("scatter_add", "scatter_add_", "scatter_reduce", "scatter_reduce_"),
+    *("bincount", "segment_reduce"),
+)
+
+
 def _labels(seen: Observation, argument: Argument) -> Iterator[Probe]:
     value = argument.value
     lowest = int(value.min())
@@ -396,10 +413,12 @@ def _labels(seen: Observation, argument: Argument) -> Iterator[Probe]:
         )
     if value.dim() == 1 and value.numel() > 1:
         distinct = torch.arange(value.numel(), device=value.device).to(value.dtype)
+        unknown = int(distinct.max()) > int(value.max())
         yield Probe(
             f"if no two labels of `{argument.name}` are equal",
             _put(seen, argument, distinct),
-            boundary=int(distinct.max()) > int(value.max()),
+            # Sizes and lengths are no classes.
+            boundary=unknown or seen.selection.counts_with(argument),
         )
 
 

@@ -570,7 +570,10 @@ def _mistakes(
 ) -> dict[str, str]:
     """Raise what a report says is wrong; give what is worth knowing, by its kind."""
     ignored = getattr(judge, "IGNORES", ())
-    findings = [f for f in report.findings if f.kind not in ignored]
+    # How far out an answer must hold, an exercise says by its own cases.
+    findings = [
+        f for f in report.findings if f.kind not in ignored and f.aspect != "bold"
+    ]
     needs = getattr(judge, "NEEDS", ())
     # Nobody asked for a second derivative, unless the task does: worth knowing only.
     twice = [f for f in findings if f.kind == "double-backward"]

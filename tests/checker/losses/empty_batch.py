@@ -315,3 +315,29 @@ def overlap_of_nothing_with_nothing():
         return _hard_overlap(logits, target, 0.0)
 
     return overlap, (normal(4, 4, seed=1, grad=True), binary(4, 4, seed=2))
+
+
+def _means_of_graphs(scores, graph_index, target, least):
+    empty = torch.zeros_like(target)
+    total = empty.index_add(0, graph_index, scores)
+    count = empty.index_add(0, graph_index, torch.ones_like(scores))
+    return (total / count.clamp(min=least) - target).square().mean()
+
+
+@mistake(
+    "empty-batch",
+    reference=lambda *inputs: _means_of_graphs(*inputs, 1),
+    at=lambda: (
+        normal(4, seed=1, grad=True),
+        torch.tensor([0, 0, 2, 2]),
+        normal(3, seed=2),
+    ),
+)
+def graph_without_nodes():
+    """The mean over the nodes of a graph that has none is 0 / 0."""
+
+    def readout(scores, graph_index, target):
+        return _means_of_graphs(scores, graph_index, target, 0)
+
+    index = torch.tensor([0, 0, 1, 1, 2])
+    return readout, (normal(5, seed=1, grad=True), index, normal(3, seed=2))

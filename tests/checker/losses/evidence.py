@@ -118,7 +118,8 @@ def numeric(
 def close(a: Tensor | None, b: Tensor) -> bool:
     """Equal to the accuracy of a central difference."""
     a = torch.zeros_like(b) if a is None else a
-    return a.shape == b.shape and torch.allclose(a.double(), b.double(), **CLOSE)
+    wide = torch.complex128 if b.is_complex() else torch.float64
+    return a.shape == b.shape and torch.allclose(a.to(wide), b.to(wide), **CLOSE)
 
 
 def finite(loss: Loss, inputs: Inputs) -> bool:

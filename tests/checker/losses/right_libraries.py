@@ -437,3 +437,117 @@ def weight_that_grows_after_some_epochs():
         return F.cross_entropy(logits, target) + weight * penalty
 
     return scheduled, (*classification(5, 3), 0)
+
+
+@right(intentional=True)
+def consistency_of_unlabelled_samples():
+    """Samples without a label, -1, count in the term that needs none."""
+
+    def semi_supervised(logits, teacher, target):
+        known = (target >= 0).sum().clamp(min=1)
+        named = F.cross_entropy(logits, target, ignore_index=-1, reduction="sum")
+        apart = logits.softmax(1) - teacher.detach().softmax(1)
+        return named / known + apart.square().mean()
+
+    target = torch.tensor([0, -1, 2, -1, 1])
+    return semi_supervised, (normal(5, 3, seed=1, grad=True), normal(5, 3), target)
+
+
+@right()
+def hidden_states_beside_labels():
+    """What a model returns, of which labels concern the logits alone."""
+
+    def hinted(output, target):
+        near = output["hidden"][1] - output["hidden"][2]
+        named = F.cross_entropy(output["logits"], target, ignore_index=-1)
+        return named + near.square().mean()
+
+    def output():
+        return {
+            "logits": normal(4, 3, seed=1, grad=True),
+            "hidden": tuple(normal(4, 2, seed=s, grad=True) for s in (2, 3, 4)),
+            "attentions": normal(4, 2, 2, seed=5, grad=True),
+        }
+
+    return hinted, (output(), torch.tensor([0, -1, 2, 1]))
+
+
+@right()
+def lists_too_short_for_a_pair():
+    """Queries have a list each; one of a single document has no pair."""
+
+    def distilled(scores, teacher):
+        total = scores[0].sum() * 0
+        for own, known in zip(scores, teacher, strict=True):
+            a, b = torch.triu_indices(len(own), len(own), offset=1)
+            due = torch.sigmoid(known[a] - known[b])
+            total = total + F.binary_cross_entropy_with_logits(
+                own[a] - own[b], due, reduction="sum"
+            )
+        return total
+
+    sizes = (4, 1, 3)
+    scores = [normal(n, seed=n, grad=True) for n in sizes]
+    return distilled, (scores, [normal(n, seed=10 + n) for n in sizes])
+
+
+@right()
+def frames_counted_one_by_one():
+    """A number of frames for each sample ends a loop; no loop goes over none."""
+
+    def last_states(logits, frames):
+        kept = []
+        for row, count in enumerate(frames):
+            state = None
+            for step in range(int(count)):
+                here = logits[row, step].logsumexp(-1)
+                state = here if state is None else torch.logaddexp(state, here)
+            kept.append(state.square())
+        return torch.stack(kept).mean()
+
+    return last_states, (normal(2, 4, 3, seed=1, grad=True), torch.tensor([4, 3]))
+
+
+@right()
+def noise_of_a_generator_for_each_sample():
+    """Drawn with a seed of its own: another order meets other noise."""
+
+    def blurred(mean, target):
+        generator = torch.Generator().manual_seed(0)
+        noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype)
+        return (mean + 0.1 * noise - target).square().mean()
+
+    return blurred, regression(4, 3)
+
+
+@right()
+def means_of_the_nodes_of_graphs():
+    """A score for each node, a target for each graph: nodes in any order."""
+
+    def readout(scores, graph_index, target):
+        empty = torch.zeros_like(target)
+        total = empty.index_add(0, graph_index, scores)
+        count = empty.index_add(0, graph_index, torch.ones_like(scores))
+        return F.smooth_l1_loss(total / count.clamp(min=1), target)
+
+    index = torch.tensor([0, 0, 1, 1, 1, 2, 2])
+    return readout, (normal(7, seed=1, grad=True), index, normal(3, seed=2))
+
+
+def _infidelity(state, target):
+    overlap = torch.linalg.vecdot(target, state)
+    return (1 - overlap.real.square() - overlap.imag.square()).mean()
+
+
+@right(proof="reference", reference=_infidelity)
+def overlap_of_unit_states():
+    """Complex states of length 1: no longer one is another state."""
+
+    def infidelity(state, target):
+        return (1 - (target.conj() * state).sum(-1).abs().square()).mean()
+
+    def unit(seed):
+        pair = torch.complex(normal(3, 4, seed=seed), normal(3, 4, seed=seed + 1))
+        return pair / torch.linalg.vector_norm(pair, dim=1, keepdim=True)
+
+    return infidelity, ((0.3 * unit(1)).requires_grad_(), unit(3))

@@ -75,7 +75,8 @@ class Batch:
         if len(sizes) != 1 or size in sizes:
             return size
         rows = sizes.pop()
-        fit = any(x.floating and x.value.shape[0] == rows for x in arguments)
+        others = [x for x in arguments if x.floating and x not in labels]
+        fit = any(x.value.shape[0] == rows for x in others)
         return rows if fit and rows > 1 else size
 
     def picked_by(self, mask: Argument) -> int:

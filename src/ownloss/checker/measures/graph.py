@@ -74,6 +74,12 @@ class Graph:
         """Whether a tensor of the trace was computed from one argument alone."""
         return self.origins.get(id(tensor), frozenset()) == {argument.name}
 
+    def uses(self, argument: Argument) -> bool:
+        """Whether any call of torch takes what comes from an argument."""
+        return any(
+            self.comes_from(t, argument) for c in self.trace.calls for t in c.tensors
+        )
+
     def calls_on(self, argument: Argument, *names: str) -> list[Call]:
         """The calls of these functions on what comes from one argument alone."""
         return [
@@ -85,11 +91,12 @@ class Graph:
     def goes_through(self, argument: Argument) -> bool:
         """Whether a loop takes one row after the other, as a recurrence over time."""
         count = argument.value.shape[0] if argument.value.dim() else 0
-        taken = {
-            call.args[1]
-            for call in self.calls_on(argument, "__getitem__")
-            if type(call.args[1]) is int and call.shapes[0][:1] == (count,)
-        }
+        taken = set()
+        for call in self.calls_on(argument, "__getitem__"):
+            index = call.args[1]
+            row = index[0] if isinstance(index, tuple) and index else index
+            if type(row) is int and call.shapes[0][:1] == (count,):
+                taken.add(row)
         return argument.differentiable and len(taken) >= max(3, count - 1)
 
     @cached_property

@@ -115,6 +115,10 @@ class Selection:
             if len(call.args) > 1 and isinstance(call.args[1], (int, float))
         }
 
+    def counts_with(self, argument: Argument) -> bool:
+        """Whether the loss takes entries as plain numbers: sizes, places, lengths."""
+        return bool(self._graph.calls_on(argument, *_COUNTS))
+
     def steps(self, argument: Argument, count: int) -> Tensor | None:
         """Which of `count` steps lie within the lengths; None if they only divide."""
         if argument.role is not Role.LENGTHS or argument.value.dim() != 1:

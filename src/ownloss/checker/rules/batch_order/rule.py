@@ -21,6 +21,11 @@ KIND = Kind(
     cure="Sort inside the loss, or say in its docstring what order it expects.",
 )
 CALLS = 12
+_DRAWS = (
+    *("rand", "rand_like", "randn", "randn_like", "randint", "randperm"),
+    *("bernoulli", "multinomial", "normal", "poisson", "dropout"),
+    *("bernoulli_", "exponential_", "normal_", "uniform_", "random_"),
+)
 
 
 def find(seen: Observation) -> Iterator[Finding]:
@@ -166,6 +171,8 @@ def _by_design(seen: Observation, size: int) -> bool:
         return True
     if any(seen.graph.goes_through(x) for x in seen.batch.arguments):
         return True
+    if any(_draws(call, size) for call in seen.graph.trace.calls):
+        return True
     counts = [n for n in range(2, size) if size % n == 0]
     for count in counts if _every_row_counts(seen) else [2] * (2 in counts):
         length = size // count
@@ -178,6 +185,12 @@ def _by_design(seen: Observation, size: int) -> bool:
     backwards = [*range(size)][::-1]
     run = seen.run(seen.batch.rows(backwards))
     return run.finite and _same(seen, run, backwards)
+
+
+def _draws(call: Call, size: int) -> bool:
+    """Whether a call draws random numbers for each sample: another has others then."""
+    drawn = call.name in _DRAWS and isinstance(call.result, Tensor)
+    return drawn and call.result.shape[:1] == (size,)
 
 
 def _next_to_one_another(call: Call) -> bool:

@@ -1,7 +1,7 @@
 """The loss does not change with its input: nothing can be learned."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -78,7 +78,13 @@ def find(seen: Observation) -> Iterator[Finding]:
         if argument.parameter or not seen.intent.needs_gradient(argument):
             continue
         if _flat(seen, argument):
-            yield _finding(seen, argument)
+            others = any(
+                c.matters and c.argument.beside(argument) for c in seen.gradient.checks
+            )
+            left = argument.in_record and not seen.graph.uses(argument)
+            if others and (left or argument.value.numel() == 1):
+                continue  # the loss needs a part of what a model returns
+            yield _finding(seen, argument, KIND.warning if others else KIND.error)
             return
     judges = (_saturated, _beyond_its_bound, _saturates_unlike_reference)
     yield from islice((found for judge in judges for found in judge(seen)), 1)
@@ -242,7 +248,9 @@ def _stands_still(seen: Observation, argument: Argument, point: Point) -> bool:
     return seen.run(there).total == seen.run(point).total
 
 
-def _finding(seen: Observation, argument: Argument) -> Finding:
+def _finding(
+    seen: Observation, argument: Argument, say: Callable[..., Finding]
+) -> Finding:
     values = {seen.value}
     for seed in range(3, 7):
         point = list(seen.point)
@@ -261,7 +269,7 @@ def _finding(seen: Observation, argument: Argument) -> Finding:
             message += f" at any input tried; it goes through `{step.name}`"
     elif step is not None:
         message += f": `{step.name}` ({step.where}) has no gradient"
-    return KIND.error(
+    return say(
         message.replace(",:", ":") + ".",
         where=argument.name,
         evidence={"values": sorted(v for v in values if v == v)},

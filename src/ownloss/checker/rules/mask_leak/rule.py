@@ -24,6 +24,8 @@ KIND = Kind(
     "divide by `mask.sum()`.",
 )
 CALLS = 9
+# So many classes are put in the place of a label to ignore.
+TRIED = 4
 
 
 def find(seen: Observation) -> Iterator[Finding]:
@@ -159,6 +161,19 @@ def _leaks(
     before, after = apart(base.total, outside.total)
     if out and into and _shifted(seen, argument, kept):
         return None
+    alike = _classes_alike(seen, argument, kept, name) if out and into else []
+    if alike and all(alike):
+        return None  # no label acts on these entries, whatever it is
+    if alike and not any(alike):
+        say = KIND.error if seen.reference.differs else KIND.warning
+        return say(
+            f"A part of the loss leaves out the {count} entries of `{argument.name}` "
+            f"that `{name}` leaves out, and another part counts them: changing them "
+            f"changes the loss from {before} to {after}.",
+            cure="Leave them out of that part, too, unless they are samples without a "
+            "label, which it is there for.",
+            **details,
+        )
     if out and into:
         return KIND.error(
             f"{count} entries of `{argument.name}` are masked out by `{name}`, and "
@@ -188,6 +203,43 @@ def _leaks(
             **details,
         )
     return None
+
+
+def _classes_alike(
+    seen: Observation, argument: Argument, kept: Tensor, name: str
+) -> list[bool]:
+    """Whether what is left out acts as if it were of a class, for some classes.
+
+    One of them is, where a loss takes a label to ignore for a class; none is, where a
+    part of the loss leaves it out; all are, where labels have no say.
+    """
+    labels = next((x for x in seen.arguments if x.name == name), None)
+    ignored = None if labels is None else seen.selection.ignored_label(labels)
+    if labels is None or ignored is None:
+        return []
+    value = cast(argument.value, seen.dtype)
+    place = seen.index(argument)
+    moves = [
+        torch.where(kept, value, seen.points.jittered(0.5, seed)[place].to(seen.dtype))
+        for seed in (11, 12, 13)
+    ]
+
+    def effects(label: float) -> Tensor:
+        as_label = torch.where(labels.value == ignored, label, labels.value)
+        point = {labels: as_label.to(labels.value.dtype)}
+        before = seen.run(seen.with_values(point)).total
+        after = [seen.run(seen.with_values({**point, argument: m})) for m in moves]
+        return torch.tensor([run.total - before for run in after])
+
+    present = labels.value[labels.value != ignored].unique().tolist()
+    own = effects(ignored)
+    others = [effects(known) for known in sorted({0, *present[:TRIED]})]
+    # Up to a factor: a class more may count in what the sum is divided by.
+    return [
+        torch.allclose(own * (e @ own), e * (own @ own), rtol=1e-6)
+        for e in others
+        if bool(e.isfinite().all())
+    ]
 
 
 def _shifted(seen: Observation, argument: Argument, kept: Tensor) -> bool:

@@ -49,6 +49,8 @@ def find(seen: Observation) -> Iterator[Finding]:
     for argument in arguments:
         if argument.differentiable or not argument.value.numel():
             continue
+        if _left_in_a_record(seen, argument):
+            continue
         others = list(_others(seen, argument))
         points = (seen.point, seen.points.jittered(1.0, 2))
         if not others or not all(_same(seen, argument, others, p) for p in points):
@@ -65,6 +67,18 @@ def find(seen: Observation) -> Iterator[Finding]:
             explains=(Symptom.VALUE, Symptom.MASKED) if trusted else (),
             aspect="reference" if trusted else "",
         )
+
+
+def _left_in_a_record(seen: Observation, argument: Argument) -> bool:
+    """Whether a loss takes what it needs of a model's outputs, and leaves this.
+
+    Of a list, one number alone may be too few for it, as for pairs.
+    """
+    used = any(x.beside(argument) and seen.graph.uses(x) for x in seen.arguments)
+    selects = argument.kept is not None or argument.role is Role.LENGTHS
+    if argument.in_record and not selects:
+        return used and not seen.graph.uses(argument)
+    return used and argument.value.numel() == 1
 
 
 _REDUCTIONS = ("none", "mean", "sum")

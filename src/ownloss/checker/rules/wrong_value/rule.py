@@ -281,8 +281,7 @@ def _belongs(prediction: Argument, target: Argument) -> bool:
     """
     if target.role in (Role.MASK, Role.IGNORED, Role.AVOIDED):
         return False
-    places = [x.name[x.name.find("[") :] for x in (prediction, target) if not x.top]
-    return len(places) < 2 or places[0] == places[1]
+    return prediction.top or target.top or prediction.path == target.path
 
 
 def _good_and_bad(
