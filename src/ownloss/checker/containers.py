@@ -77,9 +77,8 @@ def _branches(tree: Any) -> list[tuple[str, Any]]:
     """What a container holds, with the end of the path to it."""
     if isinstance(tree, Mapping):
         return [(f"[{key!r}]", tree[key]) for key in tree]
-    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        names: tuple[str, ...] = type(tree).__match_args__
-        return [(f".{name}", tree[i]) for i, name in enumerate(names)]
+    if names := getattr(tree, "_fields", ()):  # a named tuple
+        return [(f".{name}", branch) for name, branch in zip(names, tree, strict=True)]
     if isinstance(tree, (tuple, list)):
         return [(f"[{index}]", branch) for index, branch in enumerate(tree)]
     fields = dataclasses.fields(tree)

@@ -71,9 +71,14 @@ def find(seen: Observation) -> Iterator[Finding]:
             continue  # a pole of an elementwise function, such as the logarithm
         certain = not probe.boundary or trouble == "the loss is NaN"
         say = KIND.error if trusted or (certain and not probe.guess) else KIND.warning
-        aspect = "bold" if probe.bold else ""
-        rests_on = (Symptom.SPECIAL,)
-        yield _finding(seen, probe, trouble, say, rests_on=rests_on, aspect=aspect)
+        yield _finding(
+            seen,
+            probe,
+            trouble,
+            say,
+            rests_on=(Symptom.SPECIAL,),
+            aspect="bold" if probe.bold else "",
+        )
         return
 
 
