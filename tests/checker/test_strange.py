@@ -1,6 +1,7 @@
 """Losses and inputs as strange as they come: no crash, no hang."""
 
 import contextlib
+import functools
 import multiprocessing
 import os
 
@@ -129,6 +130,34 @@ def test_no_dtype_of_a_second_input_crashes_the_check(dtype):
 def test_tensors_that_cannot_be_moved_are_refused(make, says):
     with pytest.raises(ValueError, match=says):
         check(lambda x: x.sum(), make())
+
+
+NEIGHBOURS = torch.eye(4, dtype=torch.float64).roll(1, 0).to_sparse()
+
+
+class Smoothness(nn.Module):
+    """The difference to the mean of the neighbours, who are a sparse matrix."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("neighbours", 0.5 * NEIGHBOURS)
+
+    def forward(self, nodes):
+        return (nodes - torch.sparse.mm(self.neighbours, nodes)).square().mean()
+
+
+def test_a_loss_may_hold_a_sparse_matrix():
+    def smoothness(nodes, neighbours):
+        return (nodes - torch.sparse.mm(neighbours, nodes)).square().mean()
+
+    nodes = torch.randn(4, 3, dtype=torch.float64, requires_grad=True)
+    for loss in (
+        lambda nodes: smoothness(nodes, NEIGHBOURS),
+        functools.partial(smoothness, neighbours=NEIGHBOURS),
+        Smoothness(),
+    ):
+        report = check(loss, nodes)
+        assert report.crashes == {} and report.outcome == "right", report
 
 
 def test_a_check_in_inference_mode_is_a_check():

@@ -192,9 +192,16 @@ def data_of(loss: Any) -> list[Tensor]:
             if name not in ("_parameters", "_buffers", "_modules")
             for _, tensor in tensors_in(value)
         ]
-    return [t for _, t in tensors_in(held)] + [
-        t for t in kept if t.is_floating_point() and t.unique().numel() > 2
-    ]
+    return [t for _, t in tensors_in(held)] + [t for t in kept if _is_data(t)]
+
+
+def _is_data(held: Tensor) -> bool:
+    """Whether a tensor holds numbers, and no mere zeros and ones."""
+    if not held.is_floating_point() or held.is_nested:
+        return False
+    # Nothing can be asked of every entry of a sparse one.
+    dense = held.layout is torch.strided and not held.is_meta
+    return not dense or held.unique().numel() > 2
 
 
 def is_of_torch(loss: Any) -> bool:

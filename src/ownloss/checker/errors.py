@@ -13,6 +13,8 @@ _REFUSED_VALUE = re.compile(
 )
 # Longer texts hold data, and would be searched for long.
 LONGEST = 2_000
+# Some of torch's lines list every backend.
+LONGEST_LINE = 300
 
 
 def text_of(error: BaseException | None) -> str:
@@ -30,13 +32,16 @@ def text_of(error: BaseException | None) -> str:
 
 
 def first_line(error: BaseException | None) -> str:
-    """The first line of its text, or its type where it has no text.
+    """The first line of its text, cut off where it is long; its type without a text.
 
     >>> first_line(RuntimeError())
     'RuntimeError'
     """
     lines = text_of(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    if not lines:
+        return type(error).__name__
+    line = lines[0]
+    return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}…"
 
 
 def raised_on_purpose(error: BaseException) -> bool:

@@ -57,7 +57,7 @@ def refuse_layout(tensor: Tensor) -> None:
     if tensor.layout != torch.strided:
         raise ValueError(
             f"an input of shape {shape} is sparse; expected a dense tensor, such as "
-            "its to_dense()"
+            "its to_dense(), or a loss that holds it, by functools.partial"
         )
 
 
