@@ -192,10 +192,10 @@ def data_of(loss: Any) -> list[Tensor]:
             if name not in ("_parameters", "_buffers", "_modules")
             for _, tensor in tensors_in(value)
         ]
-    return [t for _, t in tensors_in(held)] + [t for t in kept if _is_data(t)]
+    return [t for _, t in tensors_in(held)] + [t for t in kept if _holds_numbers(t)]
 
 
-def _is_data(held: Tensor) -> bool:
+def _holds_numbers(held: Tensor) -> bool:
     """Whether a tensor holds numbers, and no mere zeros and ones."""
     if not held.is_floating_point() or held.is_nested:
         return False
