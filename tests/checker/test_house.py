@@ -33,6 +33,7 @@ ORDER = [
     "measures.points",
     "measures.graph",
     "measures.branches",
+    "measures.fit",
     "measures.precision",
     "measures.batch",
     "measures.selection",

@@ -9,6 +9,7 @@ from ownloss.checker.budget import Budget
 from ownloss.checker.measures.batch import Batch
 from ownloss.checker.measures.branches import Branches
 from ownloss.checker.measures.determinism import Determinism
+from ownloss.checker.measures.fit import Fit
 from ownloss.checker.measures.gradient import Gradient
 from ownloss.checker.measures.graph import Graph
 from ownloss.checker.measures.intent import Intent
@@ -33,6 +34,7 @@ class Observation(Subject):
         batch: its samples.
         graph: its calls of torch and its Functions.
         branches: what it chooses by comparisons.
+        fit: predictions that fit, and predictions that do not.
         selection: which entries count.
         gradient: backward against differences.
         reference: the loss against a trusted one.
@@ -57,6 +59,7 @@ class Observation(Subject):
         self.points = Points(self)
         self.graph = Graph(self)
         self.branches = Branches(self, self.graph)
+        self.fit = Fit(self)
         self.precision = Precision(self, self.points, self.graph)
         self.batch = Batch(self, self.points)
         self.selection = Selection(self, self.graph, self.batch)

@@ -6,13 +6,13 @@ from itertools import islice, pairwise
 import torch
 
 from ownloss.checker.arguments import Argument
-from ownloss.checker.copies import cast, modules_of
-from ownloss.checker.domains import Domain, jittered
+from ownloss.checker.copies import cast
+from ownloss.checker.domains import Domain
 from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.measures.fit import belongs
 from ownloss.checker.observation import Observation
 from ownloss.checker.probes import downhill
 from ownloss.checker.roles import Role, is_distance, is_preferred
-from ownloss.checker.subject import Point
 from ownloss.checker.trace import Call
 from ownloss.checker.wording import apart, number
 
@@ -250,121 +250,28 @@ def _imperfect(seen: Observation) -> Finding | None:
     for argument in seen.arguments:
         if argument is prediction or argument.parameter or is_distance(prediction.name):
             continue
-        if not _belongs(prediction, argument):
+        if not belongs(prediction, argument):
             continue
-        pair = _good_and_bad(seen, prediction, argument)
+        pair = seen.fit.good_and_bad(prediction, argument)
         if pair is None:
             continue
-        good, bad, words = pair
+        good, bad = pair
         better, worse = seen.run(good), seen.run(bad)
         if not better.finite or not worse.finite:
             continue
         margin = 1e-3 * (abs(better.total) + abs(worse.total)) + 1e-9
-        uphill = _pushes_away(seen, prediction, argument)
+        uphill = seen.fit.pushes_away(prediction, argument)
         if better.total > worse.total + margin and uphill:
             for_good, for_bad = apart(better.total, worse.total)
             return KIND.error(
-                f"{words}: {for_good} for the good prediction, {for_bad} for the bad "
-                "one.",
+                "The loss is larger where the prediction fits the labels: "
+                f"{for_good} for the good prediction, {for_bad} for the bad one.",
                 evidence={"good": better.total, "bad": worse.total},
                 rests_on=(Symptom.PERFECT,),
                 aspect="minimum",
             )
     found = _beyond_perfect(seen, prediction)
     return found
-
-
-def _belongs(prediction: Argument, target: Argument) -> bool:
-    """Whether a target is the one of a prediction, and says what it should be.
-
-    In lists and dictionaries they must have the same place: `logits[0]`, `labels[0]`.
-    """
-    if target.role in (Role.MASK, Role.IGNORED, Role.AVOIDED):
-        return False
-    return prediction.top or target.top or prediction.path == target.path
-
-
-def _good_and_bad(
-    seen: Observation, prediction: Argument, target: Argument
-) -> tuple[Point, Point, str] | None:
-    """A prediction that fits the labels, and one that fits others."""
-    value = cast(prediction.value, seen.dtype)
-    words = "The loss is larger where the prediction fits the labels"
-    if target.domain is Domain.LABELS and value.dim() >= 2:
-        labels = target.value
-        dim = (
-            1
-            if value.dim() > 2 and labels.shape == (value.shape[:1] + value.shape[2:])
-            else value.dim() - 1
-        )
-        shape = value.shape[:dim] + value.shape[dim + 1 :]
-        classes = value.shape[dim]
-        if labels.shape != shape or classes < 2 or not labels.numel():
-            return None
-        if int(labels.max()) >= classes:
-            return None
-        numbers = [n for n in (*seen.args, *seen.kwargs.values()) if type(n) is int]
-        if classes + 1 in numbers:
-            return None  # a question a threshold: a label is no column of the logits
-        known = labels.long().clamp(min=0).unsqueeze(dim)  # torch 2.5 wants int64
-        points = []
-        for index in (known, (known + 1) % classes):
-            hot = torch.zeros_like(value).scatter_(dim, index, 1.0)
-            points.append(_fitting(prediction, hot))
-    elif target.domain is Domain.BINARY and target.value.shape == value.shape:
-        hot = target.value.to(value.dtype)
-        points = [_fitting(prediction, hot), _fitting(prediction, 1 - hot)]
-    else:
-        return None
-    good, bad = points
-    if good is None or bad is None:
-        return None
-    return (
-        seen.with_values({prediction: good}),
-        seen.with_values({prediction: bad}),
-        words,
-    )
-
-
-def _pushes_away(seen: Observation, prediction: Argument, target: Argument) -> bool:
-    """Whether a step against the gradient makes every sample fit its label less."""
-    gradient = seen.base_backward.values[seen.inputs.index(prediction)]
-    if gradient is None or gradient.shape != prediction.value.shape:
-        return False
-    if gradient.is_complex():
-        return False
-    if target.domain is Domain.BINARY:
-        fit = 2 * target.value.to(gradient.dtype) - 1
-        if target.role is not Role.TARGET:  # else a mask of a penalty would do
-            return bool((gradient * fit > 0).all())
-        return bool((gradient * fit >= 0).all()) and bool((gradient != 0).any())
-    dim = (
-        1
-        if gradient.dim() > 2
-        and target.value.shape == (gradient.shape[:1] + gradient.shape[2:])
-        else gradient.dim() - 1
-    )
-    known = target.value.long().clamp(min=0).unsqueeze(dim)
-    own = gradient.gather(dim, known)
-    rest = gradient.sum(dim, keepdim=True) - own
-    counts = target.value.unsqueeze(dim) >= 0
-    others = (rest <= 0) if prediction.domain is Domain.LOG_SIMPLEX else (rest < 0)
-    return bool((own > 0)[counts].all()) and bool(others[counts].all())
-
-
-def _fitting(prediction: Argument, hot: torch.Tensor) -> torch.Tensor | None:
-    """Values of the prediction's domain that are high where `hot` is 1."""
-    match prediction.domain:
-        case Domain.REAL:
-            return 4.0 * (2 * hot - 1)
-        case Domain.UNIT:
-            return 0.1 + 0.8 * hot
-        case Domain.SIMPLEX:
-            soft = 0.1 + 0.8 * hot
-            return soft / soft.sum(-1, keepdim=True)
-        case Domain.LOG_SIMPLEX:
-            return (4.0 * hot).log_softmax(-1)
-    return None
 
 
 def _attracted(seen: Observation) -> Finding | None:
@@ -521,7 +428,7 @@ def _beyond_perfect(seen: Observation, prediction: Argument) -> Finding | None:
         alike = argument.value.numel() == prediction.value.numel() and argument.floating
         target = argument.role is Role.TARGET
         if target and argument.value.shape == prediction.value.shape[:-1]:
-            if _bottomless(seen, prediction, argument):
+            if seen.fit.bottomless(prediction, argument):
                 return KIND.error(
                     f"The loss falls without end as all of `{prediction.name}` moves "
                     f"away from `{argument.name}`.",
@@ -544,46 +451,18 @@ def _beyond_perfect(seen: Observation, prediction: Argument) -> Finding | None:
         margin = 1e-3 * abs(best.total) + 1e-6
         runs = (
             seen.run(seen.with_values({prediction: value}))
-            for value in _off(seen, argument, perfect)
+            for value in seen.fit.off(argument, perfect)
         )
         totals = (run.total for run in runs if run.finite)
         lower = next((t for t in totals if t < best.total - margin), None)
         if lower is None:
             continue
-        if _in_another_unit(seen, prediction, perfect, lower):
+        if seen.fit.in_another_unit(prediction, perfect, lower):
             continue
         if all(t < best.total - margin for t in islice(totals, SIMILAR)):
             return _similarity(prediction, argument, best.total, lower)
         return _not_minimum(seen, prediction, argument, best.total, lower)
     return None
-
-
-def _in_another_unit(
-    seen: Observation, prediction: Argument, perfect: torch.Tensor, lower: float
-) -> bool:
-    """Whether the prediction counts in multiples of a number that the loss is given."""
-    given = [*seen.args, *seen.kwargs.values()]
-    for module in modules_of(seen.loss):
-        given += vars(module).values()
-    units = [n for n in given if type(n) in (int, float) and n not in (0, 1)]
-    return any(
-        seen.run(seen.with_values({prediction: value})).total < min(lower, 1e-6)
-        for unit in units
-        for value in (perfect / unit, perfect * unit)
-    )
-
-
-def _off(
-    seen: Observation, target: Argument, perfect: torch.Tensor
-) -> Iterator[torch.Tensor]:
-    """Predictions that are off: by little and by much, to one side and to the other."""
-    for size in (0.3, 1.0, 3.0):
-        for seed in (1, 2):
-            off = seen.random_like(perfect, seed) * size * target.size
-            if target.domain is Domain.REAL:
-                yield from (perfect + off.abs(), perfect - off.abs(), perfect + off)
-            else:
-                yield _near(target, perfect, off / target.size)
 
 
 def _similarity(
@@ -601,32 +480,14 @@ def _similarity(
     )
 
 
-def _bottomless(seen: Observation, prediction: Argument, target: Argument) -> bool:
-    """Whether the loss falls and falls as the prediction moves off in one direction."""
-    shape = prediction.value.shape
-    perfect = cast(target.value, seen.dtype)
-    alike = perfect.numel() == prediction.value.numel()
-    perfect = perfect.reshape(shape) if alike else perfect.unsqueeze(-1).expand(shape)
-    for sign in (1.0, -1.0):
-        values = [
-            seen.run(seen.with_values({prediction: perfect + sign * far})).total
-            for far in (10.0, 100.0, 1000.0)
-        ]
-        if values[0] < 0 and values[1] < 2 * values[0] and values[2] < 2 * values[1]:
-            return True
-    return False
-
-
-def _near(argument: Argument, perfect: torch.Tensor, off: torch.Tensor) -> torch.Tensor:
-    return jittered(perfect, argument.domain, 1.0, off, argument.size)
-
-
 def _not_minimum(
     seen: Observation, prediction: Argument, target: Argument, best: float, lower: float
 ) -> Finding:
     below = " and is negative" if lower < 0 <= best else ""
     say = (
-        KIND.error if below and _bottomless(seen, prediction, target) else KIND.warning
+        KIND.error
+        if below and seen.fit.bottomless(prediction, target)
+        else KIND.warning
     )
     perfect, off = apart(best, lower)
     return say(
