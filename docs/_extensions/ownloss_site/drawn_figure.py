@@ -83,10 +83,10 @@ def drawn(
     known = {**(names or {}), "__name__": "a_page"}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for lines in above:
-            exec(lines, known)  # noqa: S102 - lines of our own page
-        plt.close("all")
-        exec(source, known)  # noqa: S102 - lines of our own page
+        for lines in (*above, source):
+            plt.close("all")  # what stands above may draw, too
+            # The lines stand on a page of this repository, which its reader runs.
+            exec(lines, known)  # noqa: S102
     figures = [plt.figure(number) for number in plt.get_fignums()]
     plt.close("all")
     if len(figures) != 1:

@@ -91,9 +91,7 @@ class Observation(Subject):
         for args, kwargs, mask in smaller_inputs(
             self, self.batch, self.graph, self.mask
         ):
-            # It is kept once asked for, and must be that of all the inputs: ask now,
-            # while nothing else has been paid for.
-            self.gradient.decision  # noqa: B018 - a property that is kept
+            self.gradient.decide()  # for all the inputs, before others are paid for
             self.budget.begin_another()
             few = Observation(
                 self.loss,

@@ -130,6 +130,10 @@ class Gradient:
         """Move all inputs at once along random directions, at the inputs given."""
         return self._decide(self._subject.inputs)
 
+    def decide(self) -> Decision:
+        """Reach the decision now, while the budget allows; it is kept."""
+        return self.decision
+
     def _decide(self, inputs: list[Argument]) -> Decision:
         """The decision for some of the inputs."""
         subject = self._subject
