@@ -36,6 +36,7 @@ ORDER = [
     "measures.fit",
     "measures.precision",
     "measures.batch",
+    "measures.layout",
     "measures.selection",
     "measures.gradient",
     "measures.intent",

@@ -13,6 +13,7 @@ from ownloss.checker.measures.fit import Fit
 from ownloss.checker.measures.gradient import Gradient
 from ownloss.checker.measures.graph import Graph
 from ownloss.checker.measures.intent import Intent
+from ownloss.checker.measures.layout import Layout
 from ownloss.checker.measures.points import Points
 from ownloss.checker.measures.precision import Precision
 from ownloss.checker.measures.reference import Reference
@@ -35,6 +36,7 @@ class Observation(Subject):
         graph: its calls of torch and its Functions.
         branches: what it chooses by comparisons.
         fit: predictions that fit, and predictions that do not.
+        layout: whether dimension 0 holds samples, and dimension 1 parts of them.
         selection: which entries count.
         gradient: backward against differences.
         reference: the loss against a trusted one.
@@ -62,6 +64,7 @@ class Observation(Subject):
         self.fit = Fit(self)
         self.precision = Precision(self, self.points, self.graph)
         self.batch = Batch(self, self.points)
+        self.layout = Layout(self, self.graph, self.batch)
         self.selection = Selection(self, self.graph, self.batch)
         self.gradient = Gradient(
             self, self.points, self.precision, self.graph, self.batch

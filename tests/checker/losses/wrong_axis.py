@@ -184,3 +184,132 @@ def spread_over_the_batch():
 def spread_over_the_members():
     """The same between members."""
     return _ensemble, (normal(4, 5, seed=1, grad=True), normal(4, seed=2))
+
+
+def _pooled(dim):
+    def loss(scores, frames, target):
+        weights = scores.softmax(dim)
+        return F.mse_loss((weights[..., None] * frames).sum(1), target)
+
+    return loss
+
+
+def _frames():
+    return (
+        normal(3, 5, seed=1, grad=True),
+        normal(3, 5, 4, seed=2),
+        normal(3, 4, seed=3),
+    )
+
+
+@mistake("wrong-axis", reference=_pooled(1))
+def attention_over_the_batch():
+    """The weights of the steps of a sample sum to 1 over the samples."""
+    return _pooled(0), _frames()
+
+
+def _rendered(dim):
+    def render(density, colours, target):
+        alpha = 1 - (-F.softplus(density)).exp()
+        passed = (1 - alpha + 1e-9).cumprod(dim)
+        pixels = ((alpha * passed)[..., None] * colours).sum(1)
+        return F.mse_loss(pixels, target)
+
+    return render
+
+
+@mistake("wrong-axis", reference=_rendered(1))
+def transmittance_from_ray_to_ray():
+    """What is left of the light is multiplied up over the rays, not along each."""
+    density, colours = normal(4, 5, seed=1, grad=True), normal(4, 5, 3, seed=2)
+    return _rendered(0), (density, colours, normal(4, 3, seed=3))
+
+
+def _quantiles(dim):
+    def pinball(quantiles, target):
+        levels = torch.tensor([0.1, 0.5, 0.9], dtype=quantiles.dtype)
+        error = target[:, None] - quantiles
+        loss = torch.maximum(levels * error, (levels - 1) * error).mean()
+        return loss + F.relu(-quantiles.diff(dim=dim)).mean()
+
+    return pinball
+
+
+@mistake("wrong-axis", reference=_quantiles(1))
+def quantiles_cross_between_samples():
+    """The penalty for crossing quantiles compares the samples."""
+    return _quantiles(0), (normal(5, 3, seed=1, grad=True), normal(5, seed=2))
+
+
+def _smooth(within):
+    def loss(prediction, target, lengths):
+        kept = torch.arange(prediction.shape[1]) < lengths[:, None]
+        error = ((prediction - target).square() * kept).sum() / kept.sum()
+        if within:
+            steps, both = prediction[:, 1:] - prediction[:, :-1], kept[:, 1:]
+        else:
+            steps, both = prediction[1:] - prediction[:-1], kept[1:] & kept[:-1]
+        return error + 0.1 * (steps.abs() * both).sum() / both.sum()
+
+    return loss
+
+
+@mistake("wrong-axis", reference=_smooth(within=True))
+def smooth_from_sample_to_sample():
+    """The differences that should be small are those of neighbouring sequences."""
+    inputs = normal(4, 6, seed=1, grad=True), normal(4, 6, seed=2)
+    return _smooth(within=False), (*inputs, torch.tensor([4, 6, 3, 5]))
+
+
+def _correlation(**dim):
+    def pearson(prediction, target):
+        a, b = (x - x.mean(**dim) for x in (prediction, target))
+        return (1 - F.cosine_similarity(a, b, dim=-1)).mean()
+
+    return pearson
+
+
+@mistake("wrong-axis", reference=_correlation(dim=-1, keepdim=True))
+def signals_centred_together():
+    """The correlation of each signal is taken about the mean of all."""
+    return _correlation(), (normal(3, 8, seed=1, grad=True), normal(3, 8, seed=2))
+
+
+def _scaled(forecast, target, history):
+    scale = history.abs().mean(1, keepdim=True)
+    return F.smooth_l1_loss(forecast / scale, target / scale)
+
+
+@mistake("wrong-axis", reference=_scaled)
+def scale_of_each_step():
+    """The scale of a step is taken over all series, not over the steps of each."""
+
+    def loss(forecast, target, history):
+        scale = history.abs().mean(0)[-forecast.shape[1] :]
+        return F.smooth_l1_loss(forecast / scale, target / scale)
+
+    inputs = normal(4, 3, seed=1, grad=True), normal(4, 3, seed=2)
+    return loss, (*inputs, normal(4, 6, seed=3))
+
+
+def _style(features, target):
+    def gram(x):
+        flat = x.flatten(2)
+        return flat @ flat.mT
+
+    return (gram(features) - gram(target)).square().mean()
+
+
+@mistake("wrong-axis", reference=_style)
+def channels_of_all_images_together():
+    """The Gram matrix of (N * C, H * W) compares channels of different images."""
+
+    def gram(x):
+        n, c, h, w = x.shape
+        flat = x.view(n * c, h * w)
+        return flat @ flat.t()
+
+    def style(features, target):
+        return (gram(features) - gram(target)).square().mean()
+
+    return style, (normal(3, 2, 3, 3, seed=1, grad=True), normal(3, 2, 3, 3, seed=2))

@@ -14,6 +14,7 @@ from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.roles import Role
 from ownloss.checker.trace import Call
+from ownloss.checker.wording import apart
 
 KIND = Kind(
     slug="wrong-axis",
@@ -38,14 +39,14 @@ def find(seen: Observation) -> Iterator[Finding]:
     """Compare the dimension of each softmax with the one that the labels lack."""
     if not seen.base.finite or not seen.inputs or seen.inputs[0].parameter:
         return
-    if any(x.role is Role.LENGTHS for x in seen.arguments):
-        return  # labels of another length than the prediction, as in CTC
     shape = seen.inputs[0].value.shape
     labels = [
         x
         for x in seen.arguments
         if not x.parameter and x.role is Role.LABELS and x.value.dim()
     ]
+    if any(x.role is Role.LENGTHS for x in seen.arguments):
+        labels = []  # they may be of another length than the prediction, as in CTC
     for argument in labels:
         fits = [
             d
@@ -82,6 +83,11 @@ def find(seen: Observation) -> Iterator[Finding]:
             _over_samples,
             _over_places,
             _normalised_over_samples,
+            _between_samples,
+            _pairs_of_samples,
+            _centred_together,
+            _statistic_of_samples,
+            _channels_of_all_images,
             _two_axes,
             _meeting_unlike_reference,
         )
@@ -201,6 +207,8 @@ def _along(call: Call) -> int | None:
     dim = call.kwargs.get("dim", call.args[place] if len(call.args) > place else None)
     if isinstance(dim, (tuple, list)):
         dim = dim[0] if len(dim) == 1 else None
+    if dim is None and call.name in _SOFTMAX:
+        dim = _implicit_dim(call.shapes[0])
     if dim is None:
         dim = _DEFAULT_DIMS.get(call.name)
     if not isinstance(dim, int) or isinstance(dim, bool):
@@ -300,6 +308,139 @@ def _between_features(seen: Observation, normalised: Call) -> bool:
     return False
 
 
+# What goes on from one entry to the next, or lets all compete: it keeps the shape.
+_SOFTMAX = ("softmax", "log_softmax")
+_MIXING = (*_SOFTMAX, "cumsum", "cumprod", "logcumsumexp", "flip", "diff")
+# What compares the members of a sample: over other samples it says nothing.
+_RANKING = ("sort", "argsort", "std", "var")
+
+
+def _between_samples(seen: Observation) -> Iterator[Finding]:
+    """A softmax, a cumulative sum or a difference that runs from sample to sample."""
+    parts = seen.layout.parts
+    over = [(c, c.shapes[0]) for c in seen.graph.trace.calls if _along(c) == 0]
+    both = {id(c.tensors[0]) for c in seen.graph.trace.calls if _along(c) == 1}
+    for call, shape in (*over, *seen.layout.neighbours()):
+        if len(shape) < 2 or id(call.tensors[0]) in both:
+            continue  # one over each, as where two sets are matched
+        sliced = call.name not in _ALONG
+        if parts is not None and parts.fit(shape):
+            mixes = sliced or call.name in _MIXING
+            if not mixes and not (parts.members and call.name in _RANKING):
+                continue
+            why = f"{parts.why}: dimension 0 holds samples"
+        elif _normalises(call, shape, seen) and seen.layout.samples_stay(call):
+            why = "what it gives is put together row by row: each row is a sample"
+        else:
+            continue
+        yield _say(
+            seen,
+            f"`{call.name}` ({call.where}) runs over dimension 0 of {shape}, from one "
+            f"sample to the next, and {why}.",
+            cure="Pass dim=1." if not sliced else "Slice dimension 1: `x[:, 1:]`.",
+            where=call.where,
+            rests_on=(Symptom.AXIS,),
+            explains=(Symptom.VALUE, Symptom.GROWTH, Symptom.ORDER),
+        )
+        return
+
+
+def _normalises(call: Call, shape: tuple[int, ...], seen: Observation) -> bool:
+    """Whether a call over the batch is a softmax, or multiplies up as along rays.
+
+    A trajectory is summed up over its steps, too: there must be vectors for each entry
+    of (N, K), and a vector to compare their sum with for each of N.
+    """
+    if shape[0] != seen.batch.size:
+        return False
+    if call.name in _SOFTMAX:
+        return True
+    if call.name not in ("cumsum", "cumprod") or len(shape) != 2:
+        return False
+    shapes = [tuple(x.value.shape) for x in seen.arguments]
+    vectors = any(len(s) == 3 and s[:2] == shape for s in shapes)
+    sums = any(len(s) == 2 and s[0] == shape[0] and s[1] != shape[1] for s in shapes)
+    return vectors and sums
+
+
+def _pairs_of_samples(seen: Observation) -> Iterator[Finding]:
+    """The spread of an ensemble, taken between samples."""
+    parts = seen.layout.parts
+    if parts is None or not parts.members:
+        return
+    call = seen.layout.pairs_of_samples(parts)
+    if call is not None:
+        yield _say(
+            seen,
+            f"`{call.name}` ({call.where}) pairs the {parts.samples} samples with one "
+            f"another, and {parts.why}: its members are not paired.",
+            cure="Pair along dimension 1: `x[:, :, None] - x[:, None, :]`.",
+            where=call.where,
+            rests_on=(Symptom.AXIS,),
+            explains=(Symptom.VALUE, Symptom.GROWTH),
+        )
+
+
+def _centred_together(seen: Observation) -> Iterator[Finding]:
+    """One mean of all samples, where each sample is scaled by itself."""
+    for mean, argument in seen.layout.centred_together():
+        value = cast(argument.value, seen.dtype)
+        one = value.clone()
+        one[0] += argument.size
+        everything, alone = (
+            seen.run(seen.with_values({argument: moved})).total
+            for moved in (value + argument.size, one)
+        )
+        close = seen.precision.close
+        if close(everything, seen.value, 100) and not close(alone, seen.value, 1e6):
+            before, after = apart(seen.value, alone)
+            yield _say(
+                seen,
+                f"`{mean.name}` ({mean.where}) runs over all of {mean.shapes[0]}, and "
+                "each row is scaled by itself afterwards: a constant added to one "
+                f"sample of `{argument.name}` changes the loss from {before} to "
+                f"{after}, and added to all samples it changes nothing.",
+                cure="Centre each sample: `x - x.mean(-1, keepdim=True)`.",
+                where=mean.where,
+                rests_on=(Symptom.AXIS,),
+                explains=(Symptom.VALUE, Symptom.GROWTH),
+            )
+            return
+
+
+def _statistic_of_samples(seen: Observation) -> Iterator[Finding]:
+    """Each step is scaled by all samples, each of which was to have its own scale."""
+    found = seen.layout.statistic_of_samples()
+    if found is not None:
+        call, history = found
+        yield _say(
+            seen,
+            f"`{call.name}` ({call.where}) runs over dimension 0 of `{history.name}` "
+            f"{call.shapes[0]}, the samples, and a part of what it gives meets "
+            f"`{seen.inputs[0].name}` {tuple(seen.inputs[0].value.shape)}, whose "
+            "steps are others.",
+            cure="Pass dim=1: a number for each sample.",
+            where=call.where,
+            rests_on=(Symptom.AXIS,),
+            explains=(Symptom.VALUE, Symptom.GROWTH),
+        )
+
+
+def _channels_of_all_images(seen: Observation) -> Iterator[Finding]:
+    """A Gram matrix that has the channels of different images as neighbours."""
+    call = seen.layout.channels_of_all_images()
+    if call is not None:
+        yield _say(
+            seen,
+            f"`{call.name}` ({call.where}) gives {tuple(call.result.shape)}: the "
+            f"channels of all {seen.batch.size} images are compared with one another.",
+            cure="Keep the images apart: `x = x.flatten(2)`, then `x @ x.mT`.",
+            where=call.where,
+            rests_on=(Symptom.AXIS,),
+            explains=(Symptom.VALUE, Symptom.GROWTH),
+        )
+
+
 def _two_axes(seen: Observation) -> Iterator[Finding]:
     """Distributions of two inputs, over different dimensions, are compared."""
     origins = seen.graph.origins
@@ -341,5 +482,10 @@ def _dim(call: Call, shape: tuple[int, ...]) -> int | None:
     if isinstance(dim, (tuple, list)):
         dim = dim[0] if len(dim) == 1 else None
     if dim is None and call.name != "logsumexp":
-        dim = 0 if len(shape) in (0, 1, 3) else 1  # torch's own, with a warning
+        dim = _implicit_dim(shape)
     return None if not isinstance(dim, int) else dim % len(shape)
+
+
+def _implicit_dim(shape: tuple[int, ...]) -> int:
+    """Torch's own choice for a softmax that is given none, with a warning."""
+    return 0 if len(shape) in (0, 1, 3) else 1
