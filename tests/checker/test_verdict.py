@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import sysconfig
 import time
 
 import pytest
@@ -288,3 +289,29 @@ def test_another_eps_than_the_reference_is_no_missing_detach():
     prediction = (target + off).requires_grad_()
     report = check(charbonnier, prediction, target, reference=trusted)
     assert report.ok, report
+
+
+VIEWED = "def loss(prediction, target):\n    return prediction.view(-1).square().sum()"
+
+
+@pytest.mark.parametrize(
+    ("file", "severity"),
+    [
+        ("loss.py", "warning"),
+        (f"{sysconfig.get_path('purelib')}/library/loss.py", "note"),
+    ],
+)
+def test_what_a_caller_cannot_edit_is_a_note(file, severity, inputs):
+    names = {}
+    exec(compile(VIEWED, file, "exec"), names)
+    findings = check(names["loss"], *inputs).findings
+    (found,) = [f for f in findings if f.kind == "noncontiguous"]
+    assert found.severity == severity
+
+
+def test_where_a_loss_of_torch_overflows_is_a_note(inputs):
+    prediction, target = inputs
+    loss = nn.SoftMarginLoss()
+    assert loss(torch.tensor([-100.0]), torch.ones(1)).isinf()  # torch's own fault
+    (found,) = check(loss, prediction, target.sign()).findings
+    assert (found.kind, found.severity) == ("overflow", "note")

@@ -44,7 +44,7 @@ def _rebuilt(tree: Any, tensors: Iterator[Tensor], above: tuple[int, ...]) -> An
     if not _opens(tree, above):
         return tree
     above = (*above, id(tree))
-    branches = [_rebuilt(branch, tensors, above) for _, branch in _branches(tree)]
+    branches = [_rebuilt(branch, tensors, above) for branch in _held(tree)]
     if isinstance(tree, Mapping):
         return _mapping(tree, dict(zip(tree, branches, strict=True)))
     if isinstance(tree, (tuple, list)):
@@ -73,16 +73,26 @@ def _opens(tree: Any, above: tuple[int, ...]) -> bool:
     return container and len(above) < DEEPEST and id(tree) not in above
 
 
-def _branches(tree: Any) -> list[tuple[str, Any]]:
+def _held(tree: Any) -> list[Any]:
+    """What a container holds."""
+    if isinstance(tree, Mapping):
+        return [tree[key] for key in tree]
+    if isinstance(tree, (tuple, list)):
+        return list(tree)
+    return [getattr(tree, f.name, None) for f in dataclasses.fields(tree)]
+
+
+def _branches(tree: Any) -> Iterator[tuple[str, Any]]:
     """What a container holds, with the end of the path to it."""
     if isinstance(tree, Mapping):
-        return [(f"[{key!r}]", tree[key]) for key in tree]
-    if names := getattr(tree, "_fields", ()):  # a named tuple
-        return [(f".{name}", branch) for name, branch in zip(names, tree, strict=True)]
-    if isinstance(tree, (tuple, list)):
-        return [(f"[{index}]", branch) for index, branch in enumerate(tree)]
-    fields = dataclasses.fields(tree)
-    return [(f".{f.name}", getattr(tree, f.name, None)) for f in fields]
+        places = [f"[{key!r}]" for key in tree]
+    elif names := getattr(tree, "_fields", ()):  # a named tuple
+        places = [f".{name}" for name in names]
+    elif isinstance(tree, (tuple, list)):
+        places = [f"[{index}]" for index in range(len(tree))]
+    else:
+        places = [f".{field.name}" for field in dataclasses.fields(tree)]
+    return zip(places, _held(tree), strict=True)
 
 
 def _mapping(tree: Any, rebuilt: dict[Any, Any]) -> Any:

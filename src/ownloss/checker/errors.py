@@ -2,6 +2,7 @@
 
 import builtins
 import re
+import sysconfig
 import traceback
 
 from ownloss.checker.trace import TORCH
@@ -15,6 +16,8 @@ _REFUSED_VALUE = re.compile(
 LONGEST = 2_000
 # Some of torch's lines list every backend.
 LONGEST_LINE = 300
+# Where packages are installed that no one edits.
+_INSTALLED = tuple({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
 
 
 def text_of(error: BaseException | None) -> str:
@@ -65,3 +68,14 @@ def raised_on_purpose(error: BaseException) -> bool:
     if not frames or frames[-1].filename.startswith(TORCH):
         return False
     return (frames[-1].line or "").strip().startswith(("raise", "assert"))
+
+
+def raised_in_a_package(error: BaseException) -> bool:
+    """Whether the line that raises, or that calls torch, is an installed package's.
+
+    >>> raised_in_a_package(RuntimeError("view size is not compatible"))
+    False
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f.filename for f in frames if not f.filename.startswith(TORCH)]
+    return bool(own) and own[-1].startswith(_INSTALLED)

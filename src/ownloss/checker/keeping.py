@@ -13,7 +13,7 @@ import types
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -105,18 +105,26 @@ def is_autocast(device: str) -> bool:
     return bool(_AUTOCAST) and device in _AUTOCAST[-1]
 
 
-@contextmanager
-def as_the_caller() -> Iterator[None]:
+def as_the_caller() -> AbstractContextManager[Any]:
     """Compute as the caller would, for a call of the loss.
 
     New tensors are made on its default device, but for the meta device, which holds
     no numbers: a loss cannot be checked there. Autocast is on where it was.
     """
+    device = _OUTER[-1] if _OUTER and _OUTER[-1].type != "meta" else None
+    autocast = _AUTOCAST[-1] if _AUTOCAST else {}
+    return _entered(device, autocast) if device or autocast else nullcontext()
+
+
+@contextmanager
+def _entered(
+    device: torch.device | None, autocast: dict[str, torch.dtype]
+) -> Iterator[None]:
     with ExitStack() as stack:
-        if _OUTER and _OUTER[-1].type != "meta":
-            stack.enter_context(_OUTER[-1])
-        for device, dtype in (_AUTOCAST[-1] if _AUTOCAST else {}).items():
-            stack.enter_context(torch.autocast(device, dtype=dtype))
+        if device is not None:
+            stack.enter_context(device)
+        for where, dtype in autocast.items():
+            stack.enter_context(torch.autocast(where, dtype=dtype))
         yield
 
 

@@ -41,6 +41,10 @@ class Slope:
         between = low - margin <= analytic <= high + margin
         return between or abs(analytic - self.value) <= margin
 
+    def confirms(self, analytic: float, tolerance: float) -> bool:
+        """Whether a derivative is surely right: the central one, at any step size."""
+        return self.reliable and abs(analytic - self.value) <= tolerance + self.error
+
 
 UNKNOWN = Slope(math.nan, math.inf, math.nan, math.nan, reliable=False)
 

@@ -131,7 +131,8 @@ def _called_directly(seen: Observation) -> str:
     try:
         seen.run(dtype=seen.native)
     finally:
-        sys.setprofile(before)
+        # A profiler written in C, such as cProfile's, is no function: it is enabled.
+        getattr(before, "enable", lambda: sys.setprofile(before))()
     used = {_code(c) for c in seen.graph.functions}
     for cls in direct:
         if not issubclass(cls, nn.Module) and _code(cls) not in used:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ownloss.checker.domains import stored
-from ownloss.checker.errors import first_line, text_of
+from ownloss.checker.errors import first_line, raised_in_a_package, text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.measures.gradient import INPUTS
 from ownloss.checker.observation import Observation
@@ -58,10 +58,15 @@ def _inputs(
         error = run.error or found.error
         if error is not None:
             # Torch says itself what to do, and no caller gets a wrong number.
-            say = KIND.warning if _VIEWED in text_of(error) else KIND.error
+            viewed = _VIEWED in text_of(error)
+            say, cure = (KIND.warning if viewed else KIND.error), None
+            if viewed and raised_in_a_package(error):
+                # Who calls a library does not edit its lines.
+                say, cure = KIND.note, "Call .contiguous() before the loss."
             yield say(
                 f"The loss raises if {names} in another memory layout: "
                 f"{first_line(error)}",
+                cure=cure,
                 where=names,
                 **_DETAILS,
             )

@@ -7,6 +7,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
+from ownloss.checker.copies import is_of_torch
 from ownloss.checker.errors import first_line, text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.keeping import is_autocast
@@ -126,7 +127,7 @@ def _at_large_inputs(seen: Observation) -> Finding | None:
         # Logarithms of probabilities do not come in hundreds.
         logs = is_log_probability(argument.name)
         say = KIND.warning if own or size > 100 else KIND.error
-        say = KIND.note if logs else say
+        say = KIND.note if logs or is_of_torch(seen.loss) else say
         return say(
             message + ".",
             where=call.where if call else argument.name,
