@@ -283,3 +283,44 @@ def running_centre_of_a_teacher():
             return loss
 
     return DINOLoss(), (normal(5, 4, seed=1, grad=True), normal(5, 4, seed=2))
+
+
+@right(intentional=True)
+def width_of_a_kernel_is_a_constant():
+    """MMD with the median distance as width: the kernel of the targets is constant."""
+
+    def mmd(x, y):
+        with torch.no_grad():
+            width = torch.pdist(torch.cat([x, y])).square().median()
+
+        def kernel(a, b):
+            return (-(a[:, None] - b).square().sum(-1) / width).exp().mean()
+
+        return kernel(x, x) + kernel(y, y) - 2 * kernel(x, y)
+
+    return mmd, (normal(5, 2, seed=1, grad=True), normal(6, 2, seed=2))
+
+
+@right(intentional=True)
+def radius_is_a_constant():
+    """Deep SVDD with a soft boundary: the radius is a quantile of the distances."""
+
+    def svdd(embedding, centre):
+        distance = (embedding - centre).square().sum(1)
+        radius = torch.quantile(distance.detach(), 0.75)
+        return radius + (distance - radius).relu().mean() / 0.25
+
+    return svdd, (normal(8, 3, seed=1, grad=True), normal(3, seed=2))
+
+
+@right(intentional=True)
+def hard_choice_with_a_soft_gradient():
+    """A straight-through choice, with what is cut in the middle of the sum."""
+
+    def routed(logits, costs):
+        soft = logits.softmax(1)
+        hard = torch.nn.functional.one_hot(soft.argmax(1), soft.shape[1])
+        gate = hard - soft.detach() + soft
+        return (gate * costs).sum(1).mean()
+
+    return routed, (normal(6, 4, seed=1, grad=True), normal(6, 4, seed=2))

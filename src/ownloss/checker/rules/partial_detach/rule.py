@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import torch
+from torch import Tensor
 
 from ownloss.checker.arguments import Argument
 from ownloss.checker.errors import text_of
@@ -43,6 +44,7 @@ _NAMES = {
 # Written by whoever wants no gradient; the others are wanted for something else.
 _WRITTEN = ("detach", "detach_", "no_grad")
 _NUMBERS = ("item", "tolist", "numpy", "__array__", "__float__")
+_AVERAGES = ("mean", "sum", "neg", "__neg__", "mul", "__mul__", "__rmul__", "div")
 _ADDS = ("add", "__add__", "__radd__", "add_", "__iadd__", "sub", "__sub__", "__rsub__")
 
 
@@ -99,7 +101,8 @@ def find(seen: Observation) -> Iterator[Finding]:
     cuts = [c for c in seen.graph.cuts if c.name != "grad"]
     if not cuts or (meant is None and _weighs_by_own_probability(seen)):
         return
-    cut = seen.intent.telling(cuts)
+    unlike = [c for c in cuts if c.name != "detach" or not _beside_itself(seen, c)]
+    cut = seen.intent.telling(unlike or cuts)
     place = f" ({cut.where})" if cut.where else ""
     message = f"{_missing(found)}: {_NAMES[cut.name]}{place} cuts one path"
     message += "." if meant is False else ". Is that meant?"
@@ -109,7 +112,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         held = not wrong and found.argument is not seen.inputs[0]
         weight = bool(wrong) and _is_a_part(found) and not _lost_term(seen)
         weight = weight and not _becomes_numbers(seen, found.argument)
-        if (cut.name == "detach" and (held or _beside_itself(seen, cut))) or weight:
+        if (cut.name == "detach" and (held or not unlike)) or weight:
             say = KIND.note
     yield say(message, **details)
 
@@ -137,16 +140,62 @@ def _becomes_numbers(seen: Observation, argument: Argument) -> bool:
 def _lost_term(seen: Observation) -> bool:
     """Whether a whole term of the loss has no gradient, though it has inputs.
 
-    Weights, targets and other factors are detached on purpose; a number that is added
-    to the loss and cannot be trained has no purpose.
+    Weights, targets and other factors are detached on purpose; what is added to the
+    loss and cannot be trained has no purpose.
     """
     differentiable = {x.name for x in seen.inputs}
     for call in seen.graph.trace.named(*_ADDS):
-        terms = [t for t in call.tensors if t.numel() == 1 and t.is_floating_point()]
+        terms = [t for t in call.tensors if t.is_floating_point()]
         learn = [t for t in terms if t.requires_grad]
-        constant = [t for t in terms if not t.requires_grad]
-        made = [seen.graph.origins.get(id(t), frozenset()) for t in constant]
-        if learn and any(names & differentiable for names in made):
+        if not _is_a_sum_of_terms(seen, call):
+            continue
+        for term in terms if learn else ():
+            names = seen.graph.origins.get(id(term), frozenset())
+            constant = not term.requires_grad and bool(names & differentiable)
+            if constant and not _is_also_a_factor(seen, term):
+                return True
+    return False
+
+
+def _is_a_sum_of_terms(seen: Observation, call: Call) -> bool:
+    """Whether a sum is one of numbers, or only averaged on its way to the loss."""
+    if all(t.numel() == 1 for t in call.tensors):
+        return True
+    made = {id(call.result)}
+    for later in seen.graph.trace.calls:
+        if not isinstance(later.result, Tensor) or later is call:
+            continue
+        if any(id(t) in made for t in later.tensors):
+            if later.name not in _ADDS and len(later.tensors) > 1:
+                return False
+            if later.name not in (*_ADDS, *_AVERAGES):
+                return False
+            made.add(id(later.result))
+    return True
+
+
+def _is_also_a_factor(seen: Observation, term: Tensor) -> bool:
+    """Whether what a constant term was made of is used where gradients flow, too.
+
+    The width of a kernel, of samples with one another and of targets with one another;
+    a radius that is added, and that others are compared with.
+    """
+    origins = seen.graph.origins
+    made = {id(term)}
+    for call in reversed(seen.graph.trace.calls):
+        if id(call.result) in made:
+            cut = (t for t in call.tensors if not t.requires_grad)
+            made |= {id(t) for t in cut if origins.get(id(t))}
+    given = {id(tensor) for _, tensor in seen.pairs(seen.graph.traced)}
+    made -= given
+    for call in seen.graph.trace.calls:
+        if not isinstance(call.result, Tensor) or not any(
+            id(t) in made for t in call.tensors
+        ):
+            continue
+        if not call.result.requires_grad:
+            made.add(id(call.result))
+        elif call.name not in _ADDS or not _is_a_sum_of_terms(seen, call):
             return True
     return False
 
@@ -176,20 +225,23 @@ def _weighs_by_own_probability(seen: Observation) -> bool:
 def _beside_itself(seen: Observation, cut: Call) -> bool:
     """Whether what was cut is added to, or taken from, what it was made of.
 
-    `x + (f(x) - x).detach()` has the value of f and the gradient of x, and
-    `(x - x.detach()).exp()` is 1 with a gradient: nobody writes that by accident.
+    `x + (f(x) - x).detach()` and `f(x) - x.detach() + x` have the value of f and the
+    gradient of x, and `(x - x.detach()).exp()` is 1 with a gradient: nobody writes
+    that by accident.
     """
     source = cut.tensors[0]
-    made_of = {id(source)}
-    for call in seen.graph.trace.calls:
-        if call.result is source and call.name in _SUMS:
+    made_of, made = {id(source)}, {id(cut.result)}
+    for call in seen.graph.trace.named(*_SUMS):
+        if call.result is source:
             made_of |= {id(t) for t in call.tensors}
-    return any(
-        call.attached
-        and any(t is cut.result for t in call.tensors)
-        and any(id(t) in made_of and t.requires_grad for t in call.tensors)
-        for call in seen.graph.trace.named(*_SUMS)
-    )
+    for call in seen.graph.trace.named(*_SUMS):
+        if not any(id(t) in made for t in call.tensors):
+            continue
+        if any(id(t) in made_of and t.requires_grad for t in call.tensors):
+            return True
+        if not call.attached:
+            made.add(id(call.result))
+    return False
 
 
 def _missing(found: GradientCheck) -> str:
