@@ -315,3 +315,51 @@ def test_where_a_loss_of_torch_overflows_is_a_note(inputs):
     assert loss(torch.tensor([-100.0]), torch.ones(1)).isinf()  # torch's own fault
     (found,) = check(loss, prediction, target.sign()).findings
     assert (found.kind, found.severity) == ("overflow", "note")
+
+
+class Reversed(torch.autograd.Function):
+    """Hands its input on and turns the gradient around."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return -grad_output
+
+
+class Rounded(torch.autograd.Function):
+    """Rounds, and lets the gradient through."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.round()
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return grad_output
+
+
+def binarised(x):
+    return (x > 0).to(x.dtype) - x.sigmoid().detach() + x.sigmoid()
+
+
+@pytest.mark.parametrize("stands_in", [Reversed.apply, Rounded.apply, binarised])
+def test_a_gradient_that_stands_in_for_another_is_a_note(inputs, stands_in):
+    prediction, target = inputs
+
+    def loss(prediction, target):
+        return mse(stands_in(3 * prediction), target)
+
+    report = check(loss, prediction, (target > 0).to(target.dtype))
+    assert report.ok and {f.severity for f in report.findings} == {"note"}
+
+
+def test_a_reference_with_another_gradient_objects_to_what_stands_in(inputs):
+    def loss(prediction, target):
+        return mse(Reversed.apply(prediction), target)
+
+    report = check(loss, *inputs, reference=mse)
+    assert report.findings[0].kind == "sign"
+    assert report.findings[0].severity != "note"

@@ -87,6 +87,15 @@ class Observation(Subject):
             if given[x.name] != tuple(x.value.shape)
         }
 
+    @property
+    def stands_in(self) -> bool:
+        """Whether a Function is there for its gradient alone, and no reference objects.
+
+        One that hands its input on, or that has steps, has no other purpose.
+        """
+        meant = self.intent.reroutes or self.intent.surrogates
+        return bool(meant) and self.reference.gradient_apart() is None
+
     def smaller(self) -> "Observation":
         """The same loss at smaller inputs, where those given are many; else itself."""
         if not self.base.finite or not self.base_backward.finite:

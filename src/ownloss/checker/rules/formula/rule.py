@@ -52,7 +52,8 @@ def _by_entries(seen: Observation) -> Iterator[Finding]:
         message = _message(seen, wrong[0], first_ok=checks[0].ok)
         say = KIND.error
         if meant:
-            say, message = KIND.warning, f"{message} It may be meant: {meant}."
+            say = KIND.note if seen.stands_in else KIND.warning
+            message += f" It may be meant: {meant}."
         found = wrong[0]
         yield say(
             message,
@@ -89,7 +90,8 @@ def _as_a_whole(seen: Observation) -> Iterator[Finding]:
         message = f"With all of `{name}`, {given}, not with {part} of it: {message}"
     say = KIND.error
     if meant:
-        say, message = KIND.warning, f"{message} It may be meant: {meant}."
+        say = KIND.note if seen.stands_in else KIND.warning
+        message += f" It may be meant: {meant}."
     yield say(
         message,
         evidence={"analytic": found.analytic, "numeric": found.numeric},

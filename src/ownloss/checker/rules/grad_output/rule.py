@@ -64,10 +64,8 @@ def _ignored(
         )
     say = KIND.error
     if seen.intent.deliberate:
-        say, message = (
-            KIND.warning,
-            f"{message} It may be meant: {seen.intent.deliberate}.",
-        )
+        say = KIND.warning
+        message += f" It may be meant: {seen.intent.deliberate}."
     return say(
         message,
         where=argument.name,

@@ -112,6 +112,8 @@ def find(seen: Observation) -> Iterator[Finding]:
         held = not wrong and found.argument is not seen.inputs[0]
         weight = bool(wrong) and _is_a_part(found) and not _lost_term(seen)
         weight = weight and not _becomes_numbers(seen, found.argument)
+        # A gradient of what the value does not depend on comes of nothing else.
+        held = held or (bool(wrong) and not found.matters and not found.vanishes)
         if (cut.name == "detach" and (held or not unlike)) or weight:
             say = KIND.note
     yield say(message, **details)

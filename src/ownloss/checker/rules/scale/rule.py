@@ -35,10 +35,8 @@ def find(seen: Observation) -> Iterator[Finding]:
         message += f"; {meaning}." if meaning else "."
         say = KIND.error
         if seen.intent.deliberate:
-            say, message = (
-                KIND.warning,
-                f"{message} It may be meant: {seen.intent.deliberate}.",
-            )
+            say = KIND.note if seen.stands_in else KIND.warning
+            message += f" It may be meant: {seen.intent.deliberate}."
         yield say(
             message,
             cure=f"Divide the gradient that backward returns by {number(ratio)}: take "

@@ -34,10 +34,8 @@ def find(seen: Observation) -> Iterator[Finding]:
         message += ": a step against it increases the loss."
         say = KIND.error
         if seen.intent.deliberate:
-            say, message = (
-                KIND.warning,
-                f"{message} It may be meant: {seen.intent.deliberate}.",
-            )
+            say = KIND.note if seen.stands_in else KIND.warning
+            message += f" It may be meant: {seen.intent.deliberate}."
         yield say(
             message,
             where=argument.name,
