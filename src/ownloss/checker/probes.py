@@ -63,6 +63,9 @@ def special(seen: Observation) -> Iterator[Probe]:
                 boundary=True,
                 guess=True,
             )
+        positive = argument.domain in (Domain.POSITIVE, Domain.UNIT)
+        if positive and not argument.differentiable:
+            yield from _zero_where_off(seen, argument)
         free = argument.domain in (Domain.REAL, Domain.POSITIVE, Domain.UNIT)
         if free and value.numel() > 1 and argument.differentiable:
             constant = torch.full_like(value, value.real.mean().item())
@@ -83,6 +86,27 @@ def special(seen: Observation) -> Iterator[Probe]:
     yield from _saturated(seen, arguments)
     yield from _along_parameters(seen, arguments)
     yield from _downhill(seen)
+
+
+def _zero_where_off(seen: Observation, argument: Argument) -> Iterator[Probe]:
+    """Zeros among positive numbers, where a flag is off.
+
+    Padding is 0, and a subject may be censored at once. torch.where picks the branch
+    that does not take the logarithm; NaN comes out of its gradient nevertheless.
+    """
+    for flag in seen.arguments:
+        known = flag.domain in (Domain.MASK, Domain.BINARY) and not flag.differentiable
+        if not known or flag.value.shape != argument.value.shape:
+            continue
+        off = ~flag.kept if flag.kept is not None else flag.value == 0
+        if bool(off.any()) and not bool(off.all()):
+            value = cast(argument.value, seen.dtype).masked_fill(off, 0)
+            yield Probe(
+                f"if `{argument.name}` is 0 where `{flag.name}` is off",
+                _put(seen, argument, value),
+                boundary=True,
+                guess=True,
+            )
 
 
 _OF_LOGITS = ("softmax", "log_softmax", "sigmoid", "log_sigmoid", "cross_entropy")
@@ -311,6 +335,8 @@ def empty(seen: Observation) -> Iterator[Probe]:
             )
         elif argument.role is Role.LABELS:
             yield from _labels(seen, argument)
+        elif argument.role is Role.LENGTHS and argument.value.dim() == 1:
+            yield from _no_steps(seen, argument)
         elif argument.role is Role.INDEX and seen.graph.calls_on(argument, *_GROUPS):
             value = argument.value
             first = int(value.min()) if value.numel() else 0
@@ -320,6 +346,27 @@ def empty(seen: Observation) -> Iterator[Probe]:
                     "other groups have none,",
                     _put(seen, argument, torch.full_like(value, first)),
                 )
+
+
+def _no_steps(seen: Observation, lengths: Argument) -> Iterator[Probe]:
+    """A sample of length 0, and masks that say the same."""
+    value = lengths.value.clone()
+    value[0] = 0
+    values = {lengths: value}
+    for mask in seen.arguments:
+        if mask.kept is None or mask.value.dim() < 2:
+            continue
+        steps = torch.arange(mask.value.shape[1], device=mask.value.device)
+        within = (steps < lengths.value[:, None])[..., *[None] * (mask.value.dim() - 2)]
+        if mask.value.shape[0] == len(value) and bool((mask.kept == within).all()):
+            off = mask.value[~mask.kept]
+            values[mask] = mask.value.clone()
+            values[mask][0] = off[0] if off.numel() else 0
+    yield Probe(
+        f"if a sample of `{lengths.name}` has length 0",
+        seen.with_values(values),
+        boundary=True,
+    )
 
 
 def _nothing_there(seen: Observation, target: Argument) -> Iterator[Probe]:
@@ -443,6 +490,27 @@ def large(seen: Observation) -> Iterator[tuple[Argument, float, Point]]:
                     cast(argument.value, seen.dtype), argument.domain, factor
                 )
                 yield argument, wanted, _put(seen, argument, value)
+        yield from _both_large(seen, argument)
+
+
+def _both_large(
+    seen: Observation, argument: Argument
+) -> Iterator[tuple[Argument, float, Point]]:
+    """Logits of two models that are sure of the same: the rest underflows in both."""
+    if not seen.graph.calls_on(argument, *_OF_LOGITS):
+        return
+    for other in seen.arguments:
+        if other is argument or other.value.shape != argument.value.shape:
+            continue
+        if other.parameter or other.domain is not Domain.REAL:
+            continue
+        if not seen.graph.calls_on(other, *_OF_LOGITS):
+            continue
+        seen.budget.require()
+        for wanted in (50.0, 200.0):
+            value = cast(argument.value, seen.dtype)
+            value = value * (wanted / argument.value.abs().max().item())
+            yield argument, wanted, seen.with_values({argument: value, other: value})
 
 
 def tried(

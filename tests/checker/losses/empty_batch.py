@@ -341,3 +341,33 @@ def graph_without_nodes():
 
     index = torch.tensor([0, 0, 1, 1, 2])
     return readout, (normal(5, seed=1, grad=True), index, normal(3, seed=2))
+
+
+def _mean_of_steps(prediction, target, lengths, least):
+    within = torch.arange(prediction.shape[1]) < lengths[:, None]
+    error = torch.where(within, (prediction - target).square(), 0.0)
+    return (error.sum(1) / lengths.clamp(min=least)).mean()
+
+
+@mistake(
+    "empty-batch",
+    reference=lambda *inputs: _mean_of_steps(*inputs, 1),
+    at=lambda: (*regression(3, 5), torch.tensor([4, 0, 5])),
+)
+def sequence_without_steps():
+    """The mean over the steps of a sequence that has none is 0 / 0."""
+
+    def loss(prediction, target, lengths):
+        return _mean_of_steps(prediction, target, lengths, 0)
+
+    return loss, (*regression(3, 5), torch.tensor([4, 2, 5]))
+
+
+@right(reference=lambda *inputs: _mean_of_steps(*inputs, 1))
+def sequence_with_few_steps():
+    """The same with a count of at least one."""
+
+    def loss(prediction, target, lengths):
+        return _mean_of_steps(prediction, target, lengths, 1)
+
+    return loss, (*regression(3, 5), torch.tensor([4, 2, 5]))

@@ -1,5 +1,7 @@
 """Finite at the samples, NaN or infinite gradients at special points."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -417,3 +419,37 @@ def odds_of_certain_predictions():
         return -(logp - torch.log(1 - logp.exp()))
 
     return odds, (normal(4, 3, seed=1, grad=True), torch.tensor([0, 2, 1, 1]))
+
+
+def _weibull(log_scale, duration, event, least):
+    ratio = duration.clamp(min=least) / log_scale.exp()
+    survival = -(ratio**1.5)
+    density = math.log(1.5) - log_scale + 0.5 * ratio.log() + survival
+    return -torch.where(event, density, survival).mean()
+
+
+def _censored_at_once():
+    event = torch.tensor([True, False, True, False])
+    return normal(4, seed=1, grad=True), event * uniform(4, seed=2), event
+
+
+@mistake("nan-trap", reference=lambda *x: _weibull(*x, 1e-6), at=_censored_at_once)
+def censored_at_once():
+    """Who is censored at 0 has no logarithm, and its gradient is NaN times 0."""
+
+    def survival(log_scale, duration, event):
+        return _weibull(log_scale, duration, event, 0.0)
+
+    event = torch.tensor([True, False, True, False])
+    return survival, (normal(4, seed=1, grad=True), uniform(4, seed=2), event)
+
+
+@right(reference=lambda *x: _weibull(*x, 1e-6))
+def censored_at_once_or_later():
+    """The same with a least duration."""
+
+    def survival(log_scale, duration, event):
+        return _weibull(log_scale, duration, event, 1e-6)
+
+    event = torch.tensor([True, False, True, False])
+    return survival, (normal(4, seed=1, grad=True), uniform(4, seed=2), event)

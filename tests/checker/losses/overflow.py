@@ -1,5 +1,7 @@
 """Large logits or small dtypes break exp, log and constants."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -246,3 +248,49 @@ def contrast_by_exp_and_log():
         (0.3 * normal(5, 8, seed=1, **single)).requires_grad_(),
         normal(5, 8, seed=2, **single),
     )
+
+
+def _divergence_from_mean(student, teacher, mean):
+    p, q = teacher.log_softmax(-1), student.log_softmax(-1)
+    middle = mean(p, q)
+    forward, back = (p.exp() * (p - middle)).sum(-1), (q.exp() * (q - middle)).sum(-1)
+    return (forward + back).mean() / 2
+
+
+def _mean_of_logs(p, q):
+    return torch.stack([p, q]).logsumexp(0) - math.log(2)
+
+
+def _both_sure():
+    sure = 150 * F.one_hot(torch.tensor([0, 2, 1]), 4).float()
+    return sure.requires_grad_(), sure.detach().clone()
+
+
+@mistake(
+    "overflow",
+    reference=lambda s, t: _divergence_from_mean(s, t, _mean_of_logs),
+    at=_both_sure,
+)
+def mean_of_two_that_underflow():
+    """Jensen-Shannon: log((p + q) / 2) is log(0) where both are sure of another."""
+
+    def mean(p, q):
+        return ((p.exp() + q.exp()) / 2).log()
+
+    def divergence(student, teacher):
+        return _divergence_from_mean(student, teacher, mean)
+
+    return divergence, (
+        normal(3, 4, seed=1, dtype=torch.float32, grad=True),
+        normal(3, 4, seed=2, dtype=torch.float32),
+    )
+
+
+@right(reference=lambda s, t: _divergence_from_mean(s, t, _mean_of_logs))
+def mean_of_two_by_logsumexp():
+    """The same by logsumexp."""
+
+    def divergence(student, teacher):
+        return _divergence_from_mean(student, teacher, _mean_of_logs)
+
+    return divergence, (normal(3, 4, seed=1, grad=True), normal(3, 4, seed=2))

@@ -113,8 +113,12 @@ def _at_large_inputs(seen: Observation) -> Finding | None:
             other = "the reference"
             if not _fits(exact, seen.backward(exact), 1e30):
                 continue
+        moved = (
+            x for x, v in zip(seen.arguments, point, strict=True) if v is not x.value
+        )
+        names = " and ".join(f"`{x.name}`" for x in moved)
         message = (
-            f"Not finite in float32 for `{argument.name}` up to {size:g}, where "
+            f"Not finite in float32 for {names} up to {size:g}, where "
             f"{other} gives {exact.total:.4g}"
         )
         call = first_not_finite(seen, point, torch.float32)
