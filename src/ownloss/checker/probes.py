@@ -47,15 +47,17 @@ def special(seen: Observation) -> Iterator[Probe]:
     yield from _ties(seen, arguments)
     for argument in arguments:
         value = cast(argument.value, seen.dtype)
+        # A prior or a direction may never be 0; predictions and targets are at times.
+        beside = argument.role is Role.OTHER
         if argument.domain in (Domain.REAL, Domain.NONNEGATIVE):
             if seen.batch.size > 1 and argument in seen.batch.arguments:
                 row = value.clone()
                 row[0] = 0
-                yield Probe(
-                    f"if a row of `{argument.name}` is zero", _put(seen, argument, row)
-                )
+                when = f"if a row of `{argument.name}` is zero"
+                yield Probe(when, _put(seen, argument, row), guess=beside)
             zeros = torch.zeros_like(value)
-            yield Probe(f"if `{argument.name}` is zero", _put(seen, argument, zeros))
+            when = f"if `{argument.name}` is zero"
+            yield Probe(when, _put(seen, argument, zeros), guess=beside)
         if argument.domain is Domain.POSITIVE and _counts(value):
             yield Probe(
                 f"if `{argument.name}` is 0, as counts may be",
@@ -299,6 +301,7 @@ def _saturated(seen: Observation, arguments: list[Argument]) -> Iterator[Probe]:
                 f"if `{argument.name}` is certain (one 1, all others 0)",
                 _put(seen, argument, certain),
                 boundary=argument.differentiable,
+                guess=argument.role is Role.OTHER,
             )
 
 
@@ -310,11 +313,14 @@ def empty(seen: Observation) -> Iterator[Probe]:
         if seen.batch.picked_by(argument):
             continue
         value = argument.value
+        # Of padding something is always left, unlike of positives.
+        pads = argument.role in (Role.MASK, Role.IGNORED)
         if argument.domain is Domain.MASK:
             for keep, word in ((False, "False"), (True, "True")):
                 yield Probe(
                     f"if all of `{argument.name}` is {word}",
                     _put(seen, argument, torch.full_like(value, keep)),
+                    guess=pads,
                 )
         elif argument.domain is Domain.BINARY:
             selects = argument.role in (Role.MASK, Role.IGNORED, Role.TARGET)
@@ -324,8 +330,10 @@ def empty(seen: Observation) -> Iterator[Probe]:
                 yield Probe(
                     f"if all of `{argument.name}` is {one}",
                     _put(seen, argument, torch.full_like(value, one)),
+                    guess=pads,
                 )
-            yield from _nothing_there(seen, argument)
+            if not pads:
+                yield from _nothing_there(seen, argument)
         elif argument.domain in (Domain.NONNEGATIVE, Domain.UNIT) and bool(
             (value == 0).any()
         ):
@@ -334,7 +342,10 @@ def empty(seen: Observation) -> Iterator[Probe]:
                 _put(seen, argument, torch.zeros_like(value)),
             )
         elif argument.role is Role.LABELS:
-            yield from _labels(seen, argument)
+            # Members of a set are each another.
+            of_samples = argument in seen.batch.arguments
+            if of_samples or not seen.graph.picks_rows(argument):
+                yield from _labels(seen, argument)
         elif argument.role is Role.LENGTHS and argument.value.dim() == 1:
             yield from _no_steps(seen, argument)
         elif argument.role is Role.INDEX and seen.graph.calls_on(argument, *_GROUPS):

@@ -19,6 +19,12 @@ from ownloss.checker.subject import Subject
 from ownloss.checker.torch_insides import function_of
 from ownloss.checker.trace import CUTS, Call, Trace
 
+_DRAWS = (
+    *("rand", "rand_like", "randn", "randn_like", "randint", "randperm"),
+    *("bernoulli", "multinomial", "normal", "poisson", "dropout"),
+    *("bernoulli_", "exponential_", "normal_", "uniform_", "random_"),
+)
+
 
 class Graph:
     """The inside of a loss at the inputs given."""
@@ -87,6 +93,30 @@ class Graph:
             for call in self.trace.named(*names)
             if any(self.comes_from(t, argument) for t in call.tensors)
         ]
+
+    @cached_property
+    def draws(self) -> list[Call]:
+        """The calls that draw random numbers, from a generator of their own or not."""
+        drawn = self.trace.named(*_DRAWS)
+        return [call for call in drawn if isinstance(call.result, Tensor)]
+
+    def picks_rows(self, argument: Argument) -> bool:
+        """Whether an argument says which rows to take of what other inputs are.
+
+        Neighbours of nodes and the members of a set are such places, and no classes.
+        """
+        value = argument.value
+        if value.is_floating_point() or value.is_complex() or value.dtype is torch.bool:
+            return False
+        for call in self.calls_on(argument, "__getitem__", "index_select", "gather"):
+            index = call.args[-1] if len(call.args) > 1 else None
+            first = index[0] if isinstance(index, tuple) and index else index
+            rows = call.name == "__getitem__" or call.args[1:2] == (0,)
+            if rows and isinstance(first, Tensor) and self.comes_from(first, argument):
+                # Means of classes are made of the labels that pick them.
+                of = self.origins.get(id(call.args[0]), frozenset())
+                return bool(of) and argument.name not in of
+        return False
 
     def goes_through(self, argument: Argument) -> bool:
         """Whether a loop takes one row after the other, as a recurrence over time."""

@@ -21,11 +21,6 @@ KIND = Kind(
     cure="Sort inside the loss, or say in its docstring what order it expects.",
 )
 CALLS = 12
-_DRAWS = (
-    *("rand", "rand_like", "randn", "randn_like", "randint", "randperm"),
-    *("bernoulli", "multinomial", "normal", "poisson", "dropout"),
-    *("bernoulli_", "exponential_", "normal_", "uniform_", "random_"),
-)
 
 
 def find(seen: Observation) -> Iterator[Finding]:
@@ -133,6 +128,18 @@ def _with_columns(seen: Observation, order: list[int]) -> Iterator[Point]:
             point = seen.batch.rows(order)
             point[seen.index(argument)] = argument.value
             yield point
+    if square:
+        # Units of a network, with weights of all pairs: every axis is in their order.
+        yield [_reordered(value, order) for value in seen.point]
+
+
+def _reordered(value: Tensor, order: list[int]) -> Tensor:
+    """Entries in another order, along every dimension that is as long."""
+    chosen = torch.tensor(order, device=value.device)
+    for dim in range(value.dim()):
+        if value.shape[dim] == len(order):
+            value = value.index_select(dim, chosen)
+    return value
 
 
 def _same(seen: Observation, run: Run, order: list[int]) -> bool:
@@ -171,7 +178,10 @@ def _by_design(seen: Observation, size: int) -> bool:
         return True
     if any(seen.graph.goes_through(x) for x in seen.batch.arguments):
         return True
-    if any(_draws(call, size) for call in seen.graph.trace.calls):
+    # With random numbers for each sample, another one has others when shuffled.
+    if any(size in call.result.shape for call in seen.graph.draws):
+        return True
+    if any(seen.graph.picks_rows(x) for x in seen.arguments):
         return True
     counts = [n for n in range(2, size) if size % n == 0]
     for count in counts if _every_row_counts(seen) else [2] * (2 in counts):
@@ -185,12 +195,6 @@ def _by_design(seen: Observation, size: int) -> bool:
     backwards = [*range(size)][::-1]
     run = seen.run(seen.batch.rows(backwards))
     return run.finite and _same(seen, run, backwards)
-
-
-def _draws(call: Call, size: int) -> bool:
-    """Whether a call draws random numbers for each sample: another has others then."""
-    drawn = call.name in _DRAWS and isinstance(call.result, Tensor)
-    return drawn and call.result.shape[:1] == (size,)
 
 
 def _next_to_one_another(call: Call) -> bool:

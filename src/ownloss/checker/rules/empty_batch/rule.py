@@ -30,7 +30,7 @@ def find(seen: Observation) -> Iterator[Finding]:
     """Try masks, labels and targets that select nothing."""
     if not seen.given.finite:
         return
-    note = None
+    milder = []
     for probe in islice(empty(seen), PROBES):
         run, gradients = tried(seen, probe.point, seen.native)
         when = probe.when[0].upper() + probe.when[1:]
@@ -56,7 +56,8 @@ def find(seen: Observation) -> Iterator[Finding]:
         else:
             continue
         own = call.name if call and call.name in _TORCH_MEANS else ""
-        say = KIND.warning if probe.boundary or own else KIND.error
+        unsure = probe.boundary or probe.guess or own
+        say = KIND.warning if unsure else KIND.error
         if is_of_torch(seen.loss) or own not in ("", "mean"):
             say = KIND.note
         if seen.reference.loss is not None:
@@ -65,9 +66,8 @@ def find(seen: Observation) -> Iterator[Finding]:
                 say = KIND.error
                 trouble += f"; the reference is {trusted.total:.4g}"
         found = say(f"{when} {trouble}.", where=where, rests_on=(Symptom.EMPTY,))
-        if found.severity != "note":
+        if found.severity == "error":
             yield found
             return
-        note = note or found
-    if note is not None:
-        yield note
+        milder.append(found)
+    yield from sorted(milder, key=lambda found: found.severity == "note")[:1]

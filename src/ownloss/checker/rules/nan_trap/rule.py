@@ -56,6 +56,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         return
     if not run.finite or gradients.error is not None:
         return
+    milder = []
     bolder = bold(seen) if seen.reference.loss is not None else ()
     for probe in chain(islice(special(seen), PROBES), bolder):
         run, gradients = tried(seen, probe.point, seen.native)
@@ -71,7 +72,7 @@ def find(seen: Observation) -> Iterator[Finding]:
             continue  # a pole of an elementwise function, such as the logarithm
         certain = not probe.boundary or trouble == "the loss is NaN"
         say = KIND.error if trusted or (certain and not probe.guess) else KIND.warning
-        yield _finding(
+        found = _finding(
             seen,
             probe,
             trouble,
@@ -79,7 +80,11 @@ def find(seen: Observation) -> Iterator[Finding]:
             rests_on=(Symptom.SPECIAL,),
             aspect="bold" if probe.bold else "",
         )
-        return
+        if found.severity == "error":
+            yield found
+            return
+        milder.append(found)
+    yield from milder[:1]
 
 
 def _reference_is_finite(seen: Observation, probe: Probe) -> bool:

@@ -219,7 +219,9 @@ def _weighs_by_own_probability(seen: Observation) -> bool:
         logs = [t.detach() for t in call.tensors if t.requires_grad]
         for weight in weights:
             for log in logs:
-                if weight.shape == log.shape and torch.allclose(log.exp(), weight):
+                if weight.shape == log.shape and torch.allclose(
+                    log.exp(), weight.to(log.dtype)
+                ):
                     return True
     return False
 
