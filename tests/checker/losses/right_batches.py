@@ -281,3 +281,80 @@ def square_weight_first():
         binary(4, seed=4),
     )
     return bilinear, inputs
+
+
+@right()
+def coupled_units():
+    """Spins of a network: units are in one order along every axis, and are no batch."""
+
+    def pseudo_likelihood(coupling, field, spins):
+        local = spins @ (coupling + coupling.T) + field
+        return F.softplus(-2 * spins * local).sum(1).mean()
+
+    inputs = (
+        normal(4, 4, seed=1, grad=True),
+        normal(4, seed=2, grad=True),
+        normal(6, 4, seed=3).sign(),
+    )
+    return pseudo_likelihood, inputs
+
+
+@right()
+def members_of_sets():
+    """Places of the members of sets: no classes, and none twice in a set."""
+
+    def spread_out(points, sets):
+        gram = points @ points.T + torch.eye(len(points), dtype=points.dtype)
+        volumes = [torch.logdet(gram[s][:, s]) for s in sets]
+        return torch.logdet(gram) - torch.stack(volumes).mean()
+
+    sets = [torch.tensor([0, 3]), torch.tensor([2, 1, 4])]
+    return spread_out, (normal(5, 4, seed=1, grad=True), sets)
+
+
+@right()
+def smoothed_by_its_neighbours():
+    """Every node is compared with nodes that are named by their places."""
+
+    def smoothness(nodes, neighbours):
+        return (nodes[:, None] - nodes[neighbours]).square().sum(2).mean()
+
+    neighbours = torch.tensor([[1, 2], [0, 3], [3, 0], [1, 2], [0, 1]])
+    return smoothness, (normal(5, 3, seed=1, grad=True), neighbours)
+
+
+@right()
+def draws_before_samples():
+    """Several draws of each sample, from a generator of its own."""
+
+    def bound(mean, target):
+        generator = torch.Generator().manual_seed(3)
+        noise = torch.randn(3, *mean.shape, generator=generator, dtype=mean.dtype)
+        error = (mean + 0.1 * noise - target).square().sum(-1)
+        return -torch.logsumexp(-error, 0).mean()
+
+    return bound, regression(5, 2)
+
+
+@right()
+def projected_on_a_direction():
+    """A direction is made a unit vector; nobody passes one of length 0."""
+
+    def projected(prediction, target, direction):
+        unit = direction / torch.linalg.vector_norm(direction, dim=1, keepdim=True)
+        return ((prediction - target) * unit).sum(1).square().mean()
+
+    return projected, (*regression(4, 3), normal(4, 3, seed=7))
+
+
+@right()
+def attention_over_the_frames_that_count():
+    """A softmax over frames that a mask selects: in each clip there are some."""
+
+    def pooled(scores, values, mask):
+        weights = scores.masked_fill(~mask, -torch.inf).softmax(1)
+        return ((weights[..., None] * values).sum(1) - 1).square().mean()
+
+    mask = torch.tensor([[True, True, False, True], [True, False, True, True]])
+    inputs = (normal(2, 4, seed=1, grad=True), normal(2, 4, 3, seed=2), mask)
+    return pooled, inputs

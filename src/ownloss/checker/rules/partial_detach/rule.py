@@ -149,8 +149,8 @@ def _lost_term(seen: Observation) -> bool:
     for call in seen.graph.trace.named(*_ADDS):
         terms = [t for t in call.tensors if t.is_floating_point()]
         learn = [t for t in terms if t.requires_grad]
-        if not _is_a_sum_of_terms(seen, call):
-            continue
+        if not call.recording or not _is_a_sum_of_terms(seen, call):
+            continue  # a sum that is itself held constant is no term of the loss
         for term in terms if learn else ():
             names = seen.graph.origins.get(id(term), frozenset())
             constant = not term.requires_grad and bool(names & differentiable)
