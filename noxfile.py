@@ -339,5 +339,5 @@ def bench(session: nox.Session) -> None:
 @nox.session(venv_backend="none", default=False)
 def clean(session: nox.Session) -> None:
     """Remove what the other commands have made, the environment apart."""
-    for path in ("build", "dist", "docs/examples"):
+    for path in ("build", "dist", "docs/examples", "docs/reference/kinds"):
         shutil.rmtree(ROOT / path, ignore_errors=True)
