@@ -21,6 +21,7 @@ from ownloss_site import (
     about,
     benchmarks_table,
     bundle,
+    content_security,
     drawn_figure,
     exercises,
     feed,
@@ -32,7 +33,6 @@ from ownloss_site import (
     mathml,
     museum,
     offline,
-    policy,
     registry,
     repository,
     share_picture,
@@ -102,7 +102,7 @@ STORY: dict[str, list[tuple[int, str, Listener]]] = {
         (495, SITE, site_search.load_search),
         # 500: furo, and the tags of OpenGraph.
         (900, SITE, bundle.name_bundles),
-        (910, SITE, policy.add_policy),
+        (910, SITE, content_security.add_policy),
         (990, BOOK, offline.simplify_head),
     ],
     # All pages are written: what lies beside them, and what goes.

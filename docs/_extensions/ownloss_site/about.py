@@ -1,7 +1,8 @@
 """What the site says of itself, read from where it already stands.
 
 ``{bibtex}`` comes from ``CITATION.cff``, ``{built-with}`` from what is installed,
-``{report}`` from the address of the repository.
+``{report}`` from the address of the repository, the date at the foot of every page from
+the last commit.
 """
 
 import os
