@@ -1,7 +1,9 @@
 """A check leaves everything as it was, whatever it is given."""
 
 import collections
+import cProfile
 import dataclasses
+import pstats
 import random
 import subprocess
 import sys
@@ -309,3 +311,26 @@ def test_a_complex_nan_is_put_back_in_both_of_its_parts():
 
     check(loss, torch.ones(3, requires_grad=True), collections.deque([held]))
     assert held.imag == 0
+
+
+class Squared(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.square()
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return 2 * grad_output * ctx.saved_tensors[0]
+
+
+def after_the_check():
+    pass
+
+
+def test_a_profiler_goes_on():
+    with cProfile.Profile() as profile:
+        check(lambda p, t: Squared.apply(p - t).mean(), *inputs())
+        after_the_check()
+    names = {name for _, _, name in pstats.Stats(profile).stats}
+    assert after_the_check.__name__ in names
