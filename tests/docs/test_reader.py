@@ -14,8 +14,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from zipfile import ZipFile
 
-import pytest
-
 from ownloss import catalogue
 from tests.docs.conftest import SITE
 
@@ -166,11 +164,10 @@ def test_the_text_of_a_notebook_is_markdown(pages):
         assert re.findall(r":[a-z:]+:`|^\.\. \w+", text, re.MULTILINE) == [], name
 
 
-# Its script has the same statements, and runs among the tests of the examples.
-@pytest.mark.parametrize("name", ["huber", "soft_dtw", "training_loop"])
-def test_a_downloaded_notebook_runs_in_an_empty_folder(pages, name, tmp_path):
-    code = "\n".join(cells(downloads(pages)[name][".ipynb"], "code"))
-    (tmp_path / "taken.py").write_text(code, encoding="utf-8")
+# The others have the statements of their scripts, which the tests of examples run.
+def test_a_downloaded_notebook_runs_in_an_empty_folder(pages, tmp_path):
+    notebook = downloads(pages)["soft_dtw"][".ipynb"]
+    (tmp_path / "taken.py").write_text("\n".join(cells(notebook, "code")), "utf-8")
     ran = subprocess.run(
         [sys.executable, "-W", "error", "-I", "taken.py"],
         cwd=tmp_path,

@@ -51,8 +51,7 @@ TYPE = """async (queries) => {
   return found;
 }"""
 # What is found is looked at elsewhere: here it costs the time of drawing it.
-HIDE = "() => { document.getElementById('search-results').hidden = true; }"
-AT_ONCE = 100
+HIDE = "() => { document.body.hidden = true; }"
 
 
 @functools.cache
@@ -84,16 +83,14 @@ def found(browser, served):
     context = browser.new_context(base_url=served)
     page = context.new_page()
     queries = [*LISTED, *MESSAGES.values(), *(german for _, german in GERMAN)]
-    answers = {}
-    # What is loaded of the index grows, and with it the time of each query.
+    page.goto("search.html?q=loss")
+    page.wait_for_selector("#search-results a")
+    page.evaluate(HIDE)
     every = list(dict.fromkeys(queries))
-    for some in (every[i : i + AT_ONCE] for i in range(0, len(every), AT_ONCE)):
-        page.goto("search.html?q=loss")
-        page.wait_for_selector("#search-results a")
-        page.evaluate(HIDE)
-        for query, links in zip(some, page.evaluate(TYPE, some), strict=True):
-            places = [place_of(address) for address, _ in links]
-            answers[query] = places, [title for _, title in links]
+    answers = {}
+    for query, links in zip(every, page.evaluate(TYPE, every), strict=True):
+        places = [place_of(address) for address, _ in links]
+        answers[query] = places, [title for _, title in links]
     context.close()
     return answers
 

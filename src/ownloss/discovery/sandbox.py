@@ -48,8 +48,8 @@ def quiet(seconds: float | None = None) -> Iterator[None]:
         warnings.simplefilter("ignore")
         if timed:
             before = signal.signal(signal.SIGPROF, stop)
-            # And again each second: whoever catches the first one may loop again.
-            signal.setitimer(signal.ITIMER_PROF, limit, 1.0)
+            # And again soon: whoever catches the first one may loop again, and again.
+            signal.setitimer(signal.ITIMER_PROF, limit, 0.1)
         socket.socket.connect = refuse  # type: ignore[method-assign]
         socket.getaddrinfo = refuse  # type: ignore[assignment]
         try:

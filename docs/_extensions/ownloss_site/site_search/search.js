@@ -33,6 +33,7 @@ function terms(text) {
 const FIELDS = { title: 0, text: 1, page: 2 };
 const sections = [];
 const pages = [];
+// From the name of a shelf to its words, and from a word to what has it.
 const vocabulary = new Map();
 let stopwords;
 let shelves;
@@ -52,6 +53,7 @@ window.searchSections = (counted, common, shelvesThere) => {
 
 window.searchWords = (rows) => {
   const listed = rows.split(" ");
+  const written = new Map();
   for (let i = 0; i < listed.length; i += 2) {
     const [titles, texts, inPages] = listed[i + 1].split("|").map(numbers);
     const everySection = inPages.flatMap((page) => {
@@ -60,8 +62,9 @@ window.searchWords = (rows) => {
     });
     const having = [titles, texts, everySection];
     const once = having.map((found) => Object.fromEntries(found.map((id) => [id, 1])));
-    vocabulary.set(listed[i], once);
+    written.set(listed[i], once);
   }
+  vocabulary.set(shelf(listed[0]), written);
 };
 
 window.searchPage = (page, title, rows) => {
@@ -103,9 +106,14 @@ function shelf(word) {
     .join("-");
 }
 
-// MiniSearch ranks; of its index it is given what has come so far, in the form in which
-// it writes an index itself.
-function engine() {
+function isWritten(term) {
+  return vocabulary.get(shelf(term))?.has(term) ?? false;
+}
+
+// MiniSearch ranks; of its index it is given the shelves that a query asks for, in the
+// form in which it writes an index itself. So a query costs the same, and finds the same,
+// whatever was asked before it.
+function engine(names) {
   const average = [0, 1, 2].map(
     (which) => sections.reduce((sum, { lengths }) => sum + lengths[which], 0) / sections.length
   );
@@ -118,18 +126,18 @@ function engine() {
     averageFieldLength: average,
     storedFields: {},
     dirtCount: 0,
-    index: [...vocabulary],
+    index: names.flatMap((name) => [...vocabulary.get(name)]),
     serializationVersion: 2,
   };
   return MiniSearch.loadJS(index, { fields: Object.keys(FIELDS) });
 }
 
 // The best sections first, and before them those that are called what was typed.
-function find(wanted) {
+function find(wanted, names) {
   const calledSo = ({ id, match }) =>
     sections[id].lengths[FIELDS.title] === wanted.length &&
     wanted.every((term) => match[term]?.includes("title"));
-  return engine()
+  return engine(names)
     .search(wanted.join(" "), {
       tokenize: (text) => text.split(" "),
       processTerm: (term) => term,
@@ -138,7 +146,7 @@ function find(wanted) {
       boostDocument: (id) => (/^(examples|practice)\//.test(addressOf(id)) ? 0.8 : 1),
       // Only the last word may be unfinished; only what nobody wrote may be misspelt.
       prefix: (term, i, all) => i === all.length - 1 && term.length > 2,
-      fuzzy: (term) => !vocabulary.has(term) && term.length > 4 && 0.2,
+      fuzzy: (term) => !isWritten(term) && term.length > 4 && 0.2,
     })
     .sort((a, b) => calledSo(b) - calledSo(a));
 }
@@ -150,12 +158,13 @@ function addressOf(id) {
 async function resultsFor(query) {
   await loaded("sections");
   const wanted = [...new Set(terms(query))];
-  await words(wanted.map(shelf));
+  const exact = new Set(wanted.map(shelf));
+  await words((name) => exact.has(name));
   // What nobody wrote is misspelt, perhaps as early as in its second letter.
-  const unknown = wanted.filter((term) => term.length > 4 && !vocabulary.has(term));
-  const near = (name) => unknown.some((term) => shelf(term).split("-")[0] === name.split("-")[0]);
-  await words(shelves.filter(near));
-  const results = find(wanted);
+  const unknown = wanted.filter((term) => term.length > 4 && !isWritten(term));
+  const firsts = new Set(unknown.map((term) => shelf(term).split("-")[0]));
+  const names = await words((name) => exact.has(name) || firsts.has(name.split("-")[0]));
+  const results = find(wanted, names);
   const best = results.slice(0, SHOWN);
   const needed = new Set(best.map(({ id }) => sections[id].page));
   await Promise.all([...needed].map((page) => loaded(`page-${page}`)));
@@ -163,9 +172,10 @@ async function resultsFor(query) {
   return { count, best: best.map(({ id, terms }) => ({ ...row(id), found: new Set(terms) })) };
 }
 
-function words(names) {
-  const there = names.filter((name) => shelves.includes(name));
-  return Promise.all(there.map((name) => loaded(`words-${name}`)));
+async function words(wanted) {
+  const names = shelves.filter(wanted);
+  await Promise.all(names.map((name) => loaded(`words-${name}`)));
+  return names;
 }
 
 function row(id) {
