@@ -90,7 +90,8 @@ def versions_of(names: Iterable[str]) -> list[str]:
 
 def installed() -> list[str]:
     """Name every installed distribution and its version."""
-    return sorted(f"{each.name} {each.version}" for each in metadata.distributions())
+    every = (each.metadata for each in metadata.distributions())  # each is read once
+    return sorted(f"{about['Name']} {about['Version']}" for about in every)
 
 
 def leave_gallery_alone(app: Sphinx, config: Config) -> None:

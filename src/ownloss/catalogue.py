@@ -122,6 +122,7 @@ def above_the_line(script: str) -> str:
     return (script[: cut.start()] if cut else script).rstrip() + "\n"
 
 
+@functools.cache
 def version() -> str:
     """Name the version of ownloss.
 

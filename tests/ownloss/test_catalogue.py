@@ -147,10 +147,12 @@ def test_without_metadata_the_version_is_unknown_and_no_address_is_guessed(monke
 
     monkeypatch.setattr("ownloss.address.metadata.metadata", missing)
     monkeypatch.setattr("ownloss.catalogue.metadata.version", missing)
-    address.site.cache_clear()
+    for asked in (address.site, catalogue.version):
+        asked.cache_clear()
     try:
         first = catalogue.published(catalogue.find("huber")).partition("\n")[0]
         where = "examples/robust/huber.html"
         assert first == f"# huber, copied from ownloss unknown: {where}"
     finally:
-        address.site.cache_clear()
+        for asked in (address.site, catalogue.version):
+            asked.cache_clear()
