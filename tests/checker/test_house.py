@@ -42,6 +42,7 @@ ORDER = [
     "measures.intent",
     "measures.determinism",
     "measures.reference",
+    "measures.departure",
     "smaller",
     "observation",
     "refusals",

@@ -248,6 +248,20 @@ def fingerprint(loss: Any) -> list[Any]:
     return held
 
 
+def on_classes(loss: Any) -> dict[tuple[type, str], Any]:
+    """What the classes of a loss hold, which all copies share."""
+    owners = {type(part) for module in modules_of(loss) for part in module.modules()}
+    if not owners and not isinstance(loss, (type, types.FunctionType)):
+        owners = {type(loss)}
+    return {
+        (cls, name): value
+        for cls in owners
+        if not cls.__module__.startswith(("torch.", "builtins"))
+        for name, value in vars(cls).items()
+        if not name.startswith("__") and not callable(value)
+    }
+
+
 def printed(value: object) -> str:
     """What an object prints; its type and place where it cannot be printed.
 

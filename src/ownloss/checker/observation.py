@@ -8,6 +8,7 @@ from torch import Tensor
 from ownloss.checker.budget import Budget
 from ownloss.checker.measures.batch import Batch
 from ownloss.checker.measures.branches import Branches
+from ownloss.checker.measures.departure import Comparison
 from ownloss.checker.measures.determinism import Determinism
 from ownloss.checker.measures.fit import Fit
 from ownloss.checker.measures.gradient import Gradient
@@ -40,6 +41,7 @@ class Observation(Subject):
         selection: which entries count.
         gradient: backward against differences.
         reference: the loss against a trusted one.
+        comparison: its calls of torch beside those of the reference.
         determinism: whether a call can be repeated.
         intent: signs that a wrong gradient is meant.
     """
@@ -72,6 +74,7 @@ class Observation(Subject):
         self.reference = Reference(
             reference, self, self.points, self.precision, self.batch
         )
+        self.comparison = Comparison(self.reference, self.graph)
         self.determinism = Determinism(self, self.precision)
         self.intent = Intent(self, self.graph, self.gradient)
 

@@ -37,6 +37,7 @@ ORDER = (
     "nan-trap",
     "overflow",
     "stop-gradient",
+    "reduction: calls",
     "wrong-axis: meeting",
     "reduction: rows",
     "ctx-leak: calls",

@@ -84,6 +84,7 @@ def special(seen: Observation) -> Iterator[Probe]:
                 f"if two samples of `{argument.name}` are equal",
                 _put(seen, argument, same),
             )
+    yield from _beyond_relu(seen, arguments)
     yield from _both_silent(seen, arguments)
     yield from _saturated(seen, arguments)
     yield from _along_parameters(seen, arguments)
@@ -109,6 +110,17 @@ def _zero_where_off(seen: Observation, argument: Argument) -> Iterator[Probe]:
                 boundary=True,
                 guess=True,
             )
+
+
+def _beyond_relu(seen: Observation, arguments: list[Argument]) -> Iterator[Probe]:
+    """Negative numbers, of which a loss that begins with a relu makes 0."""
+    given = {id(tensor): argument for argument, tensor in seen.pairs(seen.graph.traced)}
+    for call in seen.graph.trace.named("relu", "relu_"):
+        argument = given.get(id(call.tensors[0]))
+        if argument in arguments and argument is not None and argument.differentiable:
+            value = cast(argument.value, seen.dtype)
+            when = f"if `{argument.name}` is negative, so that `relu` makes 0 of it,"
+            yield Probe(when, _put(seen, argument, -value.abs()), guess=True)
 
 
 _OF_LOGITS = ("softmax", "log_softmax", "sigmoid", "log_sigmoid", "cross_entropy")
@@ -360,7 +372,12 @@ def empty(seen: Observation) -> Iterator[Probe]:
 
 
 def _no_steps(seen: Observation, lengths: Argument) -> Iterator[Probe]:
-    """A sample of length 0, and masks that say the same."""
+    """A sample of length 0, and masks that say the same.
+
+    Not for CTC: a text of no letters is a matter of its own.
+    """
+    if seen.graph.trace.named("ctc_loss"):
+        return
     value = lengths.value.clone()
     value[0] = 0
     values = {lengths: value}

@@ -51,7 +51,7 @@ _TABLES = (
 )
 _PLACES = ("size", "index", "idx", "num")
 _SIZES = ("size", "batch", "num", "count", "len", "total", "sample", "rows", "steps")
-_PARTS = ("batch", "chunk", "part", "shard", "split", "accum")
+_PARTS = ("batch", "micro", "chunk", "part", "shard", "split", "accum")
 _SCALES = ("scale", "level", "pyramid", "layer", "stage", "feature", "head")
 _SPREADS = ("sigma", "gamma", "var", "scale", "std", "width", "temperature", "spread")
 _BETTER = ("chosen", "preferred", "winner", "accepted")

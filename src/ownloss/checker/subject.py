@@ -12,7 +12,13 @@ from torch import Tensor, nn
 from ownloss.checker.arguments import Argument, arguments_of
 from ownloss.checker.budget import Budget
 from ownloss.checker.containers import tensors_in, with_tensors
-from ownloss.checker.copies import cast, copy_of, fingerprint, modules_of
+from ownloss.checker.copies import (
+    cast,
+    copy_of,
+    fingerprint,
+    modules_of,
+    on_classes,
+)
 from ownloss.checker.functions import nodes_of
 from ownloss.checker.keeping import as_the_caller
 from ownloss.checker.randomness import seed_everything
@@ -47,6 +53,7 @@ class Subject:
             inputs are not very many.
         base: the run at the inputs given.
         base_backward: its gradients.
+        left_on_classes: what that run left on classes, with what had been there.
     """
 
     def __init__(
@@ -73,7 +80,13 @@ class Subject:
         self.arguments += self._parameters()
         self.point: Point = [argument.value for argument in self.arguments]
         self.inputs = [x for x in self.arguments if x.differentiable]
+        before = on_classes(loss)
         self._begin()
+        self.left_on_classes = {
+            place: before.get(place)
+            for place, value in on_classes(loss).items()
+            if before.get(place) is not value
+        }
 
     def _parameters(self) -> list[Argument]:
         found = []

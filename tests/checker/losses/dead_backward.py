@@ -203,3 +203,20 @@ def surrogate_called_without_apply():
         return (SmoothClip.forward(None, prediction) - target).pow(2).mean()
 
     return clipped_mse, regression(9)
+
+
+@mistake("dead-backward", shows=backward_never_runs)
+def layer_made_in_the_loss():
+    """The loss makes a layer that is to clip the gradient, and calls it."""
+
+    class Clip(nn.Module):
+        def forward(self, x):
+            return x.clone()
+
+        def backward(self, grad_output):
+            return grad_output.clamp(-0.01, 0.01)
+
+    def clipped(prediction, target):
+        return (Clip()(prediction) - target).abs().sum()
+
+    return clipped, regression(6)

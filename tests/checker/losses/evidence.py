@@ -568,7 +568,8 @@ def backward_never_runs(case: Case) -> None:
     modules = [type(m) for m in loss.modules()] if isinstance(loss, nn.Module) else []
     code = type(loss).forward if isinstance(loss, nn.Module) else loss
     near = inspect.getclosurevars(code).nonlocals.values()
-    functions = [c for c in near if isinstance(c, type) and issubclass(c, Function)]
+    written = (Function, nn.Module)
+    functions = [c for c in near if isinstance(c, type) and issubclass(c, written)]
     ours = [c for c in [*modules, *functions] if hasattr(c, "backward")]
     assert ours
     originals = [(c, c.backward) for c in ours]

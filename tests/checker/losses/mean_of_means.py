@@ -201,3 +201,39 @@ def running_mean_of_chunks():
             return loss
 
     return Streaming(), _micro_batches()
+
+
+def _steps(logits, labels, count):
+    parts = zip(logits, labels, strict=True)
+    sums = [F.cross_entropy(x.mT, y, reduction="sum") for x, y in parts]
+    counts = [(y != -100).sum() for y in labels]
+    if count:
+        return sum(sums) / sum(counts)
+    return sum(s / n for s, n in zip(sums, counts, strict=True)) / len(sums)
+
+
+def _padded():
+    first, second = labels(4, 2, 5, seed=1), labels(4, 2, 3, seed=2)
+    second[0, 1:] = -100
+    logits = [normal(2, n, 4, seed=n, grad=True) for n in (5, 3)]
+    return logits, [first, second]
+
+
+@mistake("mean-of-means", reference=lambda *x: _steps(*x, count=True))
+def micro_batches_of_other_lengths():
+    """As many sequences in each, but longer ones, and each is a mean of its own."""
+
+    def accumulated(micro_logits, micro_labels):
+        return _steps(micro_logits, micro_labels, count=False)
+
+    return accumulated, _padded()
+
+
+@right(reference=lambda *x: _steps(*x, count=True))
+def micro_batches_by_tokens():
+    """All tokens of all parts count alike."""
+
+    def accumulated(micro_logits, micro_labels):
+        return _steps(micro_logits, micro_labels, count=True)
+
+    return accumulated, _padded()

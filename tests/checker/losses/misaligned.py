@@ -177,3 +177,49 @@ def events_as_a_mask():
     """The same with booleans."""
     event = torch.tensor([1, 0, 1, 1, 0])
     return _of_events, (normal(5, seed=1, grad=True), event)
+
+
+def _second_token(logits, tokens, *, hide):
+    target = tokens.roll(-2, 1)
+    if hide:
+        target[:, -2:] = -100
+    return F.cross_entropy(logits.flatten(0, 1), target.flatten())
+
+
+@mistake("misaligned", reference=lambda *x: _second_token(*x, hide=True))
+def labels_that_come_round():
+    """roll: the last two places are trained to predict the first tokens."""
+
+    def loss(logits, tokens):
+        return _second_token(logits, tokens, hide=False)
+
+    return loss, _tokens()
+
+
+@right(reference=lambda *x: _second_token(*x, hide=True))
+def labels_that_come_round_are_ignored():
+    """The same with what has come round set to the label to ignore."""
+
+    def loss(logits, tokens):
+        return _second_token(logits, tokens, hide=True)
+
+    return loss, _tokens()
+
+
+def _at_centres(offsets, centres, target, *, last):
+    if last:
+        offsets = offsets.permute(0, 2, 3, 1)
+    flat = offsets.reshape(len(offsets), -1, 2)
+    index = centres[..., None].expand(-1, -1, 2)
+    return (flat.gather(1, index) - target).abs().mean()
+
+
+@mistake("misaligned", reference=lambda *x: _at_centres(*x, last=True))
+def channels_taken_for_places():
+    """(N, 2, H, W) is reshaped to (N, H * W, 2): the channels stay in front."""
+
+    def loss(offsets, centres, target):
+        return _at_centres(offsets, centres, target, last=False)
+
+    centres = torch.tensor([[4, 1], [8, 3]])
+    return loss, (normal(2, 2, 3, 3, seed=1, grad=True), centres, normal(2, 2, 2))

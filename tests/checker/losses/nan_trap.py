@@ -453,3 +453,22 @@ def censored_at_once_or_later():
 
     event = torch.tensor([True, False, True, False])
     return survival, (normal(4, seed=1, grad=True), uniform(4, seed=2), event)
+
+
+def _rates(outputs, counts, least):
+    rate = F.relu(outputs).clamp(min=least)
+    return (rate - counts * rate.log()).mean()
+
+
+@mistake(
+    "nan-trap",
+    reference=lambda *x: _rates(*x, 1e-8),
+    at=lambda: (-uniform(4, 3, seed=1).requires_grad_(), torch.zeros(4, 3).double()),
+)
+def rate_that_a_relu_ends():
+    """A rate after a relu may be 0: its logarithm times a count of 0 is NaN."""
+
+    def poisson(outputs, counts):
+        return _rates(outputs, counts, 0.0)
+
+    return poisson, (uniform(4, 3, seed=1, grad=True), labels(4, 4, 3).double())

@@ -307,3 +307,22 @@ def batchmean_of_sequences():
 def batchmean_of_tokens():
     """The same for each token."""
     return _per_token, (normal(2, 5, 4, seed=1, grad=True), normal(2, 5, 4, seed=2))
+
+
+def _slope(scores, x, dim):
+    (gradient,) = torch.autograd.grad(scores.sum(), x, create_graph=True)
+    return (gradient.norm(dim=dim) - 1).square().mean()
+
+
+def _penalty(x, weight, dim):
+    return _slope(torch.tanh(x @ weight), x, dim)
+
+
+@mistake("reduction", reference=lambda *x: _penalty(*x, 1))
+def norm_of_the_whole_batch():
+    """A penalty wants a slope of 1 at each sample, and takes one norm of all."""
+
+    def penalty(x, weight):
+        return _penalty(x, weight, None)
+
+    return penalty, (normal(4, 3, seed=1, grad=True), normal(3, 1, seed=2))

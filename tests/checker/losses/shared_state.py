@@ -249,3 +249,35 @@ def running_average_with_its_graph():
             return (error * self.average).mean()
 
     return Reweighted(), regression(5, 2)
+
+
+@mistake("shared-state")
+def scale_of_the_first_batch():
+    """The scale of whatever batch comes first stays on the class, for all."""
+
+    class Scaled(nn.Module):
+        scale = None
+
+        def forward(self, prediction, target):
+            if Scaled.scale is None:
+                Scaled.scale = target.abs().mean()
+            return ((prediction - target).abs() / Scaled.scale).mean()
+
+    return Scaled(), regression(4, 3)
+
+
+@right()
+def table_on_the_class():
+    """What does not depend on the batch may stay on the class."""
+
+    class Pinball(nn.Module):
+        levels = None
+
+        def forward(self, quantiles, target):
+            if Pinball.levels is None:
+                Pinball.levels = torch.linspace(0.1, 0.9, 3, dtype=torch.float64)
+            error = target[:, None] - quantiles
+            levels = Pinball.levels
+            return torch.maximum(levels * error, (levels - 1) * error).mean()
+
+    return Pinball(), (normal(4, 3, seed=1, grad=True), normal(4, seed=2))

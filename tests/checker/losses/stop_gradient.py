@@ -170,3 +170,23 @@ def next_frame_is_a_prediction():
 
     next_frame, frame = regression(2, 3)
     return loss, (next_frame, frame, normal(2, 3, seed=3, grad=True))
+
+
+def _sequence_ratio(log_p, old, advantage, *, held):
+    sequence = (log_p - old).mean(1, keepdim=True)
+    if held:
+        sequence = sequence.detach()
+    ratio = (sequence + log_p - log_p.detach()).exp()
+    return -(ratio * advantage[:, None]).mean()
+
+
+@mistake("stop-gradient", reference=lambda *x: _sequence_ratio(*x, held=True))
+def ratio_that_learns_twice():
+    """The ratio of a sequence is to be held, its gradient comes from the tokens."""
+
+    def policy(log_p, old, advantage):
+        return _sequence_ratio(log_p, old, advantage, held=False)
+
+    old = normal(3, 4, seed=2)
+    log_p = (old + 0.1 * normal(3, 4, seed=1)).requires_grad_()
+    return policy, (log_p, old, normal(3, seed=3))

@@ -8,10 +8,11 @@ from typing import Any
 from ownloss.checker.copies import modules_of
 from ownloss.checker.errors import first_line, raised_on_purpose, text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.measures.departure import Cause
 from ownloss.checker.observation import Observation
 from ownloss.checker.roles import is_batch_size, is_size
 from ownloss.checker.runs import Run
-from ownloss.checker.trace import RANKS, Trace, TwiceTheDivisor
+from ownloss.checker.trace import RANKS, Call, Trace, TwiceTheDivisor
 from ownloss.checker.wording import apart, number
 
 KIND = Kind(
@@ -34,7 +35,12 @@ _DETAILS = {
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Try other batch sizes."""
-    if seen.batch.size < 2 or not seen.base.finite or not seen.determinism.steady:
+    if not seen.base.finite or not seen.determinism.steady:
+        return
+    other = _other_number(seen)
+    if other is not None:
+        yield other
+    if other is not None or seen.batch.size < 2:
         return
     for judge in (
         _raises,
@@ -47,6 +53,32 @@ def find(seen: Observation) -> Iterator[Finding]:
         if found is not None:
             yield found
             return
+
+
+def _other_number(seen: Observation) -> Finding | None:
+    """A plain number where the reference has how many samples of something there are.
+
+    There may be several batches in one: nodes, and the graphs that they belong to.
+    """
+    departure = seen.comparison.departure
+    if departure is None or departure.cause is not Cause.NUMBER:
+        return None
+    own, trusted = (_divisor(c[0]) for c in (departure.own, departure.trusted))
+    sizes = {x.value.shape[0]: x.name for x in seen.arguments if x.value.dim()}
+    if not seen.reference.differs or trusted not in sizes or own in sizes:
+        return None
+    return KIND.error(
+        f"The loss divides by {own:g}, the reference by {trusted:g}, which is how many "
+        f"`{sizes[int(trusted)]}` there are ({departure.where}).",
+        where=departure.where,
+        **_DETAILS,
+    )
+
+
+def _divisor(call: Call) -> float:
+    """The plain number that a call divides by; 0 if it does not."""
+    number = call.args[1] if len(call.args) > 1 and "div" in call.name else 0
+    return float(number) if isinstance(number, (int, float)) else 0.0
 
 
 def _breaks(run: Run) -> bool:

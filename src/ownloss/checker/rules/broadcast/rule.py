@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ownloss.checker.errors import text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.measures.departure import Cause
 from ownloss.checker.observation import Observation
 from ownloss.checker.roles import is_of_pairs
 from ownloss.checker.trace import Call
@@ -123,6 +124,15 @@ def find(seen: Observation) -> Iterator[Finding]:
 def _unlike_reference(seen: Observation) -> Iterator[Finding]:
     """What is stretched here, where the reference combines two of equal shapes."""
     if not seen.reference.differs:
+        return
+    departure = seen.comparison.departure
+    if departure is not None and departure.cause is Cause.SHAPES:
+        yield KIND.error(
+            f"Operands of other shapes meet than in the reference: {departure}.",
+            where=departure.where,
+            rests_on=(Symptom.VALUE,),
+            explains=(Symptom.VALUE, Symptom.GROWTH, Symptom.PERFECT, Symptom.ORDER),
+        )
         return
     own, trusted = (
         Counter((call.name, *_operands(call)[1]) for call in calls)

@@ -2,7 +2,7 @@
 
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -46,6 +46,15 @@ def find(seen: Observation) -> Iterator[Finding]:
                     **_DETAILS,
                 )
                 return
+    made = _made_inside(seen)
+    if made:
+        yield KIND.error(
+            f"`{made}.backward` is never called: autograd only uses the backward of a "
+            f"Function called by apply, `{made}` is a Module.",
+            where=made,
+            **_DETAILS,
+        )
+        return
     legacy = _is_legacy(seen.base.error)
     direct = _called_directly(seen)
     if direct:
@@ -65,6 +74,41 @@ def find(seen: Observation) -> Iterator[Finding]:
             evidence={"error": first_line(seen.base.error)},
             **_DETAILS,
         )
+
+
+def _made_inside(seen: Observation) -> str:
+    """A Module with a dead backward that the loss makes and calls; "" if none."""
+    names = {call.inside for call in seen.graph.trace.calls}
+    if not any(name.endswith(".forward") for name in names):
+        return ""
+    dead = {}
+    waiting: list[type] = list(nn.Module.__subclasses__())
+    while waiting:
+        cls = waiting.pop()
+        waiting += cls.__subclasses__()
+        named = f"{cls.__qualname__}.forward" in names and "backward" in vars(cls)
+        if named and not cls.__module__.startswith("torch.") and _is_dead(cls):
+            dead[_code(cls)] = cls.__name__
+    used: list[str] = []
+
+    def watch(frame: FrameType, event: str, arg: Any) -> None:
+        if event == "call" and frame.f_code in dead:
+            used.append(dead[frame.f_code])
+
+    if dead:
+        _watched(seen, watch)
+    return used[0] if used else ""
+
+
+def _watched(seen: Observation, watch: Callable[[FrameType, str, Any], None]) -> None:
+    """Call the loss once, and show each frame that is entered."""
+    before = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        seen.run(dtype=seen.native)
+    finally:
+        # A profiler written in C, such as cProfile's, is no function: it is enabled.
+        getattr(before, "enable", lambda: sys.setprofile(before))()
 
 
 def _is_dead(cls: type) -> bool:
@@ -126,13 +170,7 @@ def _called_directly(seen: Observation) -> str:
             ):
                 direct.append(cls)
 
-    before = sys.getprofile()
-    sys.setprofile(watch)
-    try:
-        seen.run(dtype=seen.native)
-    finally:
-        # A profiler written in C, such as cProfile's, is no function: it is enabled.
-        getattr(before, "enable", lambda: sys.setprofile(before))()
+    _watched(seen, watch)
     used = {_code(c) for c in seen.graph.functions}
     for cls in direct:
         if not issubclass(cls, nn.Module) and _code(cls) not in used:

@@ -14,7 +14,7 @@ from ownloss.checker.containers import tensors_in, with_tensors
 from ownloss.checker.copies import cast, modules_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
-from ownloss.checker.roles import is_part, is_scale
+from ownloss.checker.roles import Role, is_part, is_scale
 from ownloss.checker.subject import Point
 from ownloss.checker.wording import apart
 
@@ -37,7 +37,7 @@ def find(seen: Observation) -> Iterator[Finding]:
     """Join lists of parts; weigh the samples; compare rows of different lengths."""
     if not seen.base.finite or not seen.determinism.steady:
         return
-    for judge in (_joined, _weighed, _ragged):
+    for judge in (_joined, _alike, _weighed, _ragged):
         found = judge(seen)
         if found is not None:
             yield found
@@ -87,6 +87,37 @@ def _joined(seen: Observation) -> Finding | None:
         f"Split into {parts} the loss is {apart_}, in one piece {at_once}: "
         "divide by the count over all parts.",
         evidence={"sizes": sizes, "split": split, "whole": whole},
+        **_DETAILS,
+    )
+
+
+def _alike(seen: Observation) -> Finding | None:
+    """Parts of one batch that count alike, though they have other numbers of labels."""
+    parts = [x for x in seen.arguments if not x.top and x.role is Role.LABELS]
+    counts = []
+    for part in parts:
+        ignored = seen.selection.ignored_label(part)
+        kept = part.value.numel() if ignored is None else (part.value != ignored).sum()
+        counts.append(int(kept))
+    if len(set(counts)) < 2 or not all(is_part(x.name) for x in parts):
+        return None
+    twin = seen.run().call
+    try:
+        alone = [
+            float(seen.call(twin, _parts(seen.args, len(parts), partial(_only, k))))
+            for k in range(len(parts))
+        ]
+    except Exception:  # it takes the list for something else
+        return None
+    if not seen.precision.close(seen.value, sum(alone) / len(alone), 1e4):
+        return None
+    say = KIND.error if seen.reference.differs else KIND.warning
+    numbers = " and ".join(map(str, counts))
+    return say(
+        f"The loss is the mean of what its {len(parts)} parts give alone, though they "
+        f"have {numbers} labels that count.",
+        cure="Sum over all parts, and divide by the number of labels in all of them.",
+        evidence={"counts": counts, "alone": alone},
         **_DETAILS,
     )
 

@@ -9,6 +9,7 @@ from ownloss.checker.arguments import Argument
 from ownloss.checker.copies import cast
 from ownloss.checker.domains import Domain
 from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.measures.departure import Cause
 from ownloss.checker.observation import Observation
 from ownloss.checker.roles import Role, is_reversed
 
@@ -40,7 +41,12 @@ def find(seen: Observation) -> Iterator[Finding]:
     base = seen.base_backward.values[0]
     if base is None or base.is_complex() or not base.numel():
         return
-    mixed_up = _flags_for_places(seen) or _scrambled(seen)
+    mixed_up = (
+        _flags_for_places(seen)
+        or _scrambled(seen)
+        or _elsewhere(seen)
+        or _wraps_round(seen)
+    )
     if mixed_up is not None:
         yield mixed_up
         return
@@ -78,6 +84,53 @@ def find(seen: Observation) -> Iterator[Finding]:
                 explains=(Symptom.VALUE,) if trusted else (),
             )
             return
+
+
+def _elsewhere(seen: Observation) -> Finding | None:
+    """Entries are moved, or taken, from other places than in the reference."""
+    departure = seen.comparison.departure
+    if departure is None or departure.cause is not Cause.PLACES:
+        return None
+    if not seen.reference.differs:
+        return None
+    return KIND.error(
+        f"Entries are taken from other places than in the reference: {departure}.",
+        cure="Follow one entry, and its label, through both.",
+        where=departure.where,
+        rests_on=(Symptom.PLACE,),
+        explains=(Symptom.ORDER, Symptom.MASKED),
+    )
+
+
+_CUTS = ("__getitem__", "__setitem__", "narrow", "masked_fill", "masked_fill_", "where")
+
+
+def _wraps_round(seen: Observation) -> Finding | None:
+    """Labels that are rolled: the last places get the first labels again."""
+    if seen.reference.loss is not None and not seen.reference.differs:
+        return None
+    for argument in seen.arguments:
+        if argument.role is not Role.LABELS or argument.domain is not Domain.LABELS:
+            continue
+        for call in seen.graph.calls_on(argument, "roll"):
+            made = {id(call.result)}
+            cut = False
+            for later in seen.graph.trace.calls:
+                if any(id(t) in made for t in later.tensors):
+                    cut |= later.name in _CUTS
+                    made.add(id(later.result))
+            if not cut:
+                say = KIND.error if seen.reference.differs else KIND.warning
+                return say(
+                    f"`roll` ({call.where}) moves `{argument.name}` round: the last "
+                    "places are to predict the first labels.",
+                    cure="Slice, `x[:, :-1]` against `labels[:, 1:]`, or set what has "
+                    "come round to the label to ignore.",
+                    where=call.where,
+                    rests_on=(Symptom.PLACE,),
+                    explains=(Symptom.ORDER,),
+                )
+    return None
 
 
 _MATCHES = ("min", "amin", "argmin", "minimum", "sort", "argsort", "topk")

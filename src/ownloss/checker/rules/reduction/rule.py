@@ -9,6 +9,7 @@ import torch
 from ownloss.checker.arguments import Argument
 from ownloss.checker.domains import Domain
 from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.measures.departure import Cause
 from ownloss.checker.observation import Observation
 from ownloss.checker.runs import Run
 from ownloss.checker.trace import RANKS, Call
@@ -35,6 +36,7 @@ def find(seen: Observation) -> Iterator[Finding]:
     for judge in (
         _by_reference,
         _by_factor,
+        _other_sums,
         _rows_agree,
         _only_means_differ,
         _halves,
@@ -148,6 +150,22 @@ def _rows_agree(seen: Observation) -> Finding | None:
         f"{own} instead of {trusted}: the samples are put together wrongly.",
         rests_on=(Symptom.VALUE,),
         aspect="rows",
+    )
+
+
+def _other_sums(seen: Observation) -> Finding | None:
+    """The same calls of torch as in the reference, but for sums, means and counts."""
+    departure = seen.comparison.departure
+    if departure is None or departure.cause is not Cause.SUMS:
+        return None
+    if not seen.reference.differs:
+        return None
+    return _error(
+        seen,
+        f"The loss sums or averages otherwise than the reference: {departure}.",
+        where=departure.where,
+        rests_on=(Symptom.VALUE,),
+        aspect="calls",
     )
 
 

@@ -31,6 +31,10 @@ def find(seen: Observation) -> Iterator[Finding]:
     if second_step is not None:
         yield second_step
         return
+    left = _left_on_a_class(seen)
+    if left is not None:
+        yield left
+        return
     other = seen.batch.other
     alone = seen.run(other)
     first = seen.run()
@@ -83,6 +87,32 @@ def find(seen: Observation) -> Iterator[Finding]:
             rests_on=(Symptom.AGAIN,),
             explains=(Symptom.KEPT,),
         )
+
+
+def _left_on_a_class(seen: Observation) -> Finding | None:
+    """Whether the first call leaves something on a class that later calls use."""
+    other = seen.batch.other
+    for (cls, name), before in seen.left_on_classes.items():
+        left = getattr(cls, name)
+        later = seen.run(other)
+        try:
+            setattr(cls, name, before)
+            first = seen.run(other)
+        finally:
+            setattr(cls, name, left)
+        if not later.finite or not first.finite:
+            continue
+        if not seen.precision.close(later.total, first.total, 100):
+            after, alone = apart(later.total, first.total)
+            return KIND.error(
+                f"The first call leaves `{cls.__name__}.{name}` on the class, for all "
+                f"later calls and all instances: the loss of the same inputs is "
+                f"{after} after a call with others, and {alone} where they come first.",
+                where=name,
+                rests_on=(Symptom.AGAIN,),
+                explains=(Symptom.KEPT, Symptom.VALUE),
+            )
+    return None
 
 
 def _second_step(seen: Observation) -> Finding | None:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ownloss.checker.arguments import Argument
 from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.measures.departure import Cause
 from ownloss.checker.observation import Observation
 from ownloss.checker.roles import Role
 from ownloss.checker.runs import as_real
@@ -37,8 +38,10 @@ def find(seen: Observation) -> Iterator[Finding]:
         return
     if seen.reference.differs or not seen.determinism.steady:
         return
+    departure = seen.comparison.departure
+    detaches = departure is not None and departure.cause is Cause.CONSTANT
     own_right = all(check.ok for check in seen.gradient.checks)
-    if not own_right:  # its own backward is wrong: other rules say how
+    if not own_right and not detaches:  # its own backward is wrong: others say how
         return
     here = seen.reference.gradient_apart(seen.point)
     if here is None or here[0].parameter:
@@ -49,16 +52,18 @@ def find(seen: Observation) -> Iterator[Finding]:
         return
     argument, *both = here
     own, trusted = (as_real(gradient).double() for gradient in both)
-    if not _reference_holds_constant(seen, argument, *both):
+    if not detaches and not _reference_holds_constant(seen, argument, *both):
         return
     wrong = ~torch.isclose(own, trusted, rtol=1e-4, atol=1e-9)
+    why = "The reference treats something as a constant: a `.detach()` is missing"
+    if detaches:
+        why = f"All else is alike, but {departure}"
     index = int((own - trusted).abs().reshape(-1).argmax())
     a, b = apart(own.reshape(-1)[index].item(), trusted.reshape(-1)[index].item(), 3)
     yield KIND.error(
         f"The value is the reference's, the gradient is not: {int(wrong.sum())} of "
         f"{wrong.numel()} entries of `{argument.name}` differ, such as {a} for "
-        f"{b}. The reference treats something as a constant: a `.detach()` is "
-        "missing.",
+        f"{b}. {why}.",
         where=argument.name,
         evidence={"gradient": own.tolist(), "reference": trusted.tolist()},
         rests_on=(Symptom.GRADIENT,),

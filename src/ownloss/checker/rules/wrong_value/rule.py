@@ -9,6 +9,7 @@ from ownloss.checker.arguments import Argument
 from ownloss.checker.copies import cast
 from ownloss.checker.domains import Domain
 from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.measures.departure import Cause
 from ownloss.checker.measures.fit import belongs
 from ownloss.checker.observation import Observation
 from ownloss.checker.probes import downhill
@@ -68,6 +69,9 @@ def _by_reference(seen: Observation) -> Finding:
     ratio = seen.reference.ratio
     steady = ratio == ratio and number(ratio) != "1"
     message += f": {number(ratio)} times, at every input tried." if steady else "."
+    departure = seen.comparison.departure
+    if departure is not None and departure.cause is Cause.NUMBER:
+        message += f" All else is alike, but {departure}."
     hint = _misused(seen)
     if hint is not None:
         message += f" {hint.message}"
