@@ -10,12 +10,16 @@ Sphinx-Gallery.
 import contextlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.writers.html5 import HTML5Translator
+from sphinx_gallery._doctree_links import CodeLinksTransform, code_links_block
 from sphinx_gallery.gen_gallery import generate_gallery_rst
 from sphinx_gallery.gen_rst import executable_script, generate_file_rst
 from sphinx_gallery.utils import get_md5sum
@@ -29,6 +33,10 @@ LEANS_ON = {
     "gallery_conf)": "the examples run one after the other: run() must call another",
     "sphinx_gallery.gen_rst.executable_script(src_file, gallery_conf)": "an example "
     "that nobody asked for runs: has_changed() must read the settings itself",
+    "sphinx_gallery._doctree_links.code_links_block": "the pages of examples take "
+    "longer to write: FoldTokens must find the cells elsewhere",
+    "sphinx_gallery._doctree_links.CodeLinksTransform.default_priority": "the same: "
+    "FoldTokens must come right after what makes a node of each token",
     "sphinx_gallery.utils.get_md5sum(src_file, mode)": "every example runs in every "
     "build, or a changed one does not: has_changed() must sum up otherwise",
 }
@@ -54,8 +62,66 @@ OPENS_CARD = re.compile(
 CLOSES_CARD = re.compile(r'<div class="sphx-glr-thumbnail-title">.*?</div>')
 PLACE_OF_FILTER = "<div id='sg-tag-list' class='sphx-glr-tag-list'></div>"
 """What its raw HTML has, which :func:`write_on_cards` replaces."""
-CODE = "code_links_block"
+CODE = code_links_block.__name__
 """The node of a cell, which is no ``literal_block``."""
+
+
+class tokens(nodes.Text):  # noqa: N801 - docutils' way
+    """A run of code without a link: its text, and each token with its class."""
+
+    classed: list[tuple[str, str]]
+
+
+class FoldTokens(SphinxPostTransform):
+    """Make one node of all tokens between two links of a cell.
+
+    Sphinx-Gallery makes a node of each. Twenty transforms visit all nodes of a page.
+    """
+
+    default_priority = CodeLinksTransform.default_priority + 1
+    formats = ("html",)
+
+    def run(self, **_options: Any) -> None:
+        """Fold them."""
+        for cell in self.document.findall(code_links_block):
+            children = [*folded(cell.children)]
+            cell.clear()
+            cell += children
+
+
+def folded(children: Iterable[nodes.Node]) -> Iterator[nodes.Node]:
+    """Yield the same code in fewer nodes."""
+    for plain, run in groupby(children, is_token):
+        if not plain:
+            yield from run
+            continue
+        classed = [
+            (
+                "" if isinstance(token, nodes.Text) else token["classes"][0],
+                token.astext(),
+            )
+            for token in run
+        ]
+        together = tokens("".join(text for _, text in classed))
+        together.classed = classed
+        yield together
+
+
+def is_token(node: nodes.Node) -> bool:
+    """Whether a node is a token without a link."""
+    return isinstance(node, nodes.Text) or (
+        isinstance(node, nodes.inline) and len(node) == len(node["classes"]) == 1
+    )
+
+
+def write_tokens(writer: HTML5Translator, node: tokens) -> None:
+    """Write the tokens as Pygments does."""
+    for css, text in node.classed:
+        written = writer.encode(text)
+        writer.body.append(f'<span class="{css}">{written}</span>' if css else written)
+
+
+NODES = {tokens: (write_tokens, lambda _writer, _node: None)}
 
 
 def stop(app: Sphinx) -> None:

@@ -7,6 +7,7 @@ value for light and one for dark pages, so that it follows the reader's choice.
 
 import contextlib
 import functools
+import gc
 import io
 import random
 import re
@@ -21,8 +22,6 @@ from cycler import Cycler
 from matplotlib import colors
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-
-from gallery import workers
 
 LIGHT = Path(__file__).with_name("ownloss.mplstyle")
 DARK = Path(__file__).with_name("ownloss-dark.mplstyle")
@@ -54,8 +53,9 @@ def reset(gallery_conf: dict[str, Any], example: str | None, when: str) -> None:
     import matplotlib.pyplot as plt
     import torch  # only now: a build in which no example runs does without
 
-    workers.freeze()
     plt.close("all")
+    gc.freeze()  # Sphinx-Gallery collects before each example, for its memory
+
     mpl.rcdefaults()
     plt.style.use(LIGHT)
     random.seed(0)

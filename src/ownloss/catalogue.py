@@ -227,6 +227,20 @@ def find(name: str) -> Example:
     )
 
 
+def example_on(page: str) -> Example | None:
+    """Find the example that a page of the site shows.
+
+    Args:
+        page: The name of any page, such as ``"examples/robust/huber"``.
+
+    Returns:
+        The example, if the page shows one.
+    """
+    if not page.startswith("examples/"):  # most pages: no example need be asked
+        return None
+    return next((example for example in examples() if example.page == page), None)
+
+
 def load(example: Example | str) -> ModuleType:
     """Run what stands above the line of an example, and nothing below it.
 

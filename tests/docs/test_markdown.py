@@ -9,10 +9,13 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from docutils import nodes
 from docutils.core import publish_doctree
+from docutils.utils import new_document
 from markdown_it import MarkdownIt
 from selectolax.lexbor import LexborHTMLParser
 
+from gallery.blocks import table
 from ownloss_site import markdown_pages
 from tests.docs.conftest import NAMES, SITE, parsed
 
@@ -156,6 +159,19 @@ def test_no_sign_of_a_text_is_taken_for_markdown(text):
     rendered = LexborHTMLParser(MARKDOWN.render(written))
     assert [tag.tag for tag in rendered.css("body *")] == ["p"]
     assert rendered.text().split() == doctree.astext().split()
+
+
+def test_a_page_that_is_alone_in_a_line_is_described_in_a_list_and_not_in_a_table():
+    def link():
+        return nodes.paragraph("", "", nodes.reference("", "A", refuri="a.html"))
+
+    document = new_document("")
+    document += nodes.bullet_list("", nodes.list_item("", link()))
+    document += table(["page"], [[link()]])
+    says = {"https://x.test/a.html.md": "It says."}
+    written = markdown_pages.Writer("https://x.test/", says).page(document)
+    to = "[A](https://x.test/a.html.md)"
+    assert written == f"- {to}: It says.\n\n| page |\n| --- |\n| {to} |\n"
 
 
 @pytest.mark.parametrize("code", ["a", "`", "``x``", "a ` b", "```python"])

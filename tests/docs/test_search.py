@@ -234,6 +234,22 @@ def test_results_follow_what_is_typed_and_the_address_follows_too(page):
     assert page.inner_text("#search-status") == ""
 
 
+def test_before_a_query_the_page_offers_three_that_are_answered(page):
+    page.goto("search.html")
+    page.wait_for_selector("#search-examples a")
+    offered = page.locator("#search-examples a").all_inner_texts()
+    assert len(offered) == 3
+    assert set(offered) <= set(LISTED)
+    for query in offered:
+        page.goto("search.html")
+        page.click(f"#search-examples a:text-is('{query}')")
+        page.wait_for_selector("#search-results a")
+        assert page.input_value("#search-words") == query
+        assert not page.is_visible("#search-examples")
+    page.fill("#search-words", "")
+    assert page.is_visible("#search-examples")
+
+
 def test_what_is_searched_for_is_text_and_never_markup(page):
     page.goto("search.html?q=<img src=x onerror=alert(1)>loss")
     page.wait_for_selector("#search-results a")

@@ -16,7 +16,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from gallery import downloads, draggable, freshness, page, running, workers
+from gallery import downloads, draggable, freshness, insides, page, running, workers
 from ownloss_site import (
     about,
     benchmarks_table,
@@ -33,6 +33,7 @@ from ownloss_site import (
     mathml,
     museum,
     offline,
+    once,
     registry,
     repository,
     share_picture,
@@ -60,6 +61,8 @@ STORY: dict[str, list[tuple[int, str, Listener]]] = {
         (150, ANY, kinds.write_pages),
         (200, SITE, feed.ask_git),
         (250, SITE, site_search.replace_search),
+        (300, SITE, theme.lead_lost_first),
+        (310, ANY, once.keep),
         (400, ANY, running.run_ahead),
         # 500: Sphinx-Gallery runs what is left, and writes a page for each example.
         (950, ANY, downloads.finish_downloads),
@@ -88,6 +91,7 @@ STORY: dict[str, list[tuple[int, str, Listener]]] = {
         (620, SITE, registry.offer_loss),
         (630, SITE, repository.link_to_notebook),
         (640, ANY, exercises.link_files),
+        (645, ANY, museum.describe),
         (650, ANY, filters.link_tags),
         (660, SITE, filters.add_filters),
     ],
@@ -167,8 +171,13 @@ def setup(app: Sphinx) -> dict[str, Any]:
         app.add_config_value(name, default, rebuild, [type(default)])
     for name, directive in DIRECTIVES.items():
         app.add_directive(name, directive)
-    for node, visitors in {**draggable.NODES, **exercises.NODES}.items():
+    for node, visitors in {
+        **draggable.NODES,
+        **exercises.NODES,
+        **insides.NODES,
+    }.items():
         app.add_node(node, html=visitors)
+    app.add_post_transform(insides.FoldTokens)
     app.add_html_math_renderer("mathml", *mathml.VISITORS)
     app.add_role("losses", filters.Losses())
     for event, listeners in STORY.items():

@@ -34,16 +34,20 @@ QUESTIONS = {
 LESSONS = "What stands here shows how gradients work; it is read, not copied."
 
 
+class losses_with(nodes.inline):  # noqa: N801 - docutils' way
+    """The words of a link to losses, until it is known where the page is."""
+
+
 class Losses(ReferenceRole):
     """Link to the losses that have a tag, or several with commas between them."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        """Remember the tags, until it is known where the page is."""
+        """Remember the tags."""
         if unknown := set(self.target.split(",")) - set(WORDS):
             message = f"no tag is named {min(unknown)!r}; src/ownloss/tags.py has them"
             said = self.inliner.reporter.error(message, line=self.lineno)
             return [self.inliner.problematic(self.rawtext, self.rawtext, said)], [said]
-        return [nodes.inline("", self.title, losses=self.target)], []
+        return [losses_with("", self.title, losses=self.target)], []
 
 
 def is_index(app: Sphinx, docname: str) -> bool:
@@ -110,15 +114,14 @@ def link_tags(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         address = f"{relative_uri(here, index)}?sg-tags={quote(tags, safe=',')}"
         return nodes.reference("", words, refuri=address, internal=True)
 
-    if paragraph := insides.tags_of_example(doctree):
+    shown = docname.startswith(f"{app.config.sphinx_gallery_conf['gallery_dirs']}/")
+    if shown and (paragraph := insides.tags_of_example(doctree)):
         _, _, named = paragraph.astext().partition(":")
         paragraph.clear()
         paragraph += nodes.Text("Losses like this one: ")
         for number, tag in enumerate(named.strip().split(", ")):
             paragraph += [nodes.Text(", " * bool(number)), link(tag, tag)]
-    for words in list(
-        doctree.findall(lambda node: "losses" in getattr(node, "attributes", ()))
-    ):
+    for words in list(doctree.findall(losses_with)):
         words.replace_self(link(words["losses"], words.astext()))
 
 

@@ -98,8 +98,11 @@ class Writer:
             case nodes.paragraph() | addnodes.compact_paragraph():
                 text = self.inline(node).strip()
                 card = self.cards.get(self.target_of_only_child(node))
+                if card and not isinstance(node.parent, nodes.entry):
+                    mark = "" if isinstance(node.parent, nodes.list_item) else "- "
+                    text = f"{mark}{text}: {one_line(card)}"
                 if text:
-                    yield f"- {text}: {one_line(card)}" if card else text
+                    yield text
             case nodes.Admonition():
                 title = escape(type(node).__name__.replace("_", " ").capitalize())
                 if isinstance(node, nodes.admonition):

@@ -1,4 +1,4 @@
-"""The table that closes the museum: what each tool says of each wrong loss.
+"""The museum's list, and the table that closes it: what each tool says of each loss.
 
 The verdicts are a file of the repository that ``nox -s museum`` makes in an environment
 that has the tools; the site is built without them.
@@ -9,12 +9,35 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from gallery.blocks import table_of_markdown
 
 VERDICTS = Path(__file__).parents[2] / "practice" / "museum" / "verdicts.json"
 CHECK, REFERENCE = "ownloss.check", "ownloss.check with a reference"
+
+
+def describe(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Say in a list of pages with the class ``described`` what each page says it is.
+
+    Args:
+        app: The Sphinx application.
+        doctree: The page with the list, about to be written.
+        docname: Its name.
+    """
+    for toctree in list(doctree.findall(addnodes.toctree)):
+        if "described" not in toctree.parent["classes"]:
+            continue
+        listed = nodes.bullet_list()
+        for page in toctree["includefiles"]:
+            title = app.env.titles[page].deepcopy().children
+            address = app.builder.get_relative_uri(docname, page)
+            link = nodes.reference("", "", *title, refuri=address, internal=True)
+            said = nodes.Text(f": {app.env.metadata[page]['summary']}")
+            listed += nodes.list_item("", nodes.paragraph("", "", link, said))
+        toctree.replace_self(listed)
 
 
 class MuseumTable(SphinxDirective):

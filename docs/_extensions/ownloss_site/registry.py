@@ -39,10 +39,8 @@ def entry(example: catalogue.Example, site: str) -> dict[str, str | list[str]]:
 
 def offer_loss(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Offer the loss alone on the page of an example, to load down and to copy."""
-    at = {example.page: example for example in catalogue.examples()}
-    if docname not in at:
+    if not (example := catalogue.example_on(docname)):
         return
-    example = at[docname]
     here = app.builder.get_target_uri(docname)
     link = addnodes.download_reference(
         "",

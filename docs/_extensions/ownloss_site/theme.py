@@ -14,13 +14,13 @@ each, today and with the next furo.
 
 import functools
 import re
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import furo
-from bs4 import BeautifulSoup, Comment
 from docutils import nodes
-from furo.navigation import get_navigation_tree
+from notfound.extension import finalize_media
 from sphinx.application import Sphinx
 from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.environment.adapters.toctree import TocTree
@@ -33,8 +33,9 @@ LEANS_ON = {
     "dark page flashes white: inline_scripts() must find base.html elsewhere",
     "furo.get_pygments_stylesheet()": "code has no colours, or those of Sphinx alone: "
     "pygments_styles() must wait until furo has written pygments.css",
-    "furo.navigation.get_navigation_tree(toctree_html)": "the menu has no switches "
-    "that open its branches: Navigation must make them itself",
+    "notfound.extension.finalize_media(app, pagename)": "the theme makes a tree of its "
+    "own for a lost address, a fifth of a build in which nothing has changed: "
+    "lead_lost_first() must find another listener",
     "sphinx.environment.adapters.toctree.TocTree.get_toctree_for(self, docname, "
     "builder, collapse)": "the menu is empty: Navigation must ask Sphinx otherwise",
     "sphinx.builders.html.StandaloneHTMLBuilder.render_partial(self, node)": "the menu "
@@ -56,9 +57,29 @@ REPLACED = {
 }
 INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 LINK = re.compile(r'(<a class="reference internal" href=")([^"]+)')
-MARK = re.compile(r" ?mark-(here|over|open)-(\d+)(?:=\"\")?")
+# In the attributes of an item and of its switch; what a page says there instead.
+MARK = re.compile(r' ?mark-(here|over|open)-(\d+)(?:="")?')
+MARKED = {"over": " current", "open": ' checked=""', "here": " current-page"}
+# As furo writes it, which parses the whole tree for that.
+BRANCH = (
+    '<input aria-label="Toggle navigation of {title}" class="toctree-checkbox" '
+    'id="{box}" mark-open-{number}="" name="{box}" role="switch" type="checkbox"/>'
+    '<label for="{box}">'
+    '<span class="icon"><svg><use href="#svg-arrow-right"></use></svg></span></label>'
+)
 LONG = 40
 LONG_LIST = re.compile(r"<!--long (\S+)-->(.*?)<!--/long-->", re.DOTALL)
+
+
+def lead_lost_first(app: Sphinx) -> None:
+    """Let the page for a lost address have its links before we and the theme dress it.
+
+    Its extension gives it a tree of its own as well, which would be the last word.
+    """
+    for listener in list(app.events.listeners["html-page-context"]):
+        if listener.handler is finalize_media:
+            app.disconnect(listener.id)
+            app.connect("html-page-context", finalize_media, 440)
 
 
 def dress(
@@ -80,16 +101,16 @@ def dress(
         return  # a book has another theme
     # A setting of furo, page by page.
     context["theme_source_edit_link"] = context["repository"].get("edit", "")
-    # The links of the page for all that is not there begin at the site's root: its own
-    # extension sees to them.
-    if page != app.config.notfound_pagename:
-        context["toctree"] = _no_tree
-        builder = app.builder
-        if not hasattr(builder, "site_navigation"):
-            builder.site_navigation = Navigation(builder)
-        context["site_tree"] = builder.site_navigation.beside(
-            builder.get_target_uri(page)
-        )
+    context["toctree"] = _no_tree
+    builder = app.builder
+    if not hasattr(builder, "site_navigation"):
+        builder.site_navigation = Navigation(builder)
+    if page == app.config.notfound_pagename:  # it is shown in any folder
+        root = app.config.notfound_urls_prefix or "/"
+        context["site_tree"] = builder.site_navigation.everywhere(root)
+    else:
+        uri = builder.get_target_uri(page)
+        context["site_tree"] = builder.site_navigation.beside(uri)
 
 
 def _no_tree(**_options: Any) -> str:
@@ -142,37 +163,59 @@ class Navigation:
             maxdepth=-1,
             includehidden=True,
         )
-        html = builder.render_partial(tree)["fragment"] if tree else ""
-        soup = BeautifulSoup(get_navigation_tree(html), "html.parser")
         self._above: dict[str, list[int]] = {}
-        for number, item in enumerate(soup("li")):
-            item["number"] = number
-            above = [int(parent["number"]) for parent in item.find_parents("li")]
-            self._above[item.a["href"]] = [number, *above]
-            item["class"].insert(1, f"mark-over-{number}")
-        for item in soup("li"):
-            number = item["number"]
-            del item["number"]
-            item["class"].append(f"mark-here-{number}")
-            if box := item.find("input", recursive=False):
-                box.attrs = {f"mark-open-{number}": "", **box.attrs}
-            below = item.find("ul", recursive=False)
-            if below and len(below("li", recursive=False)) > LONG:
-                folder = item.a["href"].rpartition("/")[0]
-                item.a.insert_after(Comment(f"long {folder}"))
-                below.insert_after(Comment("/long"))
-        self._text = str(soup)
-        self._linked_from = functools.cache(self._links_from)
+        items = list(tree.findall(nodes.list_item)) if tree else []
+        numbers = {id(item): number for number, item in enumerate(items)}
+        switches = 0
+        for number, item in enumerate(items):
+            # Above it are a list and the next item, and so on up to the whole tree.
+            above, parent = [number], item.parent.parent
+            while id(parent) in numbers:
+                above.append(numbers[id(parent)])
+                parent = parent.parent.parent
+            link, *below = item.children
+            self._above[link[0]["refuri"]] = above
+            item["classes"].insert(1, f"mark-over-{number}")
+            if below:
+                switches += 1
+                item["classes"].append("has-children")
+                item[1:1] = self._switch(number, switches, link[0], below[0])
+                if len(below[0]) > LONG:
+                    item.append(nodes.raw("", "<!--/long-->", format="html"))
+            item["classes"].append(f"mark-here-{number}")
+        self._text = builder.render_partial(tree)["fragment"] if tree else ""
+        self._parts_from = functools.cache(self._parts_of)
 
-    def _links_from(self, folder: str) -> str:
-        """The tree with the links of a page in a folder."""
+    @staticmethod
+    def _switch(
+        number: int, count: int, link: nodes.reference, below: nodes.bullet_list
+    ) -> list[nodes.raw]:
+        """What opens and closes a branch, between its title and its list."""
+        box = f"toctree-checkbox-{count}"
+        html = BRANCH.format(number=number, box=box, title=escape(link.astext()))
+        if len(below) > LONG:
+            folder = link["refuri"].rpartition("/")[0]
+            html = f"<!--long {folder}-->{html}"
+        return [nodes.raw("", html, format="html")]
+
+    def _parts_of(self, folder: str) -> tuple[list[str], dict[tuple[str, int], int]]:
+        """The tree with the links of a page in a folder, cut at the marks.
+
+        Returns:
+            The parts, every second of which is the empty place of a mark, and the
+            number of the place of each mark.
+        """
         here = f"{folder}/?" if folder else "?"  # any page of the folder
 
         def beside_its_own(found: re.Match[str]) -> str:
             return found[2] if here.startswith(f"{found[1]}/") else ""
 
         text = LONG_LIST.sub(beside_its_own, self._text)
-        return LINK.sub(lambda link: link[1] + relative_uri(here, link[2]), text)
+        text = LINK.sub(lambda link: link[1] + relative_uri(here, link[2]), text)
+        cut = MARK.split(text)
+        marks = zip(cut[1::3], map(int, cut[2::3]), strict=True)
+        parts = [part for text in cut[::3] for part in (text, "")]
+        return parts, {mark: 2 * place + 1 for place, mark in enumerate(marks)}
 
     def beside(self, uri: str) -> str:
         """Return the tree as it stands beside a page.
@@ -183,15 +226,27 @@ class Navigation:
         Returns:
             HTML.
         """
-        above = self._above.get(uri, [])
-        written = {"over": " current", "open": ' checked=""', "here": " current-page"}
-
-        def mark(found: re.Match[str]) -> str:
-            what, number = found[1], int(found[2])
-            marked = above[:1] if what == "here" else above
-            return written[what] if number in marked else ""
-
         folder, _, name = uri.rpartition("/")
-        text = MARK.sub(mark, self._linked_from(folder))
+        parts, places = self._parts_from(folder)
+        parts = parts.copy()
+        above = self._above.get(uri, [])
+        for what, word in MARKED.items():
+            for number in above[:1] if what == "here" else above:
+                if (what, number) in places:  # only a branch is opened
+                    parts[places[what, number]] = word
         own = f'<a class="reference internal" href="{name}">'
-        return text.replace(own, '<a class="current reference internal" href="#">')
+        return "".join(parts).replace(
+            own, '<a class="current reference internal" href="#">'
+        )
+
+    def everywhere(self, root: str) -> str:
+        """Return the tree with links that lead on from any page.
+
+        Args:
+            root: The address of the site, such as ``"/"``.
+
+        Returns:
+            HTML.
+        """
+        text = MARK.sub("", LONG_LIST.sub("", self._text))
+        return LINK.sub(lambda link: f"{link[1]}{root}{link[2]}", text)

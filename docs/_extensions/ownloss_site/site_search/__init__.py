@@ -59,7 +59,7 @@ LEANS_ON = {
 EXCERPT = 100
 PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
-stem = functools.cache(snowballstemmer.stemmer("english").stemWord)
+stem = snowballstemmer.stemmer("english").stemWord
 
 
 @dataclass
@@ -85,12 +85,15 @@ def terms(text: str) -> Iterator[str]:
         Stems of words in small letters, without numbers and the commonest words.
     """
     for word in re.findall(r"\w+", text):
-        parts = PARTS.findall(word) if word.isascii() else []
-        for part in {word, *parts}:
-            small = part.lower()
-            common = small in ENGLISH_STOPWORDS
-            if len(small) > 1 and not small.isdigit() and not common:
-                yield stem(small)
+        yield from terms_of_word(word)
+
+
+@functools.cache
+def terms_of_word(word: str) -> list[str]:
+    """Return what is looked for of one word; most stand on many pages."""
+    parts = PARTS.findall(word) if word.isascii() else []
+    small = {part.lower() for part in (word, *parts)} - ENGLISH_STOPWORDS
+    return [stem(one) for one in small if len(one) > 1 and not one.isdigit()]
 
 
 def anchor_and_title(node: nodes.Node) -> tuple[str, str] | None:
@@ -274,10 +277,9 @@ def note_page(app: Sphinx, doctree: nodes.document) -> None:
     found = sections(doctree, code=not in_gallery)
     app.env.metadata[page]["sections"] = found
     # An example is also found by what people call what it is tagged with.
-    for example in catalogue.examples():
-        if example.page == page:
-            tagged = {*terms(example.words)} - {*terms(found[0].title)}
-            found[0].words.update(tagged)
+    if example := catalogue.example_on(page):
+        tagged = {*terms(example.words)} - {*terms(found[0].title)}
+        found[0].words.update(tagged)
 
 
 def replace_search(app: Sphinx) -> None:

@@ -5,6 +5,7 @@ const stemmer = new EnglishStemmer();
 const field = document.getElementById("search-words");
 const status = document.getElementById("search-status");
 const list = document.getElementById("search-results");
+const examples = document.getElementById("search-examples");
 const SHOWN = 12;
 // Addresses in the index begin at the root of the site. So does the search page; a lost
 // address may lie anywhere.
@@ -225,6 +226,7 @@ async function search() {
   const address = new URL(window.location.href);
   address.search = query ? new URLSearchParams({ q: query }) : "";
   window.history.replaceState(null, "", address);
+  examples?.toggleAttribute("hidden", query !== "");
   if (!query) {
     list.replaceChildren();
     status.textContent = "";
