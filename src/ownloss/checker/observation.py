@@ -63,9 +63,9 @@ class Observation(Subject):
         self.points = Points(self)
         self.graph = Graph(self)
         self.branches = Branches(self, self.graph)
-        self.fit = Fit(self)
         self.precision = Precision(self, self.points, self.graph)
         self.batch = Batch(self, self.points)
+        self.fit = Fit(self, self.batch, self.precision)
         self.layout = Layout(self, self.graph, self.batch)
         self.selection = Selection(self, self.graph, self.batch)
         self.gradient = Gradient(

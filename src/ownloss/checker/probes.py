@@ -45,6 +45,7 @@ def special(seen: Observation) -> Iterator[Probe]:
     """Ties, zeros, constants and saturated probabilities."""
     arguments = [x for x in seen.arguments if x.floating and not x.parameter]
     yield from _ties(seen, arguments)
+    yield from _softmax_ties(seen, arguments)
     for argument in arguments:
         value = cast(argument.value, seen.dtype)
         # A prior or a direction may never be 0; predictions and targets are at times.
@@ -246,6 +247,18 @@ def _ties(seen: Observation, arguments: list[Argument]) -> Iterator[Probe]:
                 row[0] = equal[0]
                 when = f"if one sample of `{one.name}` equals `{other.name}`"
                 yield Probe(when, _put(seen, one, row), boundary)
+
+
+def _softmax_ties(seen: Observation, arguments: list[Argument]) -> Iterator[Probe]:
+    """Logits whose softmax is the target, where that has no entry of 0."""
+    for one, target in itertools.permutations(arguments, 2):
+        inside = target.domain is Domain.SIMPLEX and bool((target.value > 0).all())
+        logits = one.differentiable and one.domain is Domain.REAL
+        if not logits or not inside or one.value.shape != target.value.shape:
+            continue
+        if seen.graph.calls_on(one, *_OF_LOGITS):
+            when = f"if the softmax of `{one.name}` equals `{target.name}`"
+            yield Probe(when, _put(seen, one, cast(target.value, seen.dtype).log()))
 
 
 def _both_silent(seen: Observation, arguments: list[Argument]) -> Iterator[Probe]:

@@ -53,6 +53,7 @@ class Subject:
             inputs are not very many.
         base: the run at the inputs given.
         base_backward: its gradients.
+        stateful: whether that run changed what the loss holds.
         left_on_classes: what that run left on classes, with what had been there.
     """
 
@@ -131,6 +132,7 @@ class Subject:
         self._guarded = self._eigenvalues.used
         # At once: a later run may write into parameters that the graph has saved.
         self.base_backward = self.backward(self.base)
+        self.stateful = stateful
         if not stateful:
             self._copies = {(id(self.loss), self.dtype): self.base.call}
 

@@ -281,3 +281,32 @@ def table_on_the_class():
             return torch.maximum(levels * error, (levels - 1) * error).mean()
 
     return Pinball(), (normal(4, 3, seed=1, grad=True), normal(4, seed=2))
+
+
+def _fails_on_fewer(case):
+    loss, (first, second) = case.fresh()
+    loss(first, second)
+    try:
+        loss(first[:-1], second[:-1])
+    except RuntimeError:
+        return
+    raise AssertionError("fewer samples fit")
+
+
+@mistake("shared-state", shows=_fails_on_fewer)
+def mask_of_the_first_size():
+    """The mask of pairs is made in the first call, in the size of that batch."""
+
+    class Spread(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.off = None
+
+        def forward(self, prediction, target):
+            if self.off is None:
+                self.off = ~torch.eye(len(prediction), dtype=torch.bool)
+            error = (prediction - target).square().mean()
+            near = (-torch.cdist(prediction, prediction).square()).exp()
+            return error + (near * self.off).mean()
+
+    return Spread(), regression(4, 3)

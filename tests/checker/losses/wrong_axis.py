@@ -313,3 +313,29 @@ def channels_of_all_images_together():
         return (gram(features) - gram(target)).square().mean()
 
     return style, (normal(3, 2, 3, 3, seed=1, grad=True), normal(3, 2, 3, 3, seed=2))
+
+
+def _cosines(dim):
+    def alike(online, other):
+        a, b = (x / (x.norm(dim=dim, keepdim=True) + 1e-8) for x in (online, other))
+        return 1 - (a * b).sum(1).mean()
+
+    return alike
+
+
+@mistake("wrong-axis", reference=_cosines(1))
+def lengths_over_the_batch():
+    """Vectors are divided by norms over the samples."""
+    return _cosines(0), (normal(5, 3, seed=1, grad=True), normal(5, 3, seed=2))
+
+
+@right()
+def correlation_of_features_by_norms():
+    """Features are made one long over the batch, and correlated: (C, C)."""
+
+    def decorrelated(first, second):
+        a, b = (x / (x.norm(dim=0, keepdim=True) + 1e-8) for x in (first, second))
+        correlation = a.T @ b
+        return (correlation - torch.eye(3, dtype=correlation.dtype)).square().sum()
+
+    return decorrelated, (normal(5, 3, seed=1, grad=True), normal(5, 3, seed=2))

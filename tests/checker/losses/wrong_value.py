@@ -552,3 +552,45 @@ def likelihood_of_ranks():
         return -(log_p * above + (log_p - logits) * (1 - above)).sum()
 
     return ranks, (normal(5, 4, seed=1, grad=True), labels(5, 5, seed=2))
+
+
+def _smoothed(logits, sign, eps=0.1):
+    return (
+        -(1 - eps) * F.logsigmoid(logits) + sign * eps * F.logsigmoid(-logits)
+    ).mean()
+
+
+@mistake("wrong-value", reference=lambda c, r: _smoothed(c - r, -1))
+def smoothed_preference_with_a_plus():
+    """Conservative DPO: the smoothed term is added, and has no end."""
+
+    def preference(chosen, rejected):
+        return _smoothed(chosen - rejected, 1)
+
+    chosen, rejected = (-10 * uniform(4, seed=seed) for seed in (1, 2))
+    return preference, (chosen.requires_grad_(), rejected.requires_grad_())
+
+
+@right(reference=lambda c, r: _smoothed(c - r, 1) / 0.8)
+def robust_preference():
+    """Robust DPO has no end on purpose, and divides by 1 - 2 * eps."""
+
+    def preference(chosen, rejected, eps=0.1):
+        return _smoothed(chosen - rejected, 1, eps) / (1 - 2 * eps)
+
+    chosen, rejected = (-10 * uniform(4, seed=seed) for seed in (1, 2))
+    return preference, (chosen.requires_grad_(), rejected.requires_grad_())
+
+
+@mistake(
+    "wrong-value",
+    reference=lambda x, t: F.kl_div(x.log_softmax(-1), t, reduction="batchmean"),
+)
+def divergence_with_a_minus():
+    """The divergence from soft labels is driven up, without end."""
+
+    def divergence(logits, target):
+        return -F.kl_div(logits.log_softmax(-1), target, reduction="batchmean")
+
+    target = normal(4, 3, seed=2).softmax(-1)
+    return divergence, (normal(4, 3, seed=1, grad=True), target)

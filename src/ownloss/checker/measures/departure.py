@@ -201,7 +201,7 @@ def _cause_of_pair(own: Call, trusted: Call, name: str) -> Cause | None:
         if numbers[0] == numbers[1]:
             return Cause.SHAPES
         if None not in numbers:
-            return Cause.NUMBER
+            return Cause.NUMBER if _is_floating(own) else Cause.PLACES
         # A number here, and a count there.
         counts = all(t.numel() == 1 for c in (own, trusted) for t in c.tensors[1:])
         return Cause.SUMS if name in ("div", "mul") and counts else None
@@ -213,6 +213,11 @@ def _cause_of_pair(own: Call, trusted: Call, name: str) -> Cause | None:
         same = own.result.dim() == getattr(trusted.result, "dim", lambda: -1)()
         return Cause.PLACES if same else None
     return None
+
+
+def _is_floating(call: Call) -> bool:
+    """Whether a result is no index."""
+    return isinstance(call.result, Tensor) and call.result.is_floating_point()
 
 
 def _adds_dimension(call: Call) -> bool:

@@ -1,21 +1,29 @@
 """Predictions that fit what they are compared with, and predictions that do not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 import torch
 
 from ownloss.checker.arguments import Argument
 from ownloss.checker.copies import cast, modules_of
 from ownloss.checker.domains import Domain, jittered
+from ownloss.checker.measures.batch import Batch
+from ownloss.checker.measures.precision import Precision
 from ownloss.checker.roles import Role
 from ownloss.checker.subject import Point, Subject
+
+FARTHER = (40.0, 400.0, 4000.0)
+"""How far logits are moved, to see whether a loss has an end."""
 
 
 class Fit:
     """What fits a target or a label, and what is off."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: Subject, batch: Batch, precision: Precision) -> None:
         self._subject = subject
+        self._batch = batch
+        self._precision = precision
 
     def good_and_bad(
         self, prediction: Argument, target: Argument
@@ -52,6 +60,31 @@ class Fit:
             self._subject.with_values({prediction: good}),
             self._subject.with_values({prediction: bad}),
         )
+
+    def falls_on(self, points: Iterable[Point]) -> list[float]:
+        """The values at points as far as `FARTHER` says, if they fall without end.
+
+        Returns:
+            The values; none if the loss is not negative, or ends somewhere.
+        """
+        totals = [self._subject.run(point).total for point in points]
+        falls = totals[0] < 0 and all(b < 5 * a for a, b in pairwise(totals))
+        return totals if falls else []
+
+    def only_ones_count(self, zero: torch.Tensor) -> bool:
+        """Whether samples labelled 0 add nothing, as in a recall.
+
+        In a formula for -1 and 1 each of them adds what a score of 0 costs.
+        """
+        size = self._batch.size
+        rows = zero.reshape(len(zero), -1).all(1).nonzero().flatten().tolist()
+        if size < 3 or not rows:
+            return False
+        others = [i for i in range(size) if i != rows[0]]
+        fewer = self._subject.run(self._batch.rows(others))
+        value = self._subject.value
+        without = (value, value * size / (size - 1))
+        return any(self._precision.close(fewer.total, v, 100) for v in without)
 
     def pushes_away(self, prediction: Argument, target: Argument) -> bool:
         """Whether a step against the gradient makes every sample fit its label less."""

@@ -149,6 +149,26 @@ class Layout:
             if same and _slice_of_rows(taken[0]) != _slice_of_rows(taken[1]):
                 yield call, taken[0].shapes[0]
 
+    def divided_by_norms(self) -> Iterator[tuple[Call, Tensor]]:
+        """Norms over dimension 0 that what they are of is divided by.
+
+        Yields:
+            The norm, and the quotient.
+        """
+        norms = {
+            id(call.result): call
+            for call in self._graph.trace.named("norm", "linalg_vector_norm")
+            if 0 in (call.kwargs.get("dim"), *call.args[2:])
+        }
+        for call in self._graph.trace.calls:
+            made = norms.get(id(call.tensors[0])) if call.tensors else None
+            if made and call.name in ("clamp", "clamp_min", "add", "__add__"):
+                norms[id(call.result)] = made
+            if call.name in ("div", "__truediv__") and len(call.tensors) > 1:
+                norm = norms.get(id(call.tensors[1]))
+                if norm is not None and norm.tensors[0] is call.tensors[0]:
+                    yield norm, call.result
+
     def pairs_of_samples(self, parts: Parts) -> Call | None:
         """The difference of all pairs of samples; None if there is none.
 

@@ -1,5 +1,6 @@
 """The loss does not change with its input: nothing can be learned."""
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -86,7 +87,12 @@ def find(seen: Observation) -> Iterator[Finding]:
                 continue  # the loss needs a part of what a model returns
             yield _finding(seen, argument, KIND.warning if others else KIND.error)
             return
-    judges = (_saturated, _beyond_its_bound, _saturates_unlike_reference)
+    judges = (
+        _saturated,
+        _beyond_its_bound,
+        _saturates_unlike_reference,
+        _levels_off,
+    )
     yield from islice((found for judge in judges for found in judge(seen)), 1)
 
 
@@ -190,6 +196,54 @@ def _saturates_unlike_reference(seen: Observation) -> Iterator[Finding]:
             evidence={"gradient": size, "reference": due_size},
             rests_on=(Symptom.LARGE,),
         )
+
+
+# No gradient this small moves anything: less than so much of what is due nearer by.
+NO_MORE = 1e-3
+# An eps above is no protection from log(0), but a part of the formula.
+LARGEST_EPS = 1e-3
+
+
+def _levels_off(seen: Observation) -> Iterator[Finding]:
+    """Predictions that are far off get no gradient: log(p + eps) is level there."""
+    if seen.reference.loss is not None or seen.inputs[0].parameter:
+        return
+    for call in seen.graph.trace.named("log"):
+        eps = _eps_inside(seen, call)
+        if not eps:
+            continue
+        worst, worse = downhill(seen, -DOWNHILL), downhill(seen, -DOWNHILL / 8)
+        far, near = seen.run(worst), seen.run(worse)
+        gradients = [seen.backward(run).values[0] for run in (far, near)]
+        if not far.finite or not near.finite or far.total <= near.total:
+            return
+        sizes = [0.0 if g is None else g.abs().max().item() for g in gradients]
+        # A bounded divergence stays small, eps or not.
+        costly = far.total - near.total > -0.1 * math.log(eps)
+        if costly and sizes[0] < NO_MORE * sizes[1]:
+            yield KIND.warning(
+                f"Predictions that are worse by {DOWNHILL:g} get no gradient: the "
+                f"loss ends at {number(far.total)}, for `log` ({call.where}) of a "
+                f"probability plus {eps:g} is level there.",
+                cure="Work with logits: logsigmoid and log_softmax need no eps.",
+                where=call.where,
+                evidence={"gradient": sizes[0], "gradient nearer by": sizes[1]},
+                rests_on=(Symptom.LARGE,),
+            )
+        return
+
+
+def _eps_inside(seen: Observation, log: Call) -> float:
+    """The small number that is added to a probability in a logarithm; 0 if none."""
+    for call in seen.graph.trace.named("add", "__add__", "__radd__"):
+        if call.result is not log.tensors[0] or not call.attached:
+            continue
+        numbers = [a for a in call.args if isinstance(a, float)]
+        within = call.tensors[0].detach()
+        unit = bool(((within >= 0) & (within <= 1)).all())
+        if numbers and unit and 0 < numbers[0] <= LARGEST_EPS:
+            return numbers[0]
+    return 0.0
 
 
 def _alone(seen: Observation, call: Call) -> bool:

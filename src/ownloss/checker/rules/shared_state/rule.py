@@ -35,6 +35,10 @@ def find(seen: Observation) -> Iterator[Finding]:
     if left is not None:
         yield left
         return
+    stale = _kept_of_another_size(seen)
+    if stale is not None:
+        yield stale
+        return
     other = seen.batch.other
     alone = seen.run(other)
     first = seen.run()
@@ -113,6 +117,24 @@ def _left_on_a_class(seen: Observation) -> Finding | None:
                 explains=(Symptom.KEPT, Symptom.VALUE),
             )
     return None
+
+
+def _kept_of_another_size(seen: Observation) -> Finding | None:
+    """Whether the first call keeps something that fits its own batch size only."""
+    size = seen.batch.size
+    if not seen.stateful or size < 3:
+        return None
+    fewer = seen.batch.rows([*range(size - 1)])
+    alone, later = seen.run(fewer), seen.run(fewer, on=seen.run().call)
+    if not alone.finite or later.error is None:
+        return None
+    return KIND.error(
+        f"After a call with {size} samples, a call with {size - 1} raises: "
+        f"{first_line(later.error)} The first call keeps what fits its own size.",
+        cure="Make it again where the size is another one, or in every call.",
+        rests_on=(Symptom.AGAIN,),
+        explains=(Symptom.KEPT, Symptom.FEWER),
+    )
 
 
 def _second_step(seen: Observation) -> Finding | None:

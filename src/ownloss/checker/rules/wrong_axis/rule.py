@@ -267,18 +267,23 @@ def _over_places(seen: Observation) -> Iterator[Finding]:
 
 def _normalised_over_samples(seen: Observation) -> Iterator[Finding]:
     """Vectors whose components are made 1 long over the batch."""
-    for call in seen.graph.trace.named("normalize", "cosine_similarity"):
-        shape = call.shapes[0] if call.shapes else ()
-        if len(shape) != 2 or _along(call) != 0 or shape[0] != seen.batch.size:
+    calls = [
+        (call, call.result)
+        for call in seen.graph.trace.named("normalize", "cosine_similarity")
+        if _along(call) == 0
+    ]
+    for call, result in (*calls, *seen.layout.divided_by_norms()):
+        shape = call.shapes[0]
+        if len(shape) != 2 or shape[0] != seen.batch.size or shape[1] < 2:
             continue
-        if shape[1] < 2 or not call.attached or _between_features(seen, call):
+        if not call.attached or _between_features(seen, result, shape):
             continue
         yield _say(
             seen,
             f"`{call.name}` ({call.where}) runs over dimension 0 of {shape}, the "
             "batch: each sample changes with the others"
-            + (", and none is 1 long." if call.name == "normalize" else "."),
-            cure="Pass dim=1, or leave it out.",
+            + ("." if call.name == "cosine_similarity" else ", and none is 1 long."),
+            cure="Pass dim=1.",
             where=call.where,
             rests_on=(Symptom.AXIS,),
             explains=(Symptom.VALUE, Symptom.GROWTH),
@@ -286,15 +291,17 @@ def _normalised_over_samples(seen: Observation) -> Iterator[Finding]:
         return
 
 
-def _between_features(seen: Observation, normalised: Call) -> bool:
+def _between_features(
+    seen: Observation, normalised: Any, shape: tuple[int, ...]
+) -> bool:
     """Whether products of the columns follow, (C, C): their correlations.
 
     The products of the rows of one matrix have the same eigenvalues. Where they compete
     with one another, they are similarities of samples.
     """
-    rows, columns = normalised.shapes[0]
+    rows, columns = shape
     origins = seen.graph.origins
-    names = origins.get(id(normalised.result), frozenset())
+    names = origins.get(id(normalised), frozenset())
     compete = seen.graph.trace.named(*_NORMALISING, "cross_entropy")
     for call in seen.graph.trace.named("matmul", "__matmul__", "mm", "einsum"):
         made = call.result.shape[-2:] if isinstance(call.result, Tensor) else ()

@@ -1,7 +1,7 @@
 """Gradient and value agree, and the loss is not the one that was meant."""
 
 from collections.abc import Iterator
-from itertools import islice, pairwise
+from itertools import islice
 
 import torch
 
@@ -10,7 +10,7 @@ from ownloss.checker.copies import cast
 from ownloss.checker.domains import Domain
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.measures.departure import Cause
-from ownloss.checker.measures.fit import belongs
+from ownloss.checker.measures.fit import FARTHER, belongs
 from ownloss.checker.observation import Observation
 from ownloss.checker.probes import downhill
 from ownloss.checker.roles import Role, is_distance, is_preferred
@@ -47,6 +47,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         or _preferred(seen)
         or _zero_labels(seen)
         or _falls_without_end(seen)
+        or _prefers_without_end(seen)
         or _jumps(seen)
     )
     if found is not None:
@@ -345,7 +346,7 @@ def _zero_labels(seen: Observation) -> Finding | None:
         there = seen.run(seen.points.scaled(-1.0))
         turned = seen.backward(there).values[0]
         silent = silent and turned is not None and not bool((turned[zero] != 0).any())
-        if silent and alive and not _only_ones_count(seen, zero):
+        if silent and alive and not seen.fit.only_ones_count(zero):
             return KIND.error(
                 f"Samples with `{argument.name}` 0 have no influence on the gradient: "
                 "the formula expects labels -1 and 1.",
@@ -369,14 +370,13 @@ def _falls_without_end(seen: Observation) -> Finding | None:
         return None
     beside = [x for x in seen.arguments if not x.differentiable]
     labels = [x for x in beside if x.role in (Role.LABELS, Role.TARGET)]
-    known = (Domain.LABELS, Domain.BINARY)
+    known = (Domain.LABELS, Domain.BINARY, Domain.SIMPLEX)
     if not labels or any(x.domain not in (*known, Domain.MASK) for x in beside):
         return None
     if not all(x.domain is Domain.REAL for x in seen.inputs):
         return None
-    totals = [seen.run(downhill(seen, far)).total for far in (40.0, 400.0, 4000.0)]
-    falls = totals[0] < -1 and all(b < 5 * a for a, b in pairwise(totals))
-    if not falls:
+    totals = seen.fit.falls_on(downhill(seen, far) for far in FARTHER)
+    if not totals or totals[0] > -1:
         return None
     name = seen.inputs[0].name
     return KIND.warning(
@@ -391,18 +391,39 @@ def _falls_without_end(seen: Observation) -> Finding | None:
     )
 
 
-def _only_ones_count(seen: Observation, zero: torch.Tensor) -> bool:
-    """Whether samples labelled 0 add nothing, as in a recall.
+def _prefers_without_end(seen: Observation) -> Finding | None:
+    """A loss of preferred answers that falls on as the other ones become impossible.
 
-    In a formula for -1 and 1 each of them adds what a score of 0 costs.
+    A log-likelihood of preferences ends at 0. What does not, on purpose, divides by
+    what it subtracts: robust DPO by 1 - 2 * eps.
     """
-    size = seen.batch.size
-    rows = zero.reshape(len(zero), -1).all(1).nonzero().flatten().tolist()
-    if size < 3 or not rows:
-        return False
-    fewer = seen.run(seen.batch.rows([i for i in range(size) if i != rows[0]]))
-    without = (seen.value, seen.value * size / (size - 1))
-    return any(seen.precision.close(fewer.total, value, 100) for value in without)
+    worse = [x for x in seen.inputs if is_preferred(x.name) is False]
+    better = [x for x in seen.inputs if is_preferred(x.name)]
+    logs = seen.graph.trace.named(*_LOG_LIKELIHOODS)
+    if not worse or not better or not logs or not seen.scalar:
+        return None
+    if any(
+        call.attached and isinstance(call.args[-1], float) and 0 < call.args[-1] < 1
+        for call in seen.graph.trace.named("div", "__truediv__")
+    ):
+        return None
+    totals = seen.fit.falls_on(
+        seen.with_values({x: cast(x.value, seen.dtype) - far for x in worse})
+        for far in FARTHER
+    )
+    if not totals:
+        return None
+    name = worse[0].name
+    return KIND.warning(
+        f"The loss is {number(totals[0])} where `{name}` is lower by 40, and "
+        f"{number(totals[1])} by 400: it falls without end, which no likelihood of "
+        "preferences does.",
+        cure="Look for a wrong sign: with label smoothing both terms are subtracted.",
+        where=name,
+        evidence={"values": totals},
+        rests_on=(Symptom.PERFECT,),
+        aspect="minimum",
+    )
 
 
 def _jumps(seen: Observation) -> Finding | None:
