@@ -35,14 +35,6 @@ def read(name):
     return (SITE / f"{name}.md").read_text(encoding="utf-8")
 
 
-def article(name):
-    """What a page says in HTML."""
-    found = parsed(name).css_first("article")
-    for tag in found.css(ONLY_IN_A_BROWSER):
-        tag.decompose()
-    return found
-
-
 @functools.cache
 def base():
     """Where the site is published."""
@@ -55,73 +47,100 @@ def letters(text):
     return "".join(text.split())
 
 
-def tokens(text):
-    """All tokens of a text, nested ones included."""
-    for token in MARKDOWN.parse(text):
-        yield token
-        yield from token.children or ()
+class Page:
+    """A page in HTML and in Markdown, each parsed once."""
+
+    def __init__(self, name):
+        self.name = name
+        self.html = parsed(name)
+        self.text = read(name)
+        self.blocks = MARKDOWN.parse(self.text)
+
+    @property
+    def tokens(self):
+        """All tokens of the Markdown, nested ones included."""
+        for token in self.blocks:
+            yield token
+            yield from token.children or ()
 
 
-def test_the_site_is_built():
-    assert NAMES, "build the site first: nox -s docs"
+def announces_its_markdown(page):
+    links = page.html.css("link[rel=alternate][type='text/markdown']")
+    announced = [link.attributes["href"] for link in links]
+    if announced != [f"{Path(page.name).name}.md"]:
+        yield f"announces {announced}"
+    if not page.text.startswith("# "):
+        yield "does not begin with its title"
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_page_announces_its_markdown(name):
-    (link,) = parsed(name).css("link[rel=alternate][type='text/markdown']")
-    assert link.attributes["href"] == f"{Path(name).name}.md"
-    assert read(name).startswith("# ")
+def says_all_that_the_page_says(page):
+    rendered = MARKDOWN.renderer.render(page.blocks, MARKDOWN.options, {})
+    said = letters(LexborHTMLParser(rendered).text())
+    article = page.html.css_first("article")
+    for tag in article.css(ONLY_IN_A_BROWSER):
+        tag.decompose()
+    for tag in article.css("p, dt, h1, h2, h3, pre, td, th, figcaption"):
+        if not tag.css_first("math, svg") and letters(tag.text()) not in said:
+            yield f"lacks {tag.text()[:100]!r}"
+    written = letters(page.text.replace("\\", ""))
+    for image in article.css("img"):
+        if letters(image.attributes["alt"]) not in written:
+            yield f"lacks the picture of {image.attributes['alt']!r}"
+    formulas = FORMULA.findall(FENCE.sub("", page.text))
+    if len(formulas) != len(article.css("math")):
+        yield f"has {len(formulas)} formulas of {len(article.css('math'))}"
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_markdown_says_all_that_the_page_says(name):
-    text = read(name)
-    said = letters(LexborHTMLParser(MARKDOWN.render(text)).text())
-    page, missing = article(name), []
-    for tag in page.css("p, dt, h1, h2, h3, pre, td, th, figcaption"):
-        if tag.css_first("math, svg"):
+def is_nothing_but_markdown(page):
+    for token in page.tokens:
+        if token.type.startswith("html") or token.type == "code_block":
+            yield f"has {token.type} {token.content[:100]!r}"
+        if token.type == "fence" and not token.info:
+            yield f"does not say what code is {token.content[:100]!r}"
+    words = "\n".join(t.content for t in page.tokens if t.type == "text")
+    for sphinx in re.findall(r"\{[a-z-]+\}`|:[a-z:]+:`|^\.\. \w+", words, re.MULTILINE):
+        yield f"is written for Sphinx: {sphinx}"
+    fences = re.findall(r"^[ >]*(`{3,})", page.text, re.MULTILINE)
+    if len(fences) != 2 * sum(token.type == "fence" for token in page.tokens):
+        yield "opens a fence that it does not close"
+
+
+def has_links_that_lead_somewhere(page):
+    for token in page.tokens:
+        if token.type not in {"link_open", "image"}:
             continue
-        if letters(tag.text()) not in said:
-            missing.append(tag.text()[:100])
-    assert missing == []
-    for image in page.css("img"):
-        assert letters(image.attributes["alt"]) in letters(text.replace("\\", ""))
-    prose = FENCE.sub("", text)
-    assert len(FORMULA.findall(prose)) == len(page.css("math"))
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_markdown_is_nothing_but_markdown(name):
-    text = read(name)
-    found = list(tokens(text))
-    assert [t.content for t in found if t.type.startswith("html")] == []
-    assert [t.content for t in found if t.type == "fence" and not t.info] == []
-    assert [t.content for t in found if t.type == "code_block"] == []
-    words = "\n".join(t.content for t in found if t.type == "text")
-    assert re.findall(r"\{[a-z-]+\}`|:[a-z:]+:`|^\.\. \w+", words, re.MULTILINE) == []
-    fences = re.findall(r"^[ >]*(`{3,})", text, re.MULTILINE)
-    assert len(fences) == 2 * sum(t.type == "fence" for t in found)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_link_of_the_markdown_leads_somewhere(name):
-    links = [
-        token.attrs.get("href") or token.attrs.get("src")
-        for token in tokens(read(name))
-        if token.type in {"link_open", "image"}
-    ]
-    broken = []
-    for link in links:
+        link = token.attrs.get("href") or token.attrs.get("src")
         if link.startswith(base()):
             path = SITE / unquote(link.removeprefix(base()).partition("#")[0])
-            if (
-                path.suffix not in {".md", ".svg", ".zip", ".epub", ".py", ".ipynb"}
-                or not path.is_file()
-            ):
-                broken.append(link)
+            kinds = {".md", ".svg", ".zip", ".epub", ".py", ".ipynb"}
+            if path.suffix not in kinds or not path.is_file():
+                yield f"links to {link}"
         elif not link.startswith("https://"):
-            broken.append(link)
-    assert broken == []
+            yield f"links to {link}"
+
+
+WANTED = (
+    announces_its_markdown,
+    says_all_that_the_page_says,
+    is_nothing_but_markdown,
+    has_links_that_lead_somewhere,
+)
+
+
+@pytest.fixture(scope="module")
+def faults():
+    """From what is wanted of every page to what is wrong, page by page."""
+    assert NAMES, "build the site first: nox -s docs"
+    found = {wanted: [] for wanted in WANTED}
+    for page in map(Page, NAMES):
+        for wanted in WANTED:
+            found[wanted] += [f"{page.name} {fault}" for fault in wanted(page)]
+    return found
+
+
+@pytest.mark.parametrize("wanted", WANTED, ids=lambda wanted: wanted.__name__)
+def test_the_markdown_of_every_page(wanted, faults):
+    assert faults[wanted] == []
 
 
 def test_llms_txt_follows_its_specification_and_lists_every_page_once():
