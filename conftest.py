@@ -9,6 +9,7 @@ of a ``gradient-flow`` or a ``drawn-figure`` are code like any other.
 """
 
 import os
+import re
 import sys
 from collections.abc import Iterable
 from types import ModuleType
@@ -32,6 +33,8 @@ from ownloss import catalogue
 
 # Without what a build adds: a nightly build of 2.16 is 2.16.
 TORCH = Version(torch.__version__).base_version
+# A block that shows how a directive is written; it has more backticks than that.
+TEXT = re.compile(r"^(`{4,})text\n.*?^\1$", re.DOTALL | re.MULTILINE)
 PATIENCE = ownloss.check.__kwdefaults__["seconds"]
 
 
@@ -64,7 +67,7 @@ def run_lines(example: Example) -> None:
 
 
 def for_this_torch(parser: Parser) -> Parser:
-    """Leave out what a page says of other releases of torch than this one."""
+    """Leave out what a page says of other releases of torch, or shows as text."""
 
     def parse(document: Document) -> Iterable[Region]:
         elsewhere = [
@@ -72,6 +75,7 @@ def for_this_torch(parser: Parser) -> Parser:
             for block in DirectiveLexer("torch-version")(document)
             if not SpecifierSet(block.lexemes["arguments"]).contains(TORCH)
         ]
+        elsewhere += [shown.span() for shown in TEXT.finditer(document.text)]
         for region in parser(document):
             if not any(start < region.start < end for start, end in elsewhere):
                 yield region

@@ -139,33 +139,46 @@ def collected():
     return Counter(re.findall(r"^(\S+\.md)::", listing, re.MULTILINE))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_python_block_of_a_page_is_run(name, collected):
-    text = without_other_releases((ROOT / name).read_text(encoding="utf-8"))
-    assert collected[name] == sum(itertools.starmap(number_of_tests, fences(text)))
+@pytest.fixture(scope="module")
+def texts():
+    """From the name of each page to its text."""
+    return {name: (ROOT / name).read_text(encoding="utf-8") for name in NAMES}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_blocks_for_releases_of_torch_leave_none_out_and_name_none_twice(name):
-    text = (ROOT / name).read_text(encoding="utf-8")
-    for conditions in said_of_releases(text):
-        held = {
-            release: sum(one.contains(release) for one in conditions)
-            for release in RELEASES
-        }
-        assert set(held.values()) == {1}, f"{list(map(str, conditions))}: {held}"
+def test_every_python_block_of_a_page_is_run(texts, collected):
+    wrong = []
+    for name, text in texts.items():
+        blocks = fences(without_other_releases(text))
+        wanted = sum(itertools.starmap(number_of_tests, blocks))
+        if collected[name] != wanted:
+            wrong.append(f"{name}: {collected[name]} of {wanted} snippets are run")
+    assert wrong == []
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_page_holds_only_forms_that_are_run_or_are_no_python(name):
-    text = (ROOT / name).read_text(encoding="utf-8")
-    assert [fence for fence in fences(text) if refused(*fence)] == []
+def test_blocks_for_releases_of_torch_leave_none_out_and_name_none_twice(texts):
+    wrong = []
+    for name, text in texts.items():
+        for conditions in said_of_releases(text):
+            said = " ".join(map(str, conditions))
+            for release in RELEASES:
+                named = sum(one.contains(release) for one in conditions)
+                if named != 1:
+                    wrong.append(f"{name}: {said} name {release} {named} times")
+    assert wrong == []
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_no_snippet_is_skipped_or_compared_loosely(name):
-    text = (ROOT / name).read_text(encoding="utf-8")
-    assert not re.search(r"doctest: *\+|<!--- *skip|% *skip", text)
+def test_a_page_holds_only_forms_that_are_run_or_are_no_python(texts):
+    assert [
+        f"{name}: {info} {content}"
+        for name, text in texts.items()
+        for info, content in fences(text)
+        if refused(info, content)
+    ] == []
+
+
+def test_no_snippet_is_skipped_or_compared_loosely(texts):
+    loose = re.compile(r"doctest: *\+|<!--- *skip|% *skip")
+    assert [name for name, text in texts.items() if loose.search(text)] == []
 
 
 @pytest.mark.parametrize(
