@@ -51,6 +51,8 @@ def pages() -> dict[str, LexborHTMLParser]:
 class Quiet(SimpleHTTPRequestHandler):
     """Serves files, 404.html where there is none, and tells nobody."""
 
+    protocol_version = "HTTP/1.1"  # a connection lasts for many files
+
     def log_message(self, *_said: object) -> None:
         """Say nothing."""
 
