@@ -50,8 +50,8 @@ TYPE = """async (queries) => {
   }
   return found;
 }"""
-# What is found is looked at elsewhere, and what the address says: to draw the one and to
-# tell the browser of the other takes longer than to search.
+# What is found is looked at elsewhere, and what the address says: to draw the one and
+# to tell the browser of the other takes longer than to search.
 HIDE = """() => {
   document.body.hidden = true;
   history.replaceState = () => {};
