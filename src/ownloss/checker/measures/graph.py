@@ -101,18 +101,21 @@ class Graph:
         return [call for call in drawn if isinstance(call.result, Tensor)]
 
     def picks_rows(self, argument: Argument) -> bool:
-        """Whether an argument says which rows to take of what other inputs are.
+        """Whether an argument says which rows to take, of as many as an input has.
 
         Neighbours of nodes and the members of a set are such places, and no classes.
         """
         value = argument.value
         if value.is_floating_point() or value.is_complex() or value.dtype is torch.bool:
             return False
+        counts = [x.value.shape[:1] for x in self._subject.inputs if x.value.dim()]
         for call in self.calls_on(argument, "__getitem__", "index_select", "gather"):
             index = call.args[-1] if len(call.args) > 1 else None
             first = index[0] if isinstance(index, tuple) and index else index
             rows = call.name == "__getitem__" or call.args[1:2] == (0,)
-            if rows and isinstance(first, Tensor) and self.comes_from(first, argument):
+            if not rows or not isinstance(first, Tensor) or not first.dim():
+                continue
+            if call.shapes[0][:1] in counts and self.comes_from(first, argument):
                 # Means of classes are made of the labels that pick them.
                 of = self.origins.get(id(call.args[0]), frozenset())
                 return bool(of) and argument.name not in of
