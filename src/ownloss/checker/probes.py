@@ -225,6 +225,7 @@ def _ties(seen: Observation, arguments: list[Argument]) -> Iterator[Probe]:
     """Inputs that are equal to each other, all of them or in one sample."""
     for i, one in enumerate(arguments):
         for other in arguments[i + 1 :]:
+            yield from _shared_point(seen, one, other)
             if one.value.numel() != other.value.numel() or one.value.numel() == 0:
                 continue
             if one.domain in (Domain.BINARY, Domain.SIGNS):
@@ -247,6 +248,22 @@ def _ties(seen: Observation, arguments: list[Argument]) -> Iterator[Probe]:
                 row[0] = equal[0]
                 when = f"if one sample of `{one.name}` equals `{other.name}`"
                 yield Probe(when, _put(seen, one, row), boundary)
+
+
+def _shared_point(seen: Observation, one: Argument, other: Argument) -> Iterator[Probe]:
+    """A point of one set that is one of another set, of another size, too."""
+    shapes = one.value.shape, other.value.shape
+    apart = [d for d, (m, n) in enumerate(zip(*shapes, strict=False)) if m != n]
+    vectors = len(shapes[0]) == len(shapes[1]) > 1 and one.domain is other.domain
+    if not vectors or len(apart) != 1 or apart[0] == len(shapes[0]) - 1:
+        return
+    learns = one.differentiable or other.differentiable
+    if learns and one.domain is Domain.REAL and 0 not in (*shapes[0], *shapes[1]):
+        value = cast(one.value, seen.dtype).clone()
+        theirs = cast(other.value, seen.dtype)
+        value.select(apart[0], 0).copy_(theirs.select(apart[0], 0))
+        when = f"if an entry of `{one.name}` equals one of `{other.name}`"
+        yield Probe(when, _put(seen, one, value), guess=True)
 
 
 def _softmax_ties(seen: Observation, arguments: list[Argument]) -> Iterator[Probe]:
@@ -288,7 +305,8 @@ def _divides_by_both(seen: Observation, one: Argument, other: Argument) -> bool:
     Forecasts and demands may be 0; times and scales, of a Weibull law, may not.
     """
     both = {one.name, other.name}
-    positive = {one.domain, other.domain} <= {Domain.POSITIVE, Domain.NONNEGATIVE}
+    not_negative = {Domain.POSITIVE, Domain.NONNEGATIVE, Domain.UNIT}
+    positive = {one.domain, other.domain} <= not_negative
     divisors = (
         call.tensors[1]
         for call in seen.graph.trace.named("div", "__truediv__", "true_divide")

@@ -472,3 +472,26 @@ def rate_that_a_relu_ends():
         return _rates(outputs, counts, 0.0)
 
     return poisson, (uniform(4, 3, seed=1, grad=True), labels(4, 4, 3).double())
+
+
+def _nearest(points, others, eps):
+    distance = ((points[:, None] - others).square().sum(-1) + eps).sqrt()
+    return distance.amin(1).mean() + distance.amin(0).mean()
+
+
+def _with_a_common_point():
+    points, others = normal(4, 3, seed=1), normal(5, 3, seed=2)
+    points[1] = others[2]
+    return points.requires_grad_(), others
+
+
+@mistake(
+    "nan-trap", reference=lambda a, b: _nearest(a, b, 1e-12), at=_with_a_common_point
+)
+def clouds_with_a_common_point():
+    """Chamfer distance of clouds of other sizes: a root of 0 where two points meet."""
+
+    def chamfer(points, others):
+        return _nearest(points, others, 0.0)
+
+    return chamfer, (normal(4, 3, seed=1, grad=True), normal(5, 3, seed=2))

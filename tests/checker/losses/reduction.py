@@ -326,3 +326,20 @@ def norm_of_the_whole_batch():
         return _penalty(x, weight, None)
 
     return penalty, (normal(4, 3, seed=1, grad=True), normal(3, 1, seed=2))
+
+
+def _of_tokens(student, teacher, **reduction):
+    p = student.log_softmax(-1).flatten(0, 1)
+    q = teacher.log_softmax(-1).flatten(0, 1)
+    return F.kl_div(p, q, log_target=True, **reduction)
+
+
+@mistake("reduction", reference=lambda s, t: _of_tokens(s, t, reduction="batchmean"))
+def divergence_of_tokens_by_entries():
+    """kl_div's own mean divides by the vocabulary, too, of (N, T, V)."""
+
+    def distill(student, teacher):
+        p, q = student.log_softmax(-1), teacher.log_softmax(-1)
+        return F.kl_div(p, q, log_target=True, reduction="mean")
+
+    return distill, (normal(2, 3, 4, seed=1, grad=True), normal(2, 3, 4, seed=2))

@@ -339,3 +339,38 @@ def correlation_of_features_by_norms():
         return (correlation - torch.eye(3, dtype=correlation.dtype)).square().sum()
 
     return decorrelated, (normal(5, 3, seed=1, grad=True), normal(5, 3, seed=2))
+
+
+def _distances(dim):
+    def ranked(prediction, target):
+        return (prediction.cumsum(dim) - target.cumsum(dim)).square().sum(1).mean()
+
+    return ranked
+
+
+def _histograms():
+    first, second = (normal(4, 5, seed=seed).softmax(1) for seed in (1, 2))
+    return first.requires_grad_(), second
+
+
+@mistake("wrong-axis", reference=_distances(1))
+def histograms_summed_over_the_batch():
+    """The ranked score of histograms in rows, summed up over the rows."""
+    return _distances(0), _histograms()
+
+
+@right(reference=_distances(1))
+def histograms_summed_over_bins():
+    """The same over the bins."""
+    return _distances(1), _histograms()
+
+
+@right()
+def coverage_of_a_sequence():
+    """Attention of one sequence is summed up over the steps that went before."""
+
+    def coverage(attention):
+        before = attention.cumsum(0) - attention
+        return torch.minimum(attention, before).sum(1).mean()
+
+    return coverage, (normal(4, 5, seed=1).softmax(1).requires_grad_(),)

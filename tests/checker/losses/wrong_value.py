@@ -6,7 +6,15 @@ from torch import nn
 from torch.autograd import Function
 
 from . import mistake, right
-from .inputs import binary, classification, labels, normal, regression, uniform
+from .inputs import (
+    binary,
+    classification,
+    labels,
+    normal,
+    regression,
+    segmentation,
+    uniform,
+)
 
 
 @mistake("wrong-value", reference=F.cross_entropy)
@@ -594,3 +602,25 @@ def divergence_with_a_minus():
 
     target = normal(4, 3, seed=2).softmax(-1)
     return divergence, (normal(4, 3, seed=1, grad=True), target)
+
+
+def _overlap(probability, target):
+    overlap = (probability * target).flatten(1).sum(1)
+    total = probability.flatten(1).sum(1) + target.flatten(1).sum(1)
+    return (1 - (2 * overlap + 1) / (total + 1)).mean()
+
+
+@mistake("wrong-value", reference=lambda x, t: _overlap(x.sigmoid(), t))
+def dice_of_logits():
+    """The sigmoid is missing: logits are summed up in the denominator."""
+    return _overlap, segmentation(2, 3, 3)
+
+
+@right(reference=lambda x, t: _overlap(x.sigmoid(), t))
+def dice_of_probabilities():
+    """The same with a sigmoid."""
+
+    def dice(logits, target):
+        return _overlap(logits.sigmoid(), target)
+
+    return dice, segmentation(2, 3, 3)

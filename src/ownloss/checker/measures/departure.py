@@ -181,7 +181,7 @@ def _cause(own: list[Call], trusted: list[Call]) -> Cause | None:
     expands = all(map(_adds_dimension, (*own, *trusted)))
     if expands:
         return Cause.SHAPES
-    if names <= _MOVES:
+    if names <= {*_MOVES, "getitem"}:
         return Cause.PLACES
     if "setitem" in names and not any(_name(c) == "setitem" for c in own):
         return Cause.PLACES

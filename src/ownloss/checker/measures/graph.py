@@ -26,6 +26,9 @@ _DRAWS = (
 )
 
 
+_SUMS = ("sum", "add", "__add__", "__radd__", "flatten", "view", "reshape", "squeeze")
+
+
 class Graph:
     """The inside of a loss at the inputs given."""
 
@@ -85,6 +88,14 @@ class Graph:
         return any(
             self.comes_from(t, argument) for c in self.trace.calls for t in c.tensors
         )
+
+    def is_sum_of(self, tensor: Tensor, given: Tensor) -> bool:
+        """Whether a tensor is made of another one by sums alone, of it and others."""
+        made = {id(given)}
+        for call in self.trace.calls:
+            if call.name in _SUMS and any(id(t) in made for t in call.tensors):
+                made.add(id(call.result))
+        return tensor is not given and id(tensor) in made
 
     def calls_on(self, argument: Argument, *names: str) -> list[Call]:
         """The calls of these functions on what comes from one argument alone."""

@@ -149,6 +149,26 @@ class Layout:
             if same and _slice_of_rows(taken[0]) != _slice_of_rows(taken[1]):
                 yield call, taken[0].shapes[0]
 
+    def of_distributions(self, call: Call) -> bool:
+        """Whether a call over dimension 0 is given distributions in rows.
+
+        Attention of one sequence is so, too: there must be labels for the rows, or
+        another such call on what comes from something else, to compare with.
+        """
+        if not _has_distributions(call):
+            return False
+        labels = any(
+            x.role is Role.LABELS and x.value.shape == call.shapes[0][:1]
+            for x in self._subject.arguments
+        )
+        origins = self._graph.origins
+        own = origins.get(id(call.tensors[0]), frozenset())
+        return labels or any(
+            not own & origins.get(id(other.tensors[0]), own)
+            for other in self._graph.trace.named(call.name)
+            if _has_distributions(other)
+        )
+
     def divided_by_norms(self) -> Iterator[tuple[Call, Tensor]]:
         """Norms over dimension 0 that what they are of is divided by.
 
@@ -294,6 +314,15 @@ class Layout:
     def _after(self, call: Call) -> list[Call]:
         calls = self._graph.trace.calls
         return calls[calls.index(call) + 1 :]
+
+
+def _has_distributions(call: Call) -> bool:
+    """Whether the rows of a matrix sum to 1, and not its columns."""
+    if len(call.shapes[0]) != 2 or 0 in call.shapes[0]:
+        return False
+    value = call.tensors[0].detach()
+    rows, columns = ((value.sum(dim) - 1).abs() < 1e-4 for dim in (1, 0))
+    return bool((value >= 0).all() and rows.all() and not columns.all())
 
 
 def _takes(call: Call, made: set[int]) -> bool:

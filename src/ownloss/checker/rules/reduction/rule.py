@@ -455,12 +455,13 @@ def _divergence(seen: Observation) -> Finding | None:
             continue
         reduction = call.kwargs.get("reduction", "mean")
         rows = log.shape[:-1].numel()
-        if reduction == "mean" and log.dim() == 2:
+        if reduction == "mean":
+            flat = "" if log.dim() == 2 else ", of `x.flatten(0, -2)`"
             return KIND.warning(
-                f"`kl_div` ({call.where}) divides by the batch and by the "
-                f"{log.shape[1]} classes: the mean over the samples is "
-                'reduction="batchmean".',
-                cure='Pass reduction="batchmean".',
+                f"`kl_div` ({call.where}) divides by the {rows} distributions and by "
+                f"the {log.shape[-1]} classes: the mean over the distributions is "
+                f'reduction="batchmean"{flat}.',
+                cure=f'Pass reduction="batchmean"{flat}.',
                 where=call.where,
                 rests_on=(Symptom.GROWTH,),
             )

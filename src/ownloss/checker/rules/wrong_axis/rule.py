@@ -317,7 +317,8 @@ def _between_features(
 
 # What goes on from one entry to the next, or lets all compete: it keeps the shape.
 _SOFTMAX = ("softmax", "log_softmax")
-_MIXING = (*_SOFTMAX, "cumsum", "cumprod", "logcumsumexp", "flip", "diff")
+_CUMULATIVE = ("cumsum", "cumprod", "logcumsumexp", "flip")
+_MIXING = (*_SOFTMAX, *_CUMULATIVE, "diff")
 # What compares the members of a sample: over other samples it says nothing.
 _RANKING = ("sort", "argsort", "std", "var")
 
@@ -336,6 +337,8 @@ def _between_samples(seen: Observation) -> Iterator[Finding]:
             if not mixes and not (parts.members and call.name in _RANKING):
                 continue
             why = f"{parts.why}: dimension 0 holds samples"
+        elif call.name in _CUMULATIVE and seen.layout.of_distributions(call):
+            why = "the rows are distributions: they sum to 1"
         elif _normalises(call, shape, seen) and seen.layout.samples_stay(call):
             why = "what it gives is put together row by row: each row is a sample"
         else:

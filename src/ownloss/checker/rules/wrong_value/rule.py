@@ -42,6 +42,7 @@ def find(seen: Observation) -> Iterator[Finding]:
     found = (
         _misused(seen)
         or _logits_clamped(seen)
+        or _logits_in_a_share(seen)
         or _imperfect(seen)
         or _attracted(seen)
         or _preferred(seen)
@@ -233,6 +234,35 @@ def _logits_clamped(seen: Observation) -> Finding | None:
                 rests_on=(Symptom.PERFECT,),
                 aspect="misuse",
             )
+    return None
+
+
+def _logits_in_a_share(seen: Observation) -> Finding | None:
+    """Logits that are summed up in a denominator, as probabilities are in a Dice loss.
+
+    Where they lie below 0 the sum may be 0, or negative, and the share anything.
+    """
+    for argument, tensor in seen.pairs(seen.graph.traced):
+        labelled = any(
+            x.domain is Domain.BINARY and x.value.shape == argument.value.shape
+            for x in seen.arguments
+        )
+        if not argument.differentiable or argument.parameter or not labelled:
+            continue
+        below = (
+            int((tensor.detach() < 0).sum()) if argument.domain is Domain.REAL else 0
+        )
+        for call in seen.graph.trace.named("div", "__truediv__") if below else ():
+            if len(call.tensors) > 1 and seen.graph.is_sum_of(call.tensors[1], tensor):
+                return KIND.warning(
+                    f"`{argument.name}` is summed up in a denominator ({call.where}), "
+                    f"as probabilities are, and {below} of its {tensor.numel()} "
+                    "entries lie below 0.",
+                    cure="Apply sigmoid or softmax first.",
+                    where=call.where,
+                    rests_on=(Symptom.PERFECT,),
+                    aspect="misuse",
+                )
     return None
 
 
