@@ -35,13 +35,17 @@ ALIKE = """() => {
 }"""
 
 
+SCREENS = [("light", 1440), ("dark", 768), ("dark", 390)]
+
+
 @pytest.mark.parametrize("name", KINDS_OF_PAGE)
-@pytest.mark.parametrize(
-    ("scheme", "width"), [("light", 1440), ("dark", 768), ("dark", 390)]
-)
-def test_a_kind_of_page_has_no_barrier_and_enough_contrast(page, name, scheme, width):
-    page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": width, "height": 844})
+def test_a_kind_of_page_has_no_barrier_and_enough_contrast(page, name):
+    page.emulate_media(reduced_motion="reduce")  # else a colour may be on its way
     page.goto(name)
     page.evaluate(ALIKE)
-    assert barriers(page) == []
+    found = []
+    for scheme, width in SCREENS:
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": 844})
+        found += [(scheme, width, *barrier) for barrier in barriers(page)]
+    assert found == []
