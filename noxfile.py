@@ -141,12 +141,14 @@ def docs(session: nox.Session) -> None:
 @command
 def tests(session: nox.Session) -> None:
     """Build the site and run all tests; `-- -k huber` runs some, and builds nothing."""
-    if not session.posargs:
+    options = [*session.posargs]
+    if not options:
         build_all(session, "-q")
+        options = ["--ignore=tests/examples/test_scripts.py"]  # the build has run them
     # By file: the snippets of a page share their names, so one process runs them all.
     # In the order of the files: those of tests take longest, the pages fill the rest.
     share = ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
-    run(session, "pytest", *share, *session.posargs)
+    run(session, "pytest", *share, *options)
 
 
 @nox.session(venv_backend="none", default=False)

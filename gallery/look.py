@@ -83,12 +83,18 @@ def save_figures(
     Returns:
         One ``image`` directive a figure, with its size (no page jumps while it loads)
         and a text that says what the figure shows.
+
+    Raises:
+        ValueError: a figure has no title.
     """
     import matplotlib.pyplot as plt
 
     directives = []
     for number in plt.get_fignums():
         figure = plt.figure(number)
+        if not figure.get_suptitle() and not any(map(_titles, figure.axes)):
+            where = block_vars["src_file"]
+            raise ValueError(f"{where}: figure {number} has no title to say what it is")
         path = Path(next(block_vars["image_path_iterator"])).with_suffix(".svg")
         alternative = describe(figure)
         width, height = (
@@ -194,9 +200,13 @@ def describe(figure: Figure) -> str:
     return re.sub(r"\s+", " ", " ".join(part for part in parts if part)).strip()
 
 
-def _describe_axes(axes: Axes) -> str:
+def _titles(axes: Axes) -> list[str]:
     titles = (axes.get_title(loc) for loc in ("left", "center", "right"))
-    text = "".join(f"{_sentence(title)} " for title in titles if title)
+    return [title for title in titles if title]
+
+
+def _describe_axes(axes: Axes) -> str:
+    text = "".join(f"{_sentence(title)} " for title in _titles(axes))
     across, up = _plain(axes.get_xlabel()), _plain(axes.get_ylabel())
     if across or up:
         text += f"{up or 'Values'} over {across or 'position'}. "

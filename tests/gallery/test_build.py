@@ -194,6 +194,14 @@ def test_an_example_that_draws_nothing_fails_and_is_named(site):
     assert "square.py:1: WARNING: the example draws nothing" in output
 
 
+def test_a_figure_without_a_title_fails_each_time_and_is_named(site):
+    (site.topic / "square.py").write_text(SCRIPT.replace("ax.set_title", "str"))
+    for _ in range(2):
+        output = site.build()
+        assert "exit 0" not in output
+        assert "square.py: figure 1 has no title" in output
+
+
 def test_one_example_runs_and_the_others_stay_as_they_are(site):
     (site.topic / "other.py").write_text(SCRIPT.replace("Square", "Others"))
     assert ran_ahead(site.build()) == ["other", "square"]
