@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -86,7 +87,8 @@ def special(seen: Observation) -> Iterator[Probe]:
                 _put(seen, argument, same),
             )
     yield from _beyond_relu(seen, arguments)
-    yield from _both_silent(seen, arguments)
+    if not any(map(partial(_leaves_out_fillers, seen), seen.arguments)):
+        yield from _both_silent(seen, arguments)
     yield from _saturated(seen, arguments)
     yield from _along_parameters(seen, arguments)
     yield from _downhill(seen)
@@ -360,6 +362,8 @@ def empty(seen: Observation) -> Iterator[Probe]:
         pads = argument.role in (Role.MASK, Role.IGNORED)
         if argument.domain is Domain.MASK:
             for keep, word in ((False, "False"), (True, "True")):
+                if keep and _leaves_out_fillers(seen, argument):
+                    continue
                 yield Probe(
                     f"if all of `{argument.name}` is {word}",
                     _put(seen, argument, torch.full_like(value, keep)),
@@ -370,6 +374,8 @@ def empty(seen: Observation) -> Iterator[Probe]:
             if not selects and bool((value == value.reshape(-1)[0]).all()):
                 continue  # weights that are all 1 say nothing of a choice
             for one in (0, 1):
+                if one and _leaves_out_fillers(seen, argument):
+                    continue
                 yield Probe(
                     f"if all of `{argument.name}` is {one}",
                     _put(seen, argument, torch.full_like(value, one)),
@@ -400,6 +406,19 @@ def empty(seen: Observation) -> Iterator[Probe]:
                     "other groups have none,",
                     _put(seen, argument, torch.full_like(value, first)),
                 )
+
+
+def _leaves_out_fillers(seen: Observation, mask: Argument) -> bool:
+    """Whether other inputs hold zeros wherever a mask is off: there is nothing."""
+    if mask.domain not in (Domain.MASK, Domain.BINARY) or mask.differentiable:
+        return False
+    off = ~mask.value.bool()
+    for other in seen.arguments:
+        if other.floating and not other.parameter and other.value.dim() > off.dim():
+            rows = other.value.shape[: off.dim()] == off.shape
+            if rows and bool(off.any()) and not bool(other.value[off].any()):
+                return True
+    return False
 
 
 def _no_steps(seen: Observation, lengths: Argument) -> Iterator[Probe]:

@@ -57,7 +57,8 @@ _SPREADS = ("sigma", "gamma", "var", "scale", "std", "width", "temperature", "sp
 _BETTER = ("chosen", "preferred", "winner", "accepted")
 _WORSE = ("rejected", "dispreferred", "loser")
 _LOG_PROBABILITIES = ("log_p", "logp", "lp")
-_CONSTANTS = ("teacher", "ema", "momentum", "old", "ref", "frozen")
+_CONSTANTS = ("teacher", "ema", "momentum", "old", "ref", "frozen", "weak", "pseudo")
+_SAID_BY_MODELS = ("kl", "model", "policy", "reward", *_BETTER, *_WORSE)
 _PEERS = ("emb", "embs", "embedding", "embeddings")
 _PAIRS = ("cost", "dist", "sim", "kernel", "gram", "adj", "affinit", "pair", "coupl")
 _DISTANCES = ("dist", "cost", "energy", "energies", "error")
@@ -100,9 +101,17 @@ def role_of(name: str, value: Tensor, domain: Domain, differentiable: bool) -> R
         return Role.CONSTANT
     if differentiable:
         return Role.PREDICTION
-    if _named_like(name, _TARGETS) or name.lower() in _TARGET_LETTERS:
+    named = _named_like(name, _TARGETS) or name.lower() in _TARGET_LETTERS
+    if named and not _is_of_a_reference_model(name):
         return Role.TARGET
     return Role.OTHER
+
+
+def _is_of_a_reference_model(name: str) -> bool:
+    """Whether it is what another model says: compared with, and not to be reached."""
+    words = name.lower().split("_")
+    said = is_log_probability(name) or any(word in _SAID_BY_MODELS for word in words)
+    return "reference" in words and said
 
 
 def _is_table(name: str, value: Tensor) -> bool:

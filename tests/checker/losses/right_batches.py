@@ -358,3 +358,89 @@ def attention_over_the_frames_that_count():
     mask = torch.tensor([[True, True, False, True], [True, False, True, True]])
     inputs = (normal(2, 4, seed=1, grad=True), normal(2, 4, 3, seed=2), mask)
     return pooled, inputs
+
+
+@right()
+def rewards_in_a_list():
+    """REINFORCE on one episode, whose rewards are plain numbers."""
+
+    def reinforce(log_probabilities, rewards):
+        returns, following = [], 0.0
+        for reward in reversed(rewards):
+            following = reward + 0.9 * following
+            returns.insert(0, following)
+        weights = torch.tensor(returns, dtype=log_probabilities.dtype)
+        return -(log_probabilities * weights).sum()
+
+    steps = (-uniform(5, seed=1)).requires_grad_()
+    return reinforce, (steps, [0.0, 1.0, 0.0, -0.5, 2.0])
+
+
+@right()
+def histories_of_unlike_lengths():
+    """Series in ragged lists: the first size is that of the first series' steps."""
+
+    def scaled(forecasts, actuals, histories):
+        parts = []
+        series = zip(forecasts, actuals, histories, strict=True)
+        for forecast, actual, history in series:
+            scale = history.diff().abs().mean().clamp(min=1e-6)
+            parts.append((forecast - actual[: len(forecast)]).abs() / scale)
+        return torch.cat(parts).mean()
+
+    forecasts = [normal(4, seed=1, grad=True), normal(2, seed=2, grad=True)]
+    actuals = [normal(4, seed=3), normal(4, seed=4)]
+    return scaled, (forecasts, actuals, [normal(9, seed=5), normal(6, seed=6)])
+
+
+@right()
+def absent_boxes_are_zeros():
+    """Padded lists of boxes: absent ones are zeros, and are replaced."""
+
+    def overlap(boxes, targets, present):
+        whole = torch.tensor([0.0, 0.0, 1.0, 1.0], dtype=boxes.dtype)
+        a = torch.where(present[..., None], boxes, whole)
+        b = torch.where(present[..., None], targets, whole)
+        lower, upper = torch.maximum(a, b)[..., :2], torch.minimum(a, b)[..., 2:]
+        shared = (upper - lower).clamp(min=0).prod(-1)
+        union = (a[..., 2:] - a[..., :2]).prod(-1) + (b[..., 2:] - b[..., :2]).prod(-1)
+        loss = 1 - shared / (union - shared)
+        return (loss * present).sum() / present.sum().clamp(min=1)
+
+    present = torch.tensor([[True, True, True], [True, False, False]])
+    corners = uniform(2, 3, 2, seed=1)
+    targets = torch.cat([corners, corners + 1.5], -1) * present[..., None]
+    boxes = torch.cat([corners + 0.2, corners + 1.9], -1) * present[..., None]
+    return overlap, (boxes.requires_grad_(), targets, present)
+
+
+@right()
+def leaf_and_group():
+    """Labels of leaves and of their groups, of which the leaf may be unknown."""
+
+    def two_levels(logits, leaves, groups):
+        of_group = logits.view(len(logits), 2, 2).logsumexp(2)
+        coarse = F.cross_entropy(of_group, groups)
+        fine = F.cross_entropy(logits, leaves.clamp(min=0), reduction="none")
+        return coarse + torch.where(leaves >= 0, fine, 0.0).mean()
+
+    leaves, groups = torch.tensor([1, -1, 3, 2, -1]), torch.tensor([0, 0, 1, 1, 1])
+    return two_levels, (normal(5, 4, seed=1, grad=True), leaves, groups)
+
+
+@right()
+def levels_with_open_edges():
+    """Logistics of 8 grey levels, whose lowest and highest reach to infinity."""
+
+    def discretised(means, levels):
+        x = (levels / 3.5 - 1)[:, None]
+        upper, lower = (torch.sigmoid(2 * (x - means + edge)) for edge in (0.2, -0.2))
+        levels = levels[:, None]
+        inside = torch.where(levels == 7, 1 - lower, upper - lower)
+        likelihood = torch.where(levels == 0, upper, inside)
+        return -likelihood.mean(1).log().mean()
+
+    return discretised, (
+        normal(2, 4, 3, 3, seed=1, grad=True),
+        labels(8, 2, 3, 3, seed=2),
+    )

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ownloss.checker.arguments import Argument
+from ownloss.checker.containers import tensors_in
 from ownloss.checker.copies import data_of
 from ownloss.checker.domains import Domain, stored
 from ownloss.checker.measures.points import Points
@@ -43,6 +44,8 @@ class Batch:
         ):
             return 0  # a list with an entry, or a dictionary, for each sample
         size = self._size_of(first, arguments)
+        if self._is_listed(size, arguments):
+            return 0
         others = [x for x in arguments if x is not first]
         shared = any(x.value.shape[0] == size for x in others)
         if any(size in data.shape for data in data_of(self._subject.loss)):
@@ -50,6 +53,23 @@ class Batch:
         if any(self.picked_by(x) == size for x in others):
             return 0
         return size if shared or not others else 0
+
+    def _is_listed(self, size: int, arguments: list[Argument]) -> bool:
+        """Whether a list has an entry for each sample: it cannot be varied with them.
+
+        A list of numbers or of texts; of tensors, where they are of unlike lengths. A
+        list with an output for each scale has a batch in every entry.
+        """
+        for given in (*self._subject.args, *self._subject.kwargs.values()):
+            if not isinstance(given, (list, tuple)) or len(given) < 2:
+                continue
+            plain = not any(isinstance(entry, Tensor) for entry in given)
+            if plain and len(given) == size and not any(map(_holds_tensors, given)):
+                return True
+            lengths = {len(t) for t in given if isinstance(t, Tensor) and t.dim()}
+            if len(lengths) > 1 and (size in lengths or len(given) == size):
+                return True
+        return False
 
     @staticmethod
     def _is_histogram(first: Argument, arguments: list[Argument]) -> bool:
@@ -183,6 +203,10 @@ class Batch:
                 rows = [(k + 1) // 2 % self.size for k in range(self.size)]
                 moved[i] = _picked(moved[i], torch.tensor(rows))
         return [*moved, *self._subject.point[self._subject.argument_count :]]
+
+
+def _holds_tensors(entry: object) -> bool:
+    return any(True for _ in tensors_in(entry))
 
 
 def _picked(value: Tensor, rows: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ class Fit:
             classes = value.shape[dim]
             if labels.shape != shape or classes < 2 or not labels.numel():
                 return None
-            if int(labels.max()) >= classes:
+            if int(labels.max()) >= classes or self._is_one_of_several(target):
                 return None
             # With a question for each threshold, a label is no column of the logits.
             given = (*self._subject.args, *self._subject.kwargs.values())
@@ -59,6 +59,20 @@ class Fit:
         return (
             self._subject.with_values({prediction: good}),
             self._subject.with_values({prediction: bad}),
+        )
+
+    def _is_one_of_several(self, labels: Argument) -> bool:
+        """Whether other labels say something else of the same samples.
+
+        Those of a class and of its group, or of two pictures that are mixed: what fits
+        one of them does not fit the other.
+        """
+        return any(
+            other.role is Role.LABELS
+            and other.value.shape == labels.value.shape
+            and not torch.equal(other.value, labels.value)
+            for other in self._subject.arguments
+            if other is not labels
         )
 
     def falls_on(self, points: Iterable[Point]) -> list[float]:

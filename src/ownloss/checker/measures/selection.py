@@ -50,7 +50,10 @@ class Selection:
             return IGNORED_BY_TORCH
         lowest, highest = min(present), max(present)
         if self._beyond_classes(argument, highest):
-            return highest if self._compared(argument, _EQUALS, highest) else None
+            # Where both ends are told apart, they are the edges of a range.
+            edges = bool(self._compared(argument, _EQUALS, lowest))
+            found = bool(self._compared(argument, _EQUALS, highest))
+            return highest if found and not edges else None
         if lowest >= 0:
             return None
         if self._compared(argument, _EQUALS, lowest):

@@ -54,13 +54,17 @@ def find(seen: Observation) -> Iterator[Finding]:
         ]
         # Of several masks, each is for its own inputs.
         own = [mask for mask in fitting if _meet(seen, argument, mask[0], names)]
-        if any(_meet(seen, argument, x, names | labels) for x in labels - names):
+        others = any(_meet(seen, argument, x, names | labels) for x in labels - names)
+        if others:
             # It has labels of its own, which leave nothing out.
             fitting = [mask for mask in fitting if mask[0] not in labels]
         found = []
         for name, selected, sure in own or fitting:
-            selects = name not in labels
-            found.append(_leaks(seen, argument, selected, name, sure, selects=selects))
+            leak = _leaks(seen, argument, selected, name, sure, name not in labels)
+            if leak is not None and leak.severity != "error" and others:
+                # Where its other labels are asked, all of it counts.
+                leak = leak if name not in labels else None
+            found.append(leak)
         said = [f for f in found if f is not None and f.severity != "note"]
         if said and (own or len(said) == len(found)):
             yield said[0]
@@ -130,7 +134,6 @@ def _leaks(
     kept: Tensor,
     name: str,
     sure: bool,
-    *,
     selects: bool,
 ) -> Finding | None:
     """Move what is masked out, then set it to NaN where a mask selects entries."""

@@ -10,6 +10,7 @@ from ownloss.checker.errors import text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.measures.gradient import GradientCheck
 from ownloss.checker.observation import Observation
+from ownloss.checker.roles import Role
 from ownloss.checker.trace import Call
 
 KIND = Kind(
@@ -109,7 +110,8 @@ def find(seen: Observation) -> Iterator[Finding]:
     say = KIND.error if meant is False else KIND.warning
     if meant is None and cut.name in _WRITTEN:
         # A target of another network, a teacher, a critic behind an advantage.
-        held = not wrong and found.argument is not seen.inputs[0]
+        leads = found.argument is seen.inputs[0]
+        held = not wrong and (not leads or found.argument.role is Role.CONSTANT)
         weight = bool(wrong) and _is_a_part(found) and not _lost_term(seen)
         weight = weight and not _becomes_numbers(seen, found.argument)
         # A gradient of what the value does not depend on comes of nothing else.

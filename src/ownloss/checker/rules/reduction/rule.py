@@ -393,6 +393,8 @@ def _classes(seen: Observation) -> Finding | None:
         "softmax", "log_softmax", "cross_entropy", "logsumexp"
     ):
         return None
+    if seen.graph.trace.named("sort", "argsort", "topk"):
+        return None  # items of a list, not classes
     # Differences of probabilities are averaged as any other differences are.
     if not any(_stays_logarithm(seen, c) for c in seen.graph.trace.named(*_LOGARITHMS)):
         return None
