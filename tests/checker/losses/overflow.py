@@ -8,7 +8,7 @@ from torch import nn
 
 from . import mistake, right
 from .evidence import breaks_in_half
-from .inputs import binary, classification, labels, normal, regression
+from .inputs import binary, classification, labels, normal, regression, uniform
 
 
 def _large_binary(factor=200.0):
@@ -294,3 +294,39 @@ def mean_of_two_by_logsumexp():
         return _divergence_from_mean(student, teacher, _mean_of_logs)
 
     return divergence, (normal(3, 4, seed=1, grad=True), normal(3, 4, seed=2))
+
+
+def _neighbours(queries, keys, weigh):
+    distance = (queries[:, None] - keys).square().sum(-1)
+    return (weigh(-distance / 0.02) * distance).sum(1).mean()
+
+
+def _cloud(rows, factor, seed):
+    return factor * uniform(rows, 3, seed=seed, dtype=torch.float32)
+
+
+@mistake(
+    "overflow",
+    reference=lambda q, k: _neighbours(q, k, lambda s: s.softmax(1)),
+    at=lambda: (_cloud(4, 20.0, 1).requires_grad_(), _cloud(5, 20.0, 2)),
+)
+def neighbours_weighed_by_exp():
+    """exp(-distance), divided by the sum: 0 / 0 where all neighbours are far."""
+
+    def weigh(scores):
+        return scores.exp() / scores.exp().sum(1, keepdim=True)
+
+    def neighbours(queries, keys):
+        return _neighbours(queries, keys, weigh)
+
+    return neighbours, (_cloud(4, 0.5, 1).requires_grad_(), _cloud(5, 0.5, 2))
+
+
+@right(reference=lambda q, k: _neighbours(q, k, lambda s: s.softmax(1)))
+def neighbours_weighed_by_softmax():
+    """The same by softmax."""
+
+    def neighbours(queries, keys):
+        return _neighbours(queries, keys, lambda scores: scores.softmax(1))
+
+    return neighbours, (normal(4, 3, seed=1, grad=True), normal(5, 3, seed=2))

@@ -7,7 +7,8 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from ownloss.checker.copies import is_of_torch
+from ownloss.checker.copies import cast, is_of_torch
+from ownloss.checker.domains import Domain
 from ownloss.checker.errors import first_line, text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.keeping import is_autocast
@@ -23,6 +24,7 @@ from ownloss.checker.probes import (
 )
 from ownloss.checker.roles import is_log_probability
 from ownloss.checker.runs import Backward, Run
+from ownloss.checker.trace import Trace
 from ownloss.checker.wording import number
 
 KIND = Kind(
@@ -49,6 +51,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         _as_given(seen)
         or _at_special_inputs(seen)
         or _at_large_inputs(seen)
+        or _underflows(seen)
         or _in_half(seen)
         or _large_in_half(seen)
     )
@@ -139,6 +142,48 @@ def _at_large_inputs(seen: Observation) -> Finding | None:
             rests_on=(Symptom.LARGE,),
         )
     return None
+
+
+# Costs, distances and logits of this size are nothing special.
+SIZE = 10.0
+_DIVIDES = ("div", "__truediv__", "reciprocal", "log", "rsqrt")
+_SCALABLE = (Domain.REAL, Domain.UNIT, Domain.POSITIVE, Domain.NONNEGATIVE)
+
+
+def _underflows(seen: Observation) -> Finding | None:
+    """Where inputs are about 10 in size, exponentials are 0, and divide.
+
+    Such are the kernel of Sinkhorn's algorithm, exp(-cost / eps), and neighbours
+    weighted by exp(-distance).
+    """
+    exponentials = [c for c in seen.graph.trace.named("exp") if c.attached]
+    if not any(bool((c.result <= 1).all()) for c in exponentials):
+        return None
+    scalable = [x for x in seen.arguments if x.floating and x.domain in _SCALABLE]
+    scalable = [x for x in scalable if not x.parameter]
+    factor = SIZE / max([x.size for x in scalable], default=SIZE)
+    if factor <= 1:
+        return None
+    point = seen.with_values({x: cast(x.value, seen.dtype) * factor for x in scalable})
+    run = seen.run(point, dtype=torch.float32)
+    if run.error is not None or run.finite:
+        return None
+    trace = Trace(until_not_finite=True)
+    with trace:
+        seen.run(point, dtype=torch.float32)
+    call = trace.first_not_finite
+    if call is None or call.name not in _DIVIDES or not call.tensors:
+        return None
+    zero = next((c for c in trace.named("exp") if bool((c.result == 0).any())), None)
+    if zero is None or not bool((call.tensors[-1] == 0).any()):
+        return None
+    return KIND.warning(
+        f"Not finite in float32 if inputs are about {SIZE:g} in size: `exp` "
+        f"({zero.where}) underflows, and `{call.name}` ({call.where}) is given 0.",
+        cure="Stay with logarithms: logsumexp for a sum, a difference for a quotient.",
+        where=call.where,
+        rests_on=(Symptom.LARGE,),
+    )
 
 
 def _in_half(seen: Observation) -> Finding | None:
