@@ -46,6 +46,8 @@ def finish_downloads(app: Sphinx) -> None:
     Args:
         app: The Sphinx application, when Sphinx-Gallery has run.
     """
+    if not hasattr(app, "gallery_when_whole"):
+        return  # the gallery was left alone: freshness.py says when
     written = Path(app.srcdir, app.config.sphinx_gallery_conf["gallery_dirs"])
     for notebook in sorted(written.glob("*/*.ipynb")):
         mended = for_a_notebook(notebook.read_text(encoding="utf-8"))

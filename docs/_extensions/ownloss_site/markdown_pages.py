@@ -286,7 +286,7 @@ def write_page(
 def chapters(app: Sphinx) -> dict[str, list[str]]:
     """Return the pages below each caption of the site's menu, in reading order."""
     found: dict[str, list[str]] = {}
-    for toctree in app.env.get_doctree(app.config.root_doc).findall(addnodes.toctree):
+    for toctree in app.env.tocs[app.config.root_doc].findall(addnodes.toctree):
         pages = found.setdefault(toctree["caption"] or "Pages", [])
         for docname in toctree["includefiles"]:
             pages += [docname, *pages_below(app, docname)]
@@ -301,7 +301,9 @@ def pages_below(app: Sphinx, docname: str) -> Iterator[str]:
 
 
 def write_lists(app: Sphinx) -> None:
-    """Write ``llms.txt`` and ``llms-full.txt``."""
+    """Write ``llms.txt`` and ``llms-full.txt``, where any page was written."""
+    if not hasattr(app.builder, "cards"):
+        return
     with progress_message("writing llms.txt and llms-full.txt"):
         home = app.config.root_doc
         menu = chapters(app)
