@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.autograd import Function
 
-from . import mistake, right
+from . import Case, mistake, right
 from .evidence import backward_never_runs
 from .inputs import binary, classification, labels, normal, regression
 
@@ -220,3 +220,29 @@ def layer_made_in_the_loss():
         return (Clip()(prediction) - target).abs().sum()
 
     return clipped, regression(6)
+
+
+def _raises(case: Case) -> None:
+    """Autograd looks for a backward and finds none."""
+    loss, inputs = case.fresh()
+    try:
+        loss(*inputs).backward()
+    except NotImplementedError:
+        return
+    raise AssertionError("backward ran")
+
+
+@mistake("dead-backward", shows=_raises)
+def backward_is_misspelt():
+    """A Function whose method is called backwards."""
+
+    class RoundThrough(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.round()
+
+        @staticmethod
+        def backwards(ctx, grad_output):
+            return grad_output
+
+    return lambda x, t: (RoundThrough.apply(x) - t).square().mean(), regression(4, 3)

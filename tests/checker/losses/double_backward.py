@@ -6,6 +6,7 @@ from torch import nn
 from torch.autograd import Function
 
 from . import mistake, right
+from .evidence import formula
 from .inputs import binary, classification, normal, regression
 
 
@@ -194,3 +195,28 @@ def sigmoid_saved_as_an_intermediate():
             return grad_output * grad, None
 
     return Brier.apply, (normal(5, 2, seed=1, grad=True), binary(5, 2, seed=2))
+
+
+@mistake("double-backward", shows=formula)
+def activation_within_an_eikonal_term():
+    """The loss differentiates a network whose activation can be derived only once."""
+
+    class Softplus(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.slope = torch.sigmoid(x).detach()
+            return F.softplus(x)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            return grad_output * ctx.slope
+
+    def eikonal(weight, points, distances):
+        points = points.detach().requires_grad_()
+        field = Softplus.apply(points @ weight).sum(1)
+        (normal_,) = torch.autograd.grad(field.sum(), points, create_graph=True)
+        misfit = (field - distances).square().mean()
+        return misfit + 0.1 * (normal_.norm(dim=1) - 1).square().mean()
+
+    inputs = (normal(3, 4, seed=1, grad=True), normal(5, 3, seed=2), normal(5, seed=3))
+    return eikonal, inputs

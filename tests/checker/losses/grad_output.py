@@ -7,6 +7,7 @@ from torch import nn
 from torch.autograd import Function
 
 from . import mistake, right
+from .evidence import formula
 from .inputs import binary, classification, labels, normal, regression, uniform
 
 
@@ -312,3 +313,30 @@ def normalised_grad_output():
             return SSE.apply(p, t)
 
     return SSELoss(), regression(5, 2)
+
+
+@mistake("grad-output", shows=formula)
+def weighed_after_a_collapsed_backward():
+    """Per-sample losses are weighed by the caller; backward takes the first weight."""
+
+    class LinearSquares(Function):
+        @staticmethod
+        def forward(ctx, x, weight):
+            residual = x @ weight - 1
+            ctx.save_for_backward(2 * residual[:, None] * weight, 2 * x.T @ residual)
+            return residual**2
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            of_x, of_weight = ctx.saved_tensors
+            return grad_output[:, None] * of_x, grad_output[0] * of_weight
+
+    def weighed(x, weight, importance):
+        return (importance * LinearSquares.apply(x, weight)).sum() / importance.sum()
+
+    inputs = (
+        normal(5, 3, seed=1, grad=True),
+        normal(3, seed=2, grad=True),
+        uniform(5, low=0.2, high=2.0, seed=3),
+    )
+    return weighed, inputs

@@ -3,6 +3,7 @@
 import inspect
 import sys
 from collections.abc import Callable, Iterator
+from difflib import get_close_matches
 from types import FrameType
 from typing import Any
 
@@ -27,6 +28,9 @@ KIND = Kind(
     "`.apply`.",
 )
 CALLS = 1
+
+# What torch says of a Function without a backward.
+_HAS_NONE = "must implement either the backward"
 
 _DETAILS = {
     "explains": (Symptom.FAILS, Symptom.NO_GRADIENT, Symptom.GRADIENT),
@@ -54,6 +58,9 @@ def find(seen: Observation) -> Iterator[Finding]:
             where=made,
             **_DETAILS,
         )
+        return
+    if _HAS_NONE in text_of(seen.base_backward.error):
+        yield from _misspelt(seen)
         return
     legacy = _is_legacy(seen.base.error)
     direct = _called_directly(seen)
@@ -109,6 +116,22 @@ def _watched(seen: Observation, watch: Callable[[FrameType, str, Any], None]) ->
     finally:
         # A profiler written in C, such as cProfile's, is no function: it is enabled.
         getattr(before, "enable", lambda: sys.setprofile(before))()
+
+
+def _misspelt(seen: Observation) -> Iterator[Finding]:
+    """A Function whose backward has another name."""
+    for cls in seen.graph.functions:
+        if cls.backward is Function.backward and cls.vjp is Function.vjp:
+            name, methods = cls.__name__, [n for n in vars(cls) if n[0] != "_"]
+            near = get_close_matches("backward", methods, n=1, cutoff=0.7)
+            never = f"its `{near[0]}` is never called, and " if near else ""
+            yield KIND.error(
+                f"`{name}` has no method `backward`: {never}autograd raises.",
+                cure="Define `backward(ctx, grad_output)`, spelt like this.",
+                where=name,
+                **_DETAILS,
+            )
+            return
 
 
 def _is_dead(cls: type) -> bool:

@@ -31,13 +31,26 @@ GRADIENT = True
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Compare the second derivative along one direction with differences."""
-    if (
-        not seen.graph.functions
-        or seen.dtype != torch.float64
-        or seen.intent.deliberate
-    ):
+    if not seen.graph.functions or seen.intent.deliberate or not seen.base.finite:
         return
-    if not seen.base.finite or not all(c.ok for c in seen.gradient.all_checks):
+    if all(c.ok for c in seen.gradient.all_checks):
+        yield from _of(seen)
+    elif _differentiates_within(seen):
+        # The loss has a gradient in itself: its own is of second derivatives.
+        for _, alone in seen.functions_alone():
+            if all(c.ok for c in alone.gradient.checks):
+                yield from _of(alone, explains=(Symptom.GRADIENT,))
+
+
+def _differentiates_within(seen: Observation) -> bool:
+    """Whether the loss calls autograd, for a penalty of gradients or an equation."""
+    calls = seen.graph.trace.named("grad")
+    return any(call.kwargs.get("create_graph") for call in calls)
+
+
+def _of(seen: Observation, explains: tuple[Symptom, ...] = ()) -> Iterator[Finding]:
+    """The second derivative of a loss or of a Function."""
+    if seen.dtype != torch.float64:
         return
     open_ = [c for c in seen.graph.functions if not _once(c)]
     if not open_ or any("numpy" in c.name for c in seen.graph.trace.calls):
@@ -63,6 +76,7 @@ def find(seen: Observation) -> Iterator[Finding]:
             where=open_[0].__name__,
             evidence={"analytic": analytic, "numeric": numeric.value},
             rests_on=(Symptom.SECOND,),
+            explains=explains,
         )
         return
 

@@ -1,6 +1,7 @@
 """Backward does not multiply by grad_output as it should."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -40,7 +41,13 @@ def find(seen: Observation) -> Iterator[Finding]:
         if not torch.allclose(two, 2 * one, rtol=1e-4, atol=1e-6 * size):
             yield _ignored(seen, argument, one, two)
             return
-    yield from _collapsed(seen)
+    if all(c.ok for c in seen.gradient.checks):
+        yield from _collapsed(seen, "The loss")
+        return
+    # A loss that weighs the entries of a Function shows it in its own gradient.
+    for name, alone in seen.functions_alone():
+        if all(c.ok for c in alone.gradient.checks):
+            yield from islice(_collapsed(alone, f"`{name}`"), 1)
 
 
 def _gradients(seen: Observation, factor: float) -> list[Tensor | None] | None:
@@ -75,13 +82,9 @@ def _ignored(
     )
 
 
-def _collapsed(seen: Observation) -> Iterator[Finding]:
+def _collapsed(seen: Observation, subject: str) -> Iterator[Finding]:
     """Weight the outputs at random; only one that is a single number has none."""
-    if (
-        seen.scalar
-        or not all(c.ok for c in seen.gradient.checks)
-        or not seen.graph.functions
-    ):
+    if seen.scalar or not seen.graph.functions:
         return
     weights = [
         seen.random_like(o.detach(), 7 + i) for i, o in enumerate(seen.base.outputs)
@@ -91,7 +94,7 @@ def _collapsed(seen: Observation) -> Iterator[Finding]:
         if found is None or found.ok or seen.intent.deliberate:
             continue
         yield KIND.error(
-            f"The loss returns {sum(o.numel() for o in seen.base.outputs)} numbers. "
+            f"{subject} returns {sum(o.numel() for o in seen.base.outputs)} numbers. "
             f"With a different upstream gradient for each, the gradient of "
             f"`{argument.name}` is wrong; with the same for all it is right: backward "
             "collapses grad_output.",
