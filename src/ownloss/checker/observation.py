@@ -1,6 +1,7 @@
 """A loss with all that can be measured of it: what a rule is given."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 from torch import Tensor
@@ -99,20 +100,23 @@ class Observation(Subject):
         meant = self.intent.reroutes or self.intent.surrogates
         return bool(meant) and self.reference.gradient_apart() is None
 
-    def functions_alone(self) -> "Iterator[tuple[str, Observation]]":
+    @cached_property
+    def functions_alone(self) -> "dict[str, Observation]":
         """Each hand-written Function as a loss of its own, at what it was given.
 
-        Yields:
-            Its name and itself, without those that are there for their gradient.
+        By name, without those that are there for their gradient. In a larger loss what
+        is wrong with one of them mixes with other gradients.
         """
         meant = [*self.intent.reroutes, *self.intent.surrogates]
-        first = {call.function: call for call in reversed(self.graph.calls)}
-        for function, call in first.items():
-            if call not in meant:
-                apply, budget = function.apply, self.budget
-                alone = Observation(apply, call.args, {}, budget=budget, seed=self.seed)
-                if alone.inputs and alone.base.finite and alone.base_backward.finite:
-                    yield call.name, alone
+        found = {}
+        for call in self.graph.calls:
+            if call in meant or call.name in found:
+                continue
+            apply, budget = call.function.apply, self.budget
+            alone = Observation(apply, call.args, {}, budget=budget, seed=self.seed)
+            if alone.inputs and alone.base.finite and alone.base_backward.finite:
+                found[call.name] = alone
+        return found
 
     def smaller(self) -> "Observation":
         """The same loss at smaller inputs, where those given are many; else itself."""

@@ -8,7 +8,8 @@ from torch import nn
 from torch.autograd import Function
 
 from . import mistake, right
-from .inputs import classification, labels, normal, regression
+from .evidence import formula
+from .inputs import classification, labels, normal, regression, uniform
 
 
 @mistake("scale", reference=F.mse_loss)
@@ -329,3 +330,26 @@ def gain_of_two_streams():
 
     sign = torch.tensor([1, 1, -1, 1, -1], dtype=torch.float64)
     return loss, (*regression(5, 4), sign)
+
+
+@mistake("scale", shows=formula)
+def half_a_term_of_a_larger_loss():
+    """A square without its 2, weighed and beside another term that is right."""
+
+    class SquaredDistance(Function):
+        @staticmethod
+        def forward(ctx, x, centre):
+            ctx.save_for_backward(x, centre)
+            return (x - centre).square().sum(1)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            x, centre = ctx.saved_tensors
+            gradient = grad_output[:, None] * (x - centre)
+            return gradient, -gradient
+
+    def weighed(x, centre, weight):
+        pull = (weight * SquaredDistance.apply(x.tanh(), centre)).mean()
+        return pull + 0.3 * F.softplus(x).mean()
+
+    return weighed, (*regression(5, 3), uniform(5, seed=3))

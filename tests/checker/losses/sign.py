@@ -8,6 +8,7 @@ from torch import nn
 from torch.autograd import Function
 
 from . import mistake, right
+from .evidence import formula
 from .inputs import binary, classification, labels, normal, regression
 
 
@@ -236,3 +237,26 @@ def entropy_descended():
             return -grad_output * p * inner / rows
 
     return NegativeEntropy.apply, (normal(2, 3, 5, seed=1, grad=True),)
+
+
+@mistake("sign", shows=formula)
+def turned_in_a_term_of_a_larger_loss():
+    """A cosine whose backward is turned round, beside a term that is right."""
+
+    class Cosine(Function):
+        @staticmethod
+        def forward(ctx, x, y):
+            ctx.save_for_backward(x, y)
+            return F.cosine_similarity(x, y)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            x, y = ctx.saved_tensors
+            a, b = (z.norm(dim=1, keepdim=True).clamp(min=1e-8) for z in (x, y))
+            cosine = (x * y).sum(1, keepdim=True) / (a * b)
+            return grad_output[:, None] * (cosine * x / a - y / b) / a, None
+
+    def towards(x, y):
+        return (1 - Cosine.apply(x, y)).mean() + 0.1 * x.square().mean()
+
+    return towards, regression(5, 3)

@@ -37,7 +37,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         yield from _of(seen)
     elif _differentiates_within(seen):
         # The loss has a gradient in itself: its own is of second derivatives.
-        for _, alone in seen.functions_alone():
+        for alone in seen.functions_alone.values():
             if all(c.ok for c in alone.gradient.checks):
                 yield from _of(alone, explains=(Symptom.GRADIENT,))
 

@@ -45,7 +45,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         yield from _collapsed(seen, "The loss")
         return
     # A loss that weighs the entries of a Function shows it in its own gradient.
-    for name, alone in seen.functions_alone():
+    for name, alone in seen.functions_alone.items():
         if all(c.ok for c in alone.gradient.checks):
             yield from islice(_collapsed(alone, f"`{name}`"), 1)
 

@@ -24,6 +24,15 @@ def find(seen: Observation) -> Iterator[Finding]:
     """Look for one positive factor between analytic and numeric gradient."""
     if not seen.graph.handmade:
         return
+    found = list(_of(seen, ""))
+    yield from found
+    if not found and not all(c.ok for c in seen.gradient.checks):
+        for name, alone in seen.functions_alone.items():
+            yield from _of(alone, f" in `{name}`")
+
+
+def _of(seen: Observation, whose: str) -> Iterator[Finding]:
+    """The gradients of a loss, or of a Function in it."""
     for argument in seen.inputs:
         ratio = seen.gradient.constant_ratio(argument)
         if not ratio > 0 or math.isclose(ratio, 1, rel_tol=1e-3):
@@ -31,7 +40,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         meaning = meaning_of(
             ratio, seen, seen.gradient.ratio_with_double_batch(argument)
         )
-        message = f"The gradient of `{argument.name}` is {times(ratio)}"
+        message = f"The gradient of `{argument.name}`{whose} is {times(ratio)}"
         message += f"; {meaning}." if meaning else "."
         say = KIND.error
         if seen.intent.deliberate:

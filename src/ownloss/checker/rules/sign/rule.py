@@ -24,11 +24,20 @@ def find(seen: Observation) -> Iterator[Finding]:
     """Look for one negative factor between analytic and numeric gradient."""
     if not seen.graph.handmade:
         return
+    found = list(_of(seen, ""))
+    yield from found
+    if not found and not all(c.ok for c in seen.gradient.checks):
+        for name, alone in seen.functions_alone.items():
+            yield from _of(alone, f" in `{name}`")
+
+
+def _of(seen: Observation, whose: str) -> Iterator[Finding]:
+    """The gradients of a loss, or of a Function in it."""
     for argument in seen.inputs:
         ratio = seen.gradient.constant_ratio(argument)
         if not ratio < 0:
             continue
-        message = f"The gradient of `{argument.name}` has the wrong sign"
+        message = f"The gradient of `{argument.name}`{whose} has the wrong sign"
         if not math.isclose(ratio, -1, rel_tol=1e-3):
             message += f", and is {number(-ratio)} times as long as it should be"
         message += ": a step against it increases the loss."
