@@ -15,10 +15,10 @@ KINDS_OF_PAGE = [
     GALLERY,
     GUIDE,
 ]
-# Of a long list or table a dozen, and of the tags that colour code one of each
+# Of a long list or table five, and of the tags that colour code one of each
 # colour: the others are made alike, and cost axe most of its time.
 ALIKE = """() => {
-  const later = ":is(ul, ol, tbody) > :nth-child(n + 13)";
+  const later = ":is(ul, ol, tbody) > :nth-child(n + 6)";
   for (const row of document.querySelectorAll(later)) {
     if (!row.querySelector(".current-page")) row.remove();
   }
