@@ -64,6 +64,17 @@ class Argument:
         return found
 
     @property
+    def names_every_place(self) -> bool:
+        """Whether it is a permutation, such as the partner of each sample.
+
+        A few classes may be all different, too.
+        """
+        value = self.value
+        if self.floating or value.dim() != 1 or len(value) < 5:
+            return False
+        return value.tolist() != sorted(value.tolist()) == list(range(len(value)))
+
+    @property
     def label(self) -> str:
         """The name for a sentence: "`target`, the second argument"."""
         if self.parameter:

@@ -393,7 +393,8 @@ def empty(seen: Observation) -> Iterator[Probe]:
         elif argument.role is Role.LABELS:
             # Members of a set are each another.
             of_samples = argument in seen.batch.arguments
-            if of_samples or not seen.graph.picks_rows(argument):
+            places = seen.graph.picks_rows(argument) and not of_samples
+            if not places and not argument.names_every_place:
                 yield from _labels(seen, argument)
         elif argument.role is Role.LENGTHS and argument.value.dim() == 1:
             yield from _no_steps(seen, argument)
@@ -536,7 +537,7 @@ def _labels(seen: Observation, argument: Argument) -> Iterator[Probe]:
             f"if every label of `{argument.name}` is 0",
             _put(seen, argument, torch.zeros_like(value)),
         )
-    if value.dim() == 1 and value.numel() > 1:
+    if value.dim() == 1 and value.unique().numel() < value.numel():
         distinct = torch.arange(value.numel(), device=value.device).to(value.dtype)
         unknown = int(distinct.max()) > int(value.max())
         yield Probe(

@@ -343,3 +343,20 @@ def divergence_of_tokens_by_entries():
         return F.kl_div(p, q, log_target=True, reduction="mean")
 
     return distill, (normal(2, 3, 4, seed=1, grad=True), normal(2, 3, 4, seed=2))
+
+
+def _of_steps(prediction, target, lengths):
+    inside = torch.arange(prediction.shape[1]) < lengths[:, None]
+    return (prediction - target).abs()[inside].mean()
+
+
+@mistake("reduction", reference=_of_steps)
+def steps_beyond_the_lengths_in_the_mean():
+    """Steps beyond a length are set to 0 and counted."""
+
+    def padded(prediction, target, lengths):
+        beyond = torch.arange(prediction.shape[1]) >= lengths[:, None]
+        return (prediction - target).abs().masked_fill(beyond, 0).mean()
+
+    inputs = (*regression(3, 5), torch.tensor([5, 2, 3]))
+    return padded, inputs

@@ -6,6 +6,7 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.autograd import Function
 
 from . import right
 from .inputs import binary, classification, labels, normal, regression, uniform
@@ -444,3 +445,53 @@ def levels_with_open_edges():
         normal(2, 4, 3, 3, seed=1, grad=True),
         labels(8, 2, 3, 3, seed=2),
     )
+
+
+@right()
+def partners_in_a_function():
+    """Each sample names its partner, which a Function takes: no order, no classes."""
+
+    class Contrast(Function):
+        @staticmethod
+        def forward(ctx, x, partner):
+            ctx.save_for_backward(x, partner)
+            return F.cross_entropy((x @ x.T).fill_diagonal_(-math.inf), partner)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            x, partner = ctx.saved_tensors
+            itself = torch.eye(len(x), dtype=torch.bool)
+            share = (x @ x.T).masked_fill(itself, -math.inf).softmax(1)
+            hot = F.one_hot(partner, len(x)).to(x.dtype)
+            slope = grad_output * (share - hot) / len(x)
+            return (slope + slope.T) @ x, None
+
+    partner = torch.tensor([3, 4, 5, 0, 1, 2])
+    return Contrast.apply, (normal(6, 4, seed=1, grad=True), partner)
+
+
+@right()
+def groups_of_the_classes():
+    """As many groups as classes are given, beside the labels of the samples."""
+
+    def two_levels(logits, labels, groups):
+        fine, member = logits.log_softmax(1), F.one_hot(groups).T.bool()
+        coarse = fine[:, None].masked_fill(~member, -math.inf).logsumexp(2)
+        return F.nll_loss(fine, labels) + F.nll_loss(coarse, groups[labels])
+
+    groups = torch.tensor([0, 0, 1, 1, 2])
+    return two_levels, (normal(4, 5, seed=1, grad=True), labels(5, 4, seed=2), groups)
+
+
+@right()
+def cox_in_a_column():
+    """Risks (N, 1) with events (N,): an event acts on all that were at risk."""
+
+    def partial_likelihood(risk, duration, event):
+        order = duration.argsort(descending=True)
+        risk, event = risk[order].squeeze(-1), event[order]
+        likelihood = ((risk - risk.logcumsumexp(0)) * event).sum()
+        return -likelihood / event.sum().clamp(min=1)
+
+    risk, duration = normal(5, 1, seed=1, grad=True), uniform(5, seed=2)
+    return partial_likelihood, (risk, duration, torch.tensor([1, 0, 1, 1, 0]))

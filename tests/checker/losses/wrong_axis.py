@@ -374,3 +374,22 @@ def coverage_of_a_sequence():
         return torch.minimum(attention, before).sum(1).mean()
 
     return coverage, (normal(4, 5, seed=1).softmax(1).requires_grad_(),)
+
+
+def _mixture(dim):
+    def negative_log_likelihood(weights, means, target):
+        component = -0.5 * (target[:, None] - means).square()
+        return -torch.logsumexp(weights.log_softmax(1) + component, dim).mean()
+
+    return negative_log_likelihood
+
+
+@mistake("wrong-axis", reference=_mixture(1))
+def components_summed_over_the_samples():
+    """A mixture density whose logsumexp runs over the batch."""
+    inputs = (
+        normal(5, 3, seed=1, grad=True),
+        normal(5, 3, seed=2, grad=True),
+        normal(5, seed=3),
+    )
+    return _mixture(0), inputs

@@ -624,3 +624,24 @@ def dice_of_probabilities():
         return _overlap(logits.sigmoid(), target)
 
     return dice, segmentation(2, 3, 3)
+
+
+def _without_signs(logits, signs):
+    losses = F.binary_cross_entropy_with_logits(
+        logits, (signs > 0).to(logits), reduction="none"
+    )
+    return losses[signs != 0].mean()
+
+
+@mistake("wrong-value", reference=_without_signs)
+def signs_for_a_cross_entropy():
+    """Labels of -1 and 1, 0 where unknown, go into a binary cross-entropy."""
+
+    def of_known(logits, signs):
+        losses = F.binary_cross_entropy_with_logits(
+            logits, signs.to(logits), reduction="none"
+        )
+        return losses[signs != 0].mean()
+
+    signs = torch.tensor([[1, -1, 0], [-1, 1, 1], [0, -1, -1]])
+    return of_known, (normal(3, 3, seed=1, grad=True), signs)

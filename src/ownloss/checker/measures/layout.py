@@ -14,6 +14,7 @@ from ownloss.checker.subject import Subject
 from ownloss.checker.trace import Call
 
 _DIFFERENCES = ("sub", "__sub__", "rsub", "__rsub__")
+_SUMS = ("add", "__add__", "__radd__")
 _RESIZES = ("__getitem__", "cat", "concat", "narrow", "pad", "diff")
 _PRODUCTS = ("matmul", "__matmul__", "mm")
 _STEPS = (slice(1, None), slice(None, -1))
@@ -66,6 +67,31 @@ class Layout:
         if first.value.shape[0] != self._batch.size or self._batch.size < 2:
             return None
         return self._by_lengths(first) or self._by_mask(first) or self._by_target()
+
+    def summed_over_samples(self) -> tuple[Call, Call] | None:
+        """A mixture whose components are summed over the samples instead.
+
+        Returns:
+            The logsumexp over dimension 0, and the log_softmax over dimension 1 of the
+            weights that it is given with something added; None if there is none.
+        """
+        made = {id(call.result): call for call in self._graph.trace.calls}
+        for call in self._graph.trace.named("logsumexp"):
+            shape = call.shapes[0]
+            dims = call.kwargs.get("dim", call.args[1] if len(call.args) > 1 else None)
+            samples = len(shape) == 2 and shape[0] == self._batch.size
+            if dims not in (0, (0,), [0], -2) or not samples:
+                continue
+            added = made.get(id(call.tensors[0]))
+            if added is None or added.name not in _SUMS:
+                continue
+            for term in added.tensors:
+                weights = made.get(id(term))
+                if weights is not None and weights.name == "log_softmax":
+                    along = weights.kwargs.get("dim", weights.args[-1])
+                    if along in (1, -1) and weights.shapes[0] == shape:
+                        return call, weights
+        return None
 
     def _by_lengths(self, first: Argument) -> Parts | None:
         samples, count = first.value.shape[:2]

@@ -181,7 +181,7 @@ def _by_design(seen: Observation, size: int) -> bool:
     # With random numbers for each sample, another one has others when shuffled.
     if any(size in call.result.shape for call in seen.graph.draws):
         return True
-    if any(seen.graph.picks_rows(x) for x in seen.arguments):
+    if any(seen.graph.picks_rows(x) or x.names_every_place for x in seen.arguments):
         return True
     counts = [n for n in range(2, size) if size % n == 0]
     for count in counts if _every_row_counts(seen) else [2] * (2 in counts):

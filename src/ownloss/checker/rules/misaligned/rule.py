@@ -308,7 +308,7 @@ def _run_together(
     classes: int,
 ) -> str:
     """Say which label acts in the wrong place; nothing where all places fit."""
-    if len(reacting) < 3:
+    if len(reacting) < 3 or prediction.value.shape[classes] < 2:
         return ""
     distances: dict[tuple[int, ...], tuple[Place, Place]] = {}
     alone = 0

@@ -299,7 +299,7 @@ def _padding(seen: Observation) -> Finding | None:
     if not seen.scalar or seen.batch.size < 2:
         return None
     for argument in seen.arguments:
-        kept = seen.selection.kept(argument)
+        kept = _not_padded(seen, argument)
         if kept is None or argument not in seen.batch.arguments or bool(kept.all()):
             continue
         more, count, what = _with_more_padding(seen, argument, kept)
@@ -327,6 +327,14 @@ def _padding(seen: Observation) -> Finding | None:
     return None
 
 
+def _not_padded(seen: Observation, argument: Argument) -> torch.Tensor | None:
+    """Which entries count, by a mask, by labels to ignore, or by lengths."""
+    kept = seen.selection.kept(argument)
+    if kept is None and seen.inputs[0].value.dim() > 1:
+        return seen.selection.steps(argument, seen.inputs[0].value.shape[1])
+    return kept
+
+
 def _padding_is_silent(
     seen: Observation, argument: Argument, kept: torch.Tensor, more: Run
 ) -> bool:
@@ -350,14 +358,13 @@ def _with_more_padding(
 
     A row that is left out altogether is no padding: it is an empty sample.
     """
-    left_out = argument.value[~kept].reshape(-1)[0]
-    if argument.value.dim() < 2:
+    if kept.dim() < 2:
         point = seen.batch.rows([*range(seen.batch.size), 0])
         value = point[seen.index(argument)].clone()
-        value[-1] = left_out
+        value[-1] = argument.value[~kept].reshape(-1)[0]
         point[seen.index(argument)] = value
         return seen.run(point), seen.batch.size, "row"
-    shape = argument.value.shape
+    shape = kept.shape
     point = list(seen.point)
     grown = []
     for other in seen.batch.arguments:

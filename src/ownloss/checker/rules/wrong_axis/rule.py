@@ -47,15 +47,13 @@ def find(seen: Observation) -> Iterator[Finding]:
     ]
     if any(x.role is Role.LENGTHS for x in seen.arguments):
         labels = []  # they may be of another length than the prediction, as in CTC
-    for argument in labels:
-        fits = [
-            d
-            for d in range(len(shape))
-            if shape[:d] + shape[d + 1 :] == argument.value.shape
-        ]
-        if len(fits) != 1:
+    fits = {argument: _missing_dims(argument, shape) for argument in labels}
+    if len(set(map(tuple, filter(None, fits.values())))) > 1:
+        fits = {}  # labels of samples, and groups of the classes
+    for argument, dims in fits.items():
+        if len(dims) != 1:
             continue
-        classes = fits[0]
+        classes = dims[0]
         calls = seen.graph.trace.named(*_NORMALISING)
         over = [(c, _dim(c, shape)) for c in calls]
         if any(dim == classes for _, dim in over):
@@ -88,6 +86,7 @@ def find(seen: Observation) -> Iterator[Finding]:
             _centred_together,
             _statistic_of_samples,
             _channels_of_all_images,
+            _mixture_of_samples,
             _two_axes,
             _meeting_unlike_reference,
         )
@@ -436,6 +435,23 @@ def _statistic_of_samples(seen: Observation) -> Iterator[Finding]:
         )
 
 
+def _mixture_of_samples(seen: Observation) -> Iterator[Finding]:
+    """Weights that sum to 1 in each sample, and components summed over the samples."""
+    found = seen.layout.summed_over_samples()
+    if found is not None:
+        call, weights = found
+        yield _say(
+            seen,
+            f"`logsumexp` ({call.where}) runs over dimension 0 of {call.shapes[0]}, "
+            f"the samples, and the logarithms of weights in it are normalised over "
+            f"dimension 1 ({weights.where}).",
+            cure="Sum over the components: `logsumexp(dim=1)`.",
+            where=call.where,
+            rests_on=(Symptom.AXIS,),
+            explains=(Symptom.VALUE, Symptom.GROWTH),
+        )
+
+
 def _channels_of_all_images(seen: Observation) -> Iterator[Finding]:
     """A Gram matrix that has the channels of different images as neighbours."""
     call = seen.layout.channels_of_all_images()
@@ -494,6 +510,12 @@ def _dim(call: Call, shape: tuple[int, ...]) -> int | None:
     if dim is None and call.name != "logsumexp":
         dim = _implicit_dim(shape)
     return None if not isinstance(dim, int) else dim % len(shape)
+
+
+def _missing_dims(labels: Argument, shape: tuple[int, ...]) -> list[int]:
+    """The dimensions of a prediction without which it has the labels' shape."""
+    dims = range(len(shape))
+    return [d for d in dims if shape[:d] + shape[d + 1 :] == labels.value.shape]
 
 
 def _implicit_dim(shape: tuple[int, ...]) -> int:

@@ -166,6 +166,15 @@ def _misused(seen: Observation) -> Finding | None:
                     "second, and is given them in the other order",
                     sure=False,
                 )
+        if call.name in _BINARY and _counts_outside(seen, call):
+            return _hint(
+                call,
+                f"`{call.name}` takes targets between 0 and 1, and is given "
+                f"{number(call.tensors[1].detach().min().item())} to "
+                f"{number(call.tensors[1].detach().max().item())}",
+                # Above 1 may be a weight; below 0 the loss has no end.
+                sure=bool((call.tensors[1].detach() < 0).any()),
+            )
         poisson = call.name == "poisson_nll_loss" and call.kwargs.get("log_input", True)
         if poisson and first.numel() > 3 and bool((first.detach() > 0).all()):
             return _hint(
@@ -175,6 +184,24 @@ def _misused(seen: Observation) -> Finding | None:
                 sure=False,
             )
     return None
+
+
+_BINARY = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
+
+
+def _counts_outside(seen: Observation, call: Call) -> bool:
+    """Whether targets below 0 or above 1 act on a prediction: they are not left out."""
+    if len(call.tensors) < 2 or call.tensors[1].requires_grad:
+        return False
+    target = call.tensors[1].detach()
+    outside = (target < 0) | (target > 1)
+    gradients = zip(seen.inputs, seen.base_backward.values, strict=True)
+    for argument, gradient in gradients:
+        if gradient is None or not seen.graph.comes_from(call.tensors[0], argument):
+            continue
+        if gradient.shape == target.shape and bool(outside.any()):
+            return bool((gradient[outside] != 0).any())
+    return False
 
 
 def _total_beside_one(call: Call) -> float:
