@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from ownloss.checker import LossError, budget, check, rules
+from ownloss.checker import LossError, budget, check, rules, trace
 from ownloss.checker.findings import Kind
 from ownloss.checker.report import plain
 
@@ -36,6 +36,12 @@ class TooLarge(torch.autograd.Function):
 
 def slow_mse(prediction, target):
     time.sleep(0.08)
+    return mse(prediction, target)
+
+
+def looped_mse(prediction, target):
+    for _ in range(5_000):
+        target = target + 0.0
     return mse(prediction, target)
 
 
@@ -289,6 +295,20 @@ def test_another_eps_than_the_reference_is_no_missing_detach():
     prediction = (target + off).requires_grad_()
     report = check(charbonnier, prediction, target, reference=trusted)
     assert report.ok, report
+
+
+def test_a_long_loop_is_not_watched_for_longer_than_there_is_time(inputs, monkeypatch):
+    tensors = trace._tensors
+
+    def slowly(tree):
+        time.sleep(0.001)
+        return tensors(tree)
+
+    monkeypatch.setattr(trace, "_tensors", slowly)
+    start = time.monotonic()
+    report = check(looped_mse, *inputs, seconds=1.0)
+    assert time.monotonic() - start < 1.0 + 2.0
+    assert report.outcome == "incomplete" and report.gradient == "right"
 
 
 VIEWED = "def loss(prediction, target):\n    return prediction.view(-1).square().sum()"

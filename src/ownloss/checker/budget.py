@@ -88,6 +88,15 @@ class Budget:
         if self.calls >= self._most_calls or self._too_late("call"):
             self._refuse()
 
+    def require_time(self) -> None:
+        """Raise in the middle of a run where the time is over.
+
+        Raises:
+            OutOfBudgetError: it is.
+        """
+        if time.monotonic() > self._deadline + GRACE:
+            self._refuse()
+
     @contextmanager
     def backward(self) -> Iterator[None]:
         """Time one backward."""

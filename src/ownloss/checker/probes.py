@@ -604,7 +604,7 @@ def first_not_finite(
     seen: Observation, point: Point, dtype: torch.dtype
 ) -> Call | None:
     """The first call at a point that makes something not finite of finite things."""
-    trace = Trace(until_not_finite=True)
+    trace = Trace(seen.budget, until_not_finite=True)
     with trace:
         seen.run(point, dtype=dtype)
     return trace.first_not_finite
@@ -655,7 +655,7 @@ _STEEP = {
 
 def steep(seen: Observation, point: Point, dtype: torch.dtype) -> tuple[str, str]:
     """Say which call has no finite slope at a point, and where it stands."""
-    trace = Trace()
+    trace = Trace(seen.budget)
     with trace:
         seen.run(point, dtype=dtype)
     for call in trace.calls:

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from ownloss.checker.budget import Budget
+
 # With a separator, for torchmetrics and torchvision are libraries of their own.
 TORCH = str(Path(torch.__file__).parent) + os.sep
 _HERE = str(Path(__file__).parent) + os.sep
@@ -73,6 +75,8 @@ class Trace(TorchFunctionMode):
     """Writes down every call of torch while it is entered.
 
     Args:
+        within: what the run may cost: a loop of many thousand calls is dear to watch,
+            and is ended where the time is over.
         until_not_finite: whether to look for the first call of finite tensors with a
             result that is not. What a call returned may be written to later: only at
             once does it tell.
@@ -82,8 +86,9 @@ class Trace(TorchFunctionMode):
         first_not_finite: the call looked for; None if there is none.
     """
 
-    def __init__(self, *, until_not_finite: bool = False) -> None:
+    def __init__(self, within: Budget, *, until_not_finite: bool = False) -> None:
         super().__init__()
+        self.within = within
         self.calls: list[Call] = []
         self.first_not_finite: Call | None = None
         self._looking = until_not_finite
@@ -92,6 +97,8 @@ class Trace(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         """Run one call, then write it down."""
+        if len(self.calls) % 100 == 99:
+            self.within.require_time()
         kwargs = kwargs or {}
         recording = torch.is_grad_enabled()
         tensors = list(_tensors((args, tuple(kwargs.values()))))
@@ -248,7 +255,7 @@ def _caller() -> tuple[str, str]:
             return "", ""
         library = file.startswith(_PYTHON) and "-packages" not in file
         if not library and not file.startswith((TORCH, "<frozen")):
-            place = f"line {frame.f_lineno} of {Path(file).name}"
-            return place, frame.f_code.co_qualname
+            name = file.rpartition(os.sep)[2]  # a Path takes ten times as long
+            return f"line {frame.f_lineno} of {name}", frame.f_code.co_qualname
         frame = frame.f_back
     return "", ""

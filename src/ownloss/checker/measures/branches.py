@@ -84,7 +84,7 @@ class Branches:
         prediction = self._subject.inputs[0]
         value = cast(prediction.value, self._subject.dtype).contiguous().clone()
         value.view(-1)[value.numel() // 2] += distance
-        trace = Trace()
+        trace = Trace(self._subject.budget)
         with trace:
             run = self._subject.run(self._subject.with_values({prediction: value}))
         return run.total, [call.result for call in trace.named(*_COMPARES)]

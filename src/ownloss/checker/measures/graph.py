@@ -38,7 +38,7 @@ class Graph:
     @cached_property
     def _watched(self) -> tuple[Trace, Run, list[FunctionCall]]:
         """One run at the inputs given, in their own dtype, with all that it did."""
-        trace, recorder = Trace(), Recorder()
+        trace, recorder = Trace(self._subject.budget), Recorder()
         dtype = self._subject.native
         # A copy of its own, whose parameters no later run moves.
         twin = self._subject.fresh_copy(dtype)

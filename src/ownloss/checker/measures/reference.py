@@ -149,7 +149,7 @@ class Reference:
     @cached_property
     def calls(self) -> list[Call]:
         """The calls of torch that the trusted loss makes; empty without one."""
-        trace = Trace()
+        trace = Trace(self._subject.budget)
         if self.loss is not None:
             with trace:
                 self._subject.run(dtype=self._subject.native, loss=self.loss)

@@ -253,7 +253,7 @@ def _divisors(seen: Observation, rows: list[int] | None = None) -> list[float]:
     if rows is None:
         trace = seen.graph.trace
     else:
-        trace = Trace()
+        trace = Trace(seen.budget)
         with trace:
             seen.run(seen.batch.rows(rows), dtype=seen.native)
     found = []

@@ -168,7 +168,7 @@ def _underflows(seen: Observation) -> Finding | None:
     run = seen.run(point, dtype=torch.float32)
     if run.error is not None or run.finite:
         return None
-    trace = Trace(until_not_finite=True)
+    trace = Trace(seen.budget, until_not_finite=True)
     with trace:
         seen.run(point, dtype=torch.float32)
     call = trace.first_not_finite
