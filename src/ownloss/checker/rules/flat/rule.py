@@ -202,6 +202,8 @@ def _saturates_unlike_reference(seen: Observation) -> Iterator[Finding]:
 NO_MORE = 1e-3
 # An eps above is no protection from log(0), but a part of the formula.
 LARGEST_EPS = 1e-3
+# One so small levels off where a prediction is worse by 14, and few ever are.
+USUAL_EPS = 1e-6
 
 
 def _levels_off(seen: Observation) -> Iterator[Finding]:
@@ -221,7 +223,8 @@ def _levels_off(seen: Observation) -> Iterator[Finding]:
         # A bounded divergence stays small, eps or not.
         costly = far.total - near.total > -0.1 * math.log(eps)
         if costly and sizes[0] < NO_MORE * sizes[1]:
-            yield KIND.warning(
+            say = KIND.note if eps <= USUAL_EPS else KIND.warning
+            yield say(
                 f"Predictions that are worse by {DOWNHILL:g} get no gradient: the "
                 f"loss ends at {number(far.total)}, for `log` ({call.where}) of a "
                 f"probability plus {eps:g} is level there.",
