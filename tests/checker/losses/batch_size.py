@@ -1,11 +1,13 @@
 """The loss knows a batch size that the batch does not have."""
 
+import warnings
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.autograd import Function
 
-from . import mistake, right
+from . import Case, mistake, right
 from .inputs import binary, classification, labels, normal, regression
 
 
@@ -239,3 +241,25 @@ def correlation_of_five_samples():
 def correlation_of_all_samples():
     """The same with the number of samples."""
     return _decorrelated, (normal(5, 4, seed=1, grad=True), normal(5, 4, seed=2))
+
+
+def _spread(features, correction):
+    deviation = (features.var(0, correction=correction) + 1e-4).sqrt()
+    return (1 - deviation).relu().mean()
+
+
+def _is_nan_for_one(case: Case) -> None:
+    """The first sample alone is NaN, and finite for the reference."""
+    loss, (features,) = case.fresh()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch warns of it
+        assert loss(features[:1]).isnan()
+    assert case.reference(features[:1]).isfinite()
+
+
+@mistake(
+    "batch-size", reference=lambda x: _spread(x, int(len(x) > 1)), shows=_is_nan_for_one
+)
+def spread_of_a_batch_of_one():
+    """The unbiased deviation of one sample is 0/0: the last batch may be that."""
+    return lambda features: _spread(features, 1), (normal(5, 3, seed=1, grad=True),)

@@ -8,6 +8,7 @@ from torch import nn
 from torch.autograd import Function
 
 from . import mistake, right
+from .evidence import formula
 from .inputs import classification, labels, normal, regression, uniform
 
 
@@ -255,3 +256,26 @@ def margin_parameter_gets_zeros():
             return MarginHinge.apply(pos, neg, self.margin)
 
     return MarginLoss(), (normal(7, seed=1, grad=True), normal(7, seed=2, grad=True))
+
+
+@mistake("missing-grad", shows=formula)
+def none_in_a_term_of_a_larger_loss():
+    """backward forgets the radius, which another term trains as well."""
+
+    class Outside(Function):
+        @staticmethod
+        def forward(ctx, x, radius):
+            beyond = (x.square() - radius).relu()
+            ctx.save_for_backward(x, beyond)
+            return beyond.square().sum(1)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            x, beyond = ctx.saved_tensors
+            return 4 * grad_output[:, None] * beyond * x, None
+
+    def enclosed(x, radius):
+        return radius.square().sum() + Outside.apply(x, radius).mean()
+
+    radius = uniform(3, low=0.2, high=0.8, seed=2).requires_grad_()
+    return enclosed, (normal(5, 3, seed=1, grad=True), radius)

@@ -495,3 +495,30 @@ def cox_in_a_column():
 
     risk, duration = normal(5, 1, seed=1, grad=True), uniform(5, seed=2)
     return partial_likelihood, (risk, duration, torch.tensor([1, 0, 1, 1, 0]))
+
+
+@right()
+def instances_asked_for_one_by_one():
+    """Each instance is asked for by its number; 0 is the background, and is not."""
+
+    def pull(embedding, instances):
+        parts = [embedding.sum() * 0]
+        for number in range(1, int(instances.max()) + 1):
+            members = embedding.movedim(1, -1)[instances == number]
+            parts.append((members - members.mean(0)).square().sum(-1).mean())
+        return torch.stack(parts).sum() / len(parts)
+
+    instances = torch.tensor([[[0, 1, 1], [2, 2, 0]], [[1, 1, 2], [0, 2, 2]]])
+    return pull, (normal(2, 2, 2, 3, seed=1, grad=True), instances)
+
+
+@right()
+def words_by_their_first_tokens():
+    """Tags of words are compared at the tokens where the words begin."""
+
+    def tagged(logits, starts, tags):
+        picked = logits[torch.arange(len(logits))[:, None], starts]
+        return F.cross_entropy(picked.flatten(0, 1), tags.flatten())
+
+    starts = torch.tensor([[1, 3, 4], [1, 2, 5]])
+    return tagged, (normal(2, 6, 4, seed=1, grad=True), starts, labels(4, 2, 3, seed=2))

@@ -50,10 +50,9 @@ class Selection:
             return IGNORED_BY_TORCH
         lowest, highest = min(present), max(present)
         if self._beyond_classes(argument, highest):
-            # Where both ends are told apart, they are the edges of a range.
-            edges = bool(self._compared(argument, _EQUALS, lowest))
-            found = bool(self._compared(argument, _EQUALS, highest))
-            return highest if found and not edges else None
+            # Where others are asked for, too, it is an edge of a range, or an instance.
+            asked = {x for x in present if self._compared(argument, _EQUALS, x)}
+            return highest if asked == {highest} else None
         if lowest >= 0:
             return None
         if self._compared(argument, _EQUALS, lowest):

@@ -10,6 +10,7 @@ from ownloss.checker.errors import first_line, raised_on_purpose, text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.measures.departure import Cause
 from ownloss.checker.observation import Observation
+from ownloss.checker.probes import first_not_finite
 from ownloss.checker.roles import is_batch_size, is_size
 from ownloss.checker.runs import Run
 from ownloss.checker.trace import RANKS, Call, Trace, TwiceTheDivisor
@@ -48,6 +49,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         _divides_by_constant,
         _divides_by_its_size,
         _by_reference,
+        _one_has_no_spread,
     ):
         found = judge(seen)
         if found is not None:
@@ -156,6 +158,31 @@ def _one_is_special(seen: Observation) -> Finding | None:
                 explains=(Symptom.GROWTH,),
             )
     return None
+
+
+def _one_has_no_spread(seen: Observation) -> Finding | None:
+    """A batch of one is NaN, as the standard deviation of one number is.
+
+    What compares samples needs two of them; whether it should do without, only a
+    trusted loss tells.
+    """
+    alone, pair = (seen.run(seen.batch.rows([*range(n)])) for n in (1, 2))
+    if alone.error is not None or alone.finite or not pair.finite:
+        return None
+    trusted = seen.reference.loss is not None
+    trusted = trusted and seen.reference.run(seen.batch.rows([0])).finite
+    say = KIND.error if trusted else KIND.note
+    call = first_not_finite(seen, seen.batch.rows([0]), seen.dtype)
+    by = (
+        f": `{call.name}` ({call.where}) has nothing to compare it with" if call else ""
+    )
+    return say(
+        f"The loss of a batch of one is not finite{by}.",
+        cure="Leave the last batch out where it may be one sample (drop_last=True), or "
+        "return 0 for it.",
+        where=call.where if call else "",
+        rests_on=(Symptom.FEWER,),
+    )
 
 
 def _divides_by_constant(seen: Observation) -> Finding | None:

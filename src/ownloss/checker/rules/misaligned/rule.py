@@ -60,6 +60,8 @@ def find(seen: Observation) -> Iterator[Finding]:
             continue
         if argument.floating and seen.graph.trace.named(*_MATCHES):
             continue  # the cheapest of several orders: no place belongs to another
+        if _placed_by_another(seen, argument):
+            continue  # starts of words, or nodes: these say where a label acts
         reacting = dict(_reacting(seen, argument, base))
         # Where two dimensions may be the classes, one that fits is enough.
         said = [_run_together(argument, prediction, reacting, dim) for dim in dims]
@@ -299,6 +301,20 @@ def _common_factor(now: Tensor, before: Tensor, near: Tensor) -> Tensor:
         if torch.isclose(ratios, factor, rtol=1e-6).double().mean() > 0.5:
             return factor
     return now.new_ones(())
+
+
+def _placed_by_another(seen: Observation, labels: Argument) -> bool:
+    """Whether another argument holds the places that the labels are compared at."""
+    for call in seen.graph.trace.named("__getitem__"):
+        index = call.args[1] if len(call.args) > 1 else None
+        parts = index if isinstance(index, tuple) else (index,)
+        for part in parts:
+            if not isinstance(part, Tensor) or part.dtype is torch.bool:
+                continue
+            names = seen.graph.origins.get(id(part), frozenset())
+            if call.attached and names and labels.name not in names:
+                return True
+    return False
 
 
 def _run_together(

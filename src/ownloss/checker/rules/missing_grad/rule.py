@@ -25,6 +25,16 @@ def find(seen: Observation) -> Iterator[Finding]:
     """Look for inputs that matter and whose gradient vanishes everywhere."""
     if not any(o.requires_grad for o in seen.base.outputs):
         return
+    found = list(_of(seen))
+    yield from found
+    # In a larger loss a gradient may arrive on another way.
+    if not found and not all(c.ok for c in seen.gradient.checks):
+        for alone in seen.functions_alone.values():
+            yield from _of(alone)
+
+
+def _of(seen: Observation) -> Iterator[Finding]:
+    """The inputs of a loss, or of a Function in it."""
     for argument in seen.inputs:
         checks = [
             c for c in seen.gradient.all_checks if c.argument is argument and c.matters
