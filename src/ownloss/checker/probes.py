@@ -358,8 +358,8 @@ def empty(seen: Observation) -> Iterator[Probe]:
         if seen.batch.picked_by(argument):
             continue
         value = argument.value
-        # Of padding something is always left; of positives, a target may have none.
-        pads = argument.role is not Role.TARGET
+        # Of padding something is always left, unlike of positives and of events.
+        pads = argument.role in (Role.MASK, Role.IGNORED)
         if argument.domain is Domain.MASK:
             for keep, word in ((False, "False"), (True, "True")):
                 if keep and _leaves_out_fillers(seen, argument):

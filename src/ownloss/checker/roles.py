@@ -30,7 +30,7 @@ class Role(enum.Enum):
     OTHER = "anything else"
 
 
-_SELECTS = ("mask", "valid", "keep", "legal", "allowed")
+_SELECTS = ("mask", "valid", "keep", "legal", "allowed", "hidden")
 _SELECTING_LETTERS = ("m",)
 _IGNORES = ("pad", "prompt", "ignore", "invalid", "illegal", "missing")
 _AVOIDS = ("forbid", "neg", "complement", "avoid", "unlikely", "banned", "reject")
