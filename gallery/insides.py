@@ -66,7 +66,7 @@ CODE = code_links_block.__name__
 """The node of a cell, which is no ``literal_block``."""
 
 
-class tokens(nodes.Text):  # noqa: N801 - docutils' way
+class tokens(nodes.Text):  # noqa: N801 - docutils spells nodes so
     """A run of code without a link: its text, and each token with its class."""
 
     classed: list[tuple[str, str]]

@@ -85,8 +85,7 @@ def drawn(
         warnings.simplefilter("error")
         for lines in (*above, source):
             plt.close("all")  # what stands above may draw, too
-            # The lines stand on a page of this repository, which its reader runs.
-            exec(lines, known)  # noqa: S102
+            exec(lines, known)  # noqa: S102 - a page's own lines, as its reader runs them
     figures = [plt.figure(number) for number in plt.get_fignums()]
     plt.close("all")
     if len(figures) != 1:

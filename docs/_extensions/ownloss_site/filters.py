@@ -34,7 +34,7 @@ QUESTIONS = {
 LESSONS = "What stands here shows how gradients work; it is read, not copied."
 
 
-class losses_with(nodes.inline):  # noqa: N801 - docutils' way
+class losses_with(nodes.inline):  # noqa: N801 - docutils spells nodes so
     """The words of a link to losses, until it is known where the page is."""
 
 

@@ -94,8 +94,10 @@ def find(seen: Observation) -> Iterator[Finding]:
 
 
 def _say(seen: Observation, message: str, **details: Any) -> Finding:
-    """An error where a reference says that it is one."""
-    return (KIND.error if seen.reference.differs else KIND.warning)(message, **details)
+    """An error where a reference says that it is one, else a warning."""
+    say = KIND.error if seen.reference.differs else KIND.warning
+    usual = {"rests_on": (Symptom.AXIS,), "explains": (Symptom.VALUE, Symptom.GROWTH)}
+    return say(message, **{**usual, **details})
 
 
 _ALONG = (
@@ -258,7 +260,6 @@ def _over_places(seen: Observation) -> Iterator[Finding]:
                 "compete with one another, the masked ones among them.",
                 cure="Pass dim=-1.",
                 where=call.where,
-                rests_on=(Symptom.AXIS,),
                 explains=(Symptom.MASKED,),
             )
             return
@@ -284,8 +285,6 @@ def _normalised_over_samples(seen: Observation) -> Iterator[Finding]:
             + ("." if call.name == "cosine_similarity" else ", and none is 1 long."),
             cure="Pass dim=1.",
             where=call.where,
-            rests_on=(Symptom.AXIS,),
-            explains=(Symptom.VALUE, Symptom.GROWTH),
         )
         return
 
@@ -348,7 +347,6 @@ def _between_samples(seen: Observation) -> Iterator[Finding]:
             f"sample to the next, and {why}.",
             cure="Pass dim=1." if not sliced else "Slice dimension 1: `x[:, 1:]`.",
             where=call.where,
-            rests_on=(Symptom.AXIS,),
             explains=(Symptom.VALUE, Symptom.GROWTH, Symptom.ORDER),
         )
         return
@@ -385,8 +383,6 @@ def _pairs_of_samples(seen: Observation) -> Iterator[Finding]:
             f"another, and {parts.why}: its members are not paired.",
             cure="Pair along dimension 1: `x[:, :, None] - x[:, None, :]`.",
             where=call.where,
-            rests_on=(Symptom.AXIS,),
-            explains=(Symptom.VALUE, Symptom.GROWTH),
         )
 
 
@@ -411,8 +407,6 @@ def _centred_together(seen: Observation) -> Iterator[Finding]:
                 f"{after}, and added to all samples it changes nothing.",
                 cure="Centre each sample: `x - x.mean(-1, keepdim=True)`.",
                 where=mean.where,
-                rests_on=(Symptom.AXIS,),
-                explains=(Symptom.VALUE, Symptom.GROWTH),
             )
             return
 
@@ -430,8 +424,6 @@ def _statistic_of_samples(seen: Observation) -> Iterator[Finding]:
             "steps are others.",
             cure="Pass dim=1: a number for each sample.",
             where=call.where,
-            rests_on=(Symptom.AXIS,),
-            explains=(Symptom.VALUE, Symptom.GROWTH),
         )
 
 
@@ -447,8 +439,6 @@ def _mixture_of_samples(seen: Observation) -> Iterator[Finding]:
             f"dimension 1 ({weights.where}).",
             cure="Sum over the components: `logsumexp(dim=1)`.",
             where=call.where,
-            rests_on=(Symptom.AXIS,),
-            explains=(Symptom.VALUE, Symptom.GROWTH),
         )
 
 
@@ -462,8 +452,6 @@ def _channels_of_all_images(seen: Observation) -> Iterator[Finding]:
             f"channels of all {seen.batch.size} images are compared with one another.",
             cure="Keep the images apart: `x = x.flatten(2)`, then `x @ x.mT`.",
             where=call.where,
-            rests_on=(Symptom.AXIS,),
-            explains=(Symptom.VALUE, Symptom.GROWTH),
         )
 
 
@@ -491,8 +479,6 @@ def _two_axes(seen: Observation) -> Iterator[Finding]:
                     "are no two distributions over the same things.",
                     cure=f"Pass dim={max(a, b)} to both.",
                     where=odd[0].where,
-                    rests_on=(Symptom.AXIS,),
-                    explains=(Symptom.VALUE, Symptom.GROWTH),
                 )
                 return
         if len(known) == 1 and len(call.tensors) == 1 and results:
