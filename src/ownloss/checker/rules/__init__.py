@@ -4,6 +4,7 @@
 yields findings, and `CALLS`, about how many calls of the loss that takes, without those
 for the gradient's checks, which all rules share; a rule that uses these says
 `GRADIENT = True`. `wrong.py` and `right.py` each define `loss` and `inputs`, a tuple.
+A long rule has a module beside it for each of its questions, and `KIND` in `kind.py`.
 
 No rule knows another, and nothing else knows them: a new kind is a new folder, and a
 place in `ownloss.checker.precedence.ORDER`.

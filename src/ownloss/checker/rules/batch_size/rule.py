@@ -10,7 +10,7 @@ from ownloss.checker.errors import first_line, raised_on_purpose, text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.measures.departure import Cause
 from ownloss.checker.observation import Observation
-from ownloss.checker.probes import first_not_finite
+from ownloss.checker.probes.outcome import first_not_finite
 from ownloss.checker.roles import is_batch_size, is_size
 from ownloss.checker.runs import Run
 from ownloss.checker.trace import RANKS, Call, Trace, TwiceTheDivisor

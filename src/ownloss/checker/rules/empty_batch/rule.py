@@ -7,7 +7,9 @@ from ownloss.checker.copies import is_of_torch
 from ownloss.checker.errors import first_line, raised_on_purpose
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
-from ownloss.checker.probes import PROBES, empty, first_not_finite, tried
+from ownloss.checker.probes.outcome import first_not_finite, tried
+from ownloss.checker.probes.probe import PROBES
+from ownloss.checker.probes.selections import empty
 
 KIND = Kind(
     slug="empty-batch",

@@ -13,7 +13,8 @@ from ownloss.checker.arguments import Argument
 from ownloss.checker.errors import text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
-from ownloss.checker.probes import DOWNHILL, downhill, selecting
+from ownloss.checker.probes.far import DOWNHILL, downhill
+from ownloss.checker.probes.selections import selecting
 from ownloss.checker.subject import Point
 from ownloss.checker.trace import Call
 from ownloss.checker.wording import number

@@ -6,17 +6,15 @@ from itertools import chain, islice
 from ownloss.checker.domains import Domain
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
-from ownloss.checker.probes import (
-    PROBES,
-    Probe,
-    bold,
+from ownloss.checker.probes.outcome import (
     explodes,
     first_not_finite,
-    special,
     steep,
     too_much_for_its_dtype,
     tried,
 )
+from ownloss.checker.probes.probe import PROBES, Probe
+from ownloss.checker.probes.special import bold, special
 from ownloss.checker.runs import Backward, Run
 
 KIND = Kind(

@@ -13,15 +13,15 @@ from ownloss.checker.errors import first_line, text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.keeping import is_autocast
 from ownloss.checker.observation import Observation
-from ownloss.checker.probes import (
-    PROBES,
+from ownloss.checker.probes.far import large
+from ownloss.checker.probes.outcome import (
     explodes,
     first_not_finite,
-    large,
-    special,
     too_much_for_its_dtype,
     tried,
 )
+from ownloss.checker.probes.probe import PROBES
+from ownloss.checker.probes.special import special
 from ownloss.checker.roles import is_log_probability
 from ownloss.checker.runs import Backward, Run
 from ownloss.checker.trace import Trace

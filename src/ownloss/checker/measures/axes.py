@@ -1,0 +1,50 @@
+"""Over which dimension a call of torch runs."""
+
+from torch import Tensor
+
+from ownloss.checker.trace import Call
+
+SOFTMAX = ("softmax", "log_softmax")
+NORMALISING = (*SOFTMAX, "logsumexp")
+ALONG = (
+    *NORMALISING,
+    "cosine_similarity",
+    "normalize",
+    "cumsum",
+    "cumprod",
+    "logcumsumexp",
+    "sort",
+    "argsort",
+    "diff",
+    "std",
+    "var",
+    "flip",
+)
+# Where `dim` stands among the arguments, if not second; and what it is by default.
+_PLACES = {"cosine_similarity": 2, "normalize": 2, "diff": 2}
+_DEFAULTS = {"cosine_similarity": 1, "normalize": 1, "diff": -1, "sort": -1}
+
+
+def along(call: Call) -> int | None:
+    """The one dimension that a call runs over; None if there is none."""
+    if call.name not in ALONG or not call.shapes or not call.shapes[0]:
+        return None
+    place = _PLACES.get(call.name, 1)
+    dim = call.kwargs.get("dim", call.args[place] if len(call.args) > place else None)
+    if isinstance(dim, (tuple, list)):
+        dim = dim[0] if len(dim) == 1 else None
+    if dim is None and call.name in SOFTMAX:
+        # Torch's own choice for a softmax that is given none, with a warning.
+        dim = 0 if len(call.shapes[0]) in (1, 3) else 1
+    if dim is None:
+        dim = _DEFAULTS.get(call.name)
+    if not isinstance(dim, int) or isinstance(dim, bool):
+        return None
+    return dim % len(call.shapes[0])
+
+
+def along_whole(call: Call, shape: tuple[int, ...]) -> int | None:
+    """The dimension that a call runs over, if it is given the whole prediction."""
+    first = call.args[0] if call.args else call.kwargs.get("input")
+    whole = isinstance(first, Tensor) and first.shape == shape and call.attached
+    return along(call) if whole else None

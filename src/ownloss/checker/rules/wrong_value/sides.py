@@ -1,0 +1,89 @@
+"""Whether the sides that an input names are taken for one another."""
+
+import torch
+
+from ownloss.checker.arguments import Argument
+from ownloss.checker.domains import Domain
+from ownloss.checker.findings import Finding, Symptom
+from ownloss.checker.observation import Observation
+from ownloss.checker.roles import Role, is_preferred
+from ownloss.checker.rules.wrong_value.kind import KIND
+from ownloss.checker.wording import apart
+
+
+def attracted(seen: Observation) -> Finding | None:
+    """Whether something named a negative attracts and something positive repels."""
+    anchor, positive, negative = (
+        next((x for x in seen.inputs if x.role is role), None)
+        for role in (Role.ANCHOR, Role.POSITIVE, Role.NEGATIVE)
+    )
+    if anchor is None or positive is None or negative is None:
+        return None
+    if not anchor.value.shape == positive.value.shape == negative.value.shape:
+        return None
+    value, other = anchor.value, negative.value
+    good = seen.run(seen.with_values({positive: value, negative: other}))
+    bad = seen.run(seen.with_values({positive: other, negative: value}))
+    if good.finite and bad.finite and good.total > bad.total + 1e-6:
+        near_positive, near_negative = apart(good.total, bad.total)
+        return KIND.error(
+            f"The loss is {near_positive} where the positive equals the anchor, and "
+            f"{near_negative} where the negative does: they are swapped.",
+            rests_on=(Symptom.PERFECT,),
+            aspect="swapped",
+        )
+    return None
+
+
+def preferred(seen: Observation) -> Finding | None:
+    """Whether the better of two answers is made less likely, and the worse one more."""
+    sides: dict[bool, list[tuple[Argument, torch.Tensor]]] = {True: [], False: []}
+    for argument, gradient in zip(seen.inputs, seen.base_backward.values, strict=True):
+        side = is_preferred(argument.name)
+        if side is not None and gradient is not None and not gradient.is_complex():
+            sides[side].append((argument, gradient))
+    if not sides[True] or not sides[False]:
+        return None
+    up = all(bool((g >= 0).all()) and bool((g > 0).any()) for _, g in sides[True])
+    down = all(bool((g <= 0).all()) and bool((g < 0).any()) for _, g in sides[False])
+    if not up or not down:
+        return None
+    better, worse = sides[True][0][0].name, sides[False][0][0].name
+    return KIND.error(
+        f"A step against the gradient lowers `{better}` and raises `{worse}`: they "
+        "are swapped.",
+        where=better,
+        rests_on=(Symptom.PERFECT,),
+        aspect="swapped",
+    )
+
+
+def zero_labels(seen: Observation) -> Finding | None:
+    """Whether samples labelled 0 have no influence: 1 and -1 were expected."""
+    prediction = seen.inputs[0] if seen.inputs else None
+    gradients = seen.base_backward.values
+    if prediction is None or prediction.domain is not Domain.REAL or not gradients:
+        return None
+    for argument in seen.arguments:
+        target = argument.role is Role.TARGET and argument.domain is Domain.BINARY
+        if not target or gradients[0] is None:
+            continue
+        if argument.value.shape != prediction.value.shape:
+            continue
+        zero = argument.value == 0
+        if not bool(zero.any()) or bool(zero.all()):
+            continue
+        silent = not bool((gradients[0][zero] != 0).any())
+        alive = bool((gradients[0][~zero] != 0).any())
+        there = seen.run(seen.points.scaled(-1.0))
+        turned = seen.backward(there).values[0]
+        silent = silent and turned is not None and not bool((turned[zero] != 0).any())
+        if silent and alive and not seen.fit.only_ones_count(zero):
+            return KIND.error(
+                f"Samples with `{argument.name}` 0 have no influence on the gradient: "
+                "the formula expects labels -1 and 1.",
+                where=argument.name,
+                rests_on=(Symptom.PERFECT,),
+                aspect="labels",
+            )
+    return None
