@@ -14,15 +14,14 @@ from docutils.utils import new_document
 from docutils.writers.html5_polyglot import HTMLTranslator
 from docutils.writers.html5_polyglot import Writer as HTMLWriter
 from sphinx import addnodes
-from sphinx.highlighting import PygmentsBridge
 
 import ownloss_site
 from gallery import freshness, insides
-from ownloss_site import kinds, museum, once, site_search, theme
+from ownloss_site import kinds, museum, site_search, theme
 
 NAMES = {
     name: broken
-    for module in (freshness, insides, once, site_search, theme)
+    for module in (freshness, insides, site_search, theme)
     for name, broken in module.LEANS_ON.items()
 }
 
@@ -120,34 +119,6 @@ def test_a_cell_is_written_alike_in_a_few_nodes_and_in_one_for_each_token():
         insides.tokens,
     ]
     assert written(few) == written(cell())
-
-
-def test_blocks_of_code_share_a_formatter_unless_lines_are_marked():
-    highlighter = PygmentsBridge("html", "default")
-    code = "x = 1\ny = 2\n"
-    marked = {"hl_lines": [2]}
-    expected = [highlighter.highlight_block(code, "python", **o) for o in ({}, marked)]
-    assert expected[0] != expected[1]
-    made = []
-    make = highlighter.formatter
-    highlighter.formatter = lambda **options: made.append(options) or make(**options)
-    once.keep_formatter(
-        SimpleNamespace(builder=SimpleNamespace(highlighter=highlighter))
-    )
-    for _ in range(3):
-        for options, html in zip(({}, marked), expected, strict=True):
-            assert highlighter.highlight_block(code, "python", **options) == html
-    assert len(made) == 1 + 3
-
-
-def test_a_title_is_written_once_however_often_it_is_named():
-    asked = []
-    builder = SimpleNamespace(render_partial=lambda node: asked.append(node) or {})
-    once.keep_titles(SimpleNamespace(builder=builder))
-    first, second, tree = nodes.title("", "a"), nodes.title("", "a"), nodes.paragraph()
-    for node in (first, second, first, tree, tree, None):
-        builder.render_partial(node)
-    assert [id(node) for node in asked] == [*map(id, (first, second, tree, tree, None))]
 
 
 def test_a_list_that_is_described_says_of_each_page_what_the_page_says():

@@ -33,7 +33,6 @@ from ownloss_site import (
     mathml,
     museum,
     offline,
-    once,
     registry,
     repository,
     share_picture,
@@ -61,8 +60,6 @@ STORY: dict[str, list[tuple[int, str, Listener]]] = {
         (150, ANY, kinds.write_pages),
         (200, SITE, feed.ask_git),
         (250, SITE, site_search.replace_search),
-        (300, SITE, theme.lead_lost_first),
-        (310, ANY, once.keep),
         (400, ANY, running.run_ahead),
         # 500: Sphinx-Gallery runs what is left, and writes a page for each example.
         (950, ANY, downloads.finish_downloads),
@@ -98,6 +95,7 @@ STORY: dict[str, list[tuple[int, str, Listener]]] = {
     "html-collect-pages": [(600, ANY, site_search.search_page)],
     # The page is HTML but for its frame: the head, the menu, the foot.
     "html-page-context": [
+        # 400: notfound gives its page links that lead on from any folder.
         (450, ANY, theme.dress),
         (460, SITE, feed.announce),
         (470, SITE, draggable.add_script),
