@@ -43,6 +43,7 @@ ORDER = [
     "measures.intent",
     "measures.determinism",
     "measures.reference",
+    "measures.influence",
     "measures.departure",
     "smaller",
     "observation",

@@ -1,6 +1,8 @@
 """Copies of a loss, so that no run of it leaves a trace."""
 
 import copy
+import operator
+import sys
 import types
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -248,8 +250,54 @@ def fingerprint(loss: Any) -> list[Any]:
     return held
 
 
-def on_classes(loss: Any) -> dict[tuple[type, str], Any]:
-    """What the classes of a loss hold, which all copies share."""
+def in_common(loss: Any) -> dict[tuple[Any, str], Any]:
+    """What all copies of a loss share: what its classes hold, and global variables.
+
+    Returns:
+        The values, by the class or the module and the name; of a list, a dictionary or
+        a set, a copy.
+    """
+    held = {**_on_classes(loss), **_in_modules(loss)}
+    return {
+        place: value.copy() if isinstance(value, (list, dict, set)) else value
+        for place, value in held.items()
+    }
+
+
+def are_the_same(before: Any, now: Any) -> bool:
+    """Whether nothing was assigned to a variable, or put into a list or the like."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        kept = before.keys() == now.keys()
+        return kept and all(before[key] is now[key] for key in now)
+    if isinstance(before, list) and isinstance(now, list):
+        return len(before) == len(now) and all(map(operator.is_, before, now))
+    if isinstance(before, set) and isinstance(now, set):
+        return {*map(id, before)} == {*map(id, now)}
+    return before is now
+
+
+_VARIABLES = (float, int, Tensor, list, dict, set)
+
+
+def _in_modules(loss: Any) -> dict[tuple[Any, str], Any]:
+    """The global variables of the modules in which a loss is written, that it names."""
+    parts = [part for module in modules_of(loss) for part in module.modules()]
+    functions = [getattr(loss, "__func__", loss), getattr(loss, "__call__", None)]  # noqa: B004
+    functions += [type(part).forward for part in parts]
+    found: dict[tuple[Any, str], Any] = {}
+    for function in functions:
+        code = getattr(function, "__code__", None)
+        module = sys.modules.get(getattr(function, "__module__", None) or "")
+        if code is None or module is None or vars(module) is not function.__globals__:
+            continue
+        for name in code.co_names:
+            value = vars(module).get(name, code)  # itself, for what is no variable
+            if value is None or isinstance(value, _VARIABLES):
+                found[module, name] = value
+    return found
+
+
+def _on_classes(loss: Any) -> dict[tuple[Any, str], Any]:
     owners = {type(part) for module in modules_of(loss) for part in module.modules()}
     if not owners and not isinstance(loss, (type, types.FunctionType)):
         owners = {type(loss)}

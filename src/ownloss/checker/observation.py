@@ -14,6 +14,7 @@ from ownloss.checker.measures.determinism import Determinism
 from ownloss.checker.measures.fit import Fit
 from ownloss.checker.measures.gradient import Gradient
 from ownloss.checker.measures.graph import Graph
+from ownloss.checker.measures.influence import Influence
 from ownloss.checker.measures.intent import Intent
 from ownloss.checker.measures.layout import Layout
 from ownloss.checker.measures.points import Points
@@ -42,6 +43,7 @@ class Observation(Subject):
         selection: which entries count.
         gradient: backward against differences.
         reference: the loss against a trusted one.
+        influence: which entries of one input act on which of another.
         comparison: its calls of torch beside those of the reference.
         determinism: whether a call can be repeated.
         intent: signs that a wrong gradient is meant.
@@ -75,6 +77,7 @@ class Observation(Subject):
         self.reference = Reference(
             reference, self, self.points, self.precision, self.batch
         )
+        self.influence = Influence(self, self.selection, self.reference)
         self.comparison = Comparison(self.reference, self.graph)
         self.determinism = Determinism(self, self.precision)
         self.intent = Intent(self, self.graph, self.gradient)

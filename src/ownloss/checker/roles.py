@@ -31,6 +31,7 @@ class Role(enum.Enum):
 
 
 _SELECTS = ("mask", "valid", "keep", "legal", "allowed", "hidden")
+_NEVER_TARGETS = ("valid", "keep", "legal", "allowed")
 _SELECTING_LETTERS = ("m",)
 _IGNORES = ("pad", "prompt", "ignore", "invalid", "illegal", "missing")
 _AVOIDS = ("forbid", "neg", "complement", "avoid", "unlikely", "banned", "reject")
@@ -149,6 +150,11 @@ def is_of_pairs(name: str, value: Tensor) -> bool:
 def is_distance(name: str) -> bool:
     """Whether numbers of this name are small where things fit."""
     return _named_like(name, _DISTANCES)
+
+
+def may_be_a_target(name: str) -> bool:
+    """Whether a mask of this name may be what is to be predicted, as of a picture."""
+    return not _named_like(name, _NEVER_TARGETS)
 
 
 def is_reversed(name: str) -> bool:

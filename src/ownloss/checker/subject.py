@@ -13,11 +13,12 @@ from ownloss.checker.arguments import Argument, arguments_of
 from ownloss.checker.budget import Budget
 from ownloss.checker.containers import tensors_in, with_tensors
 from ownloss.checker.copies import (
+    are_the_same,
     cast,
     copy_of,
     fingerprint,
+    in_common,
     modules_of,
-    on_classes,
 )
 from ownloss.checker.functions import nodes_of
 from ownloss.checker.keeping import as_the_caller
@@ -54,7 +55,8 @@ class Subject:
         base: the run at the inputs given.
         base_backward: its gradients.
         stateful: whether that run changed what the loss holds.
-        left_on_classes: what that run left on classes, with what had been there.
+        left_in_common: what that run left where all copies see it, on classes and in
+            global variables, with what had been there.
     """
 
     def __init__(
@@ -81,12 +83,12 @@ class Subject:
         self.arguments += self._parameters()
         self.point: Point = [argument.value for argument in self.arguments]
         self.inputs = [x for x in self.arguments if x.differentiable]
-        before = on_classes(loss)
+        before = in_common(loss)
         self._begin()
-        self.left_on_classes = {
+        self.left_in_common = {
             place: before.get(place)
-            for place, value in on_classes(loss).items()
-            if before.get(place) is not value
+            for place, value in in_common(loss).items()
+            if not are_the_same(before.get(place), value)
         }
 
     def _parameters(self) -> list[Argument]:

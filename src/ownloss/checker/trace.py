@@ -175,6 +175,33 @@ class WithoutCuts(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
+_HALVES = (torch.float16, torch.bfloat16)
+
+
+class WithoutHalf(TorchFunctionMode):
+    """Leaves tensors as they are that are to be cast to half precision.
+
+    Attributes:
+        used: whether any were.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used = False
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Hand on the tensor instead of casting it."""
+        name, kwargs = _name(func), kwargs or {}
+        given = (*args[1:], *kwargs.values())
+        half = any(x is dtype for x in given for dtype in _HALVES)
+        if name in ("half", "bfloat16") or (name in ("to", "type") and half):
+            self.used = True
+            return args[0]
+        return func(*args, **kwargs)
+
+
 class TwiceTheDivisor(TorchFunctionMode):
     """Divides by twice a plain number, at one place.
 

@@ -371,3 +371,38 @@ def sequence_with_few_steps():
         return _mean_of_steps(prediction, target, lengths, 1)
 
     return loss, (*regression(3, 5), torch.tensor([4, 2, 5]))
+
+
+def _hard_triplets(anchor, positive, negative):
+    near, far = ((anchor - other).pow(2).sum(1) for other in (positive, negative))
+    return F.relu(near - far + 0.2)
+
+
+def _mean_of_hard(*triplets):
+    loss = _hard_triplets(*triplets)
+    return loss.sum() / (loss > 0).sum().clamp(min=1)
+
+
+def _all_met():
+    return normal(5, 3, seed=1, grad=True), normal(5, 3, seed=1), 9 * normal(5, 3)
+
+
+def _triplets():
+    return [normal(5, 3, seed=seed, grad=seed == 1) for seed in (1, 2, 3)]
+
+
+@mistake("empty-batch", reference=_mean_of_hard, at=_all_met)
+def mean_of_hard_triplets():
+    """Once every triplet is far enough apart, it is a mean over nothing."""
+
+    def loss(anchor, positive, negative):
+        hard = _hard_triplets(anchor, positive, negative)
+        return hard[hard > 0].mean()
+
+    return loss, tuple(_triplets())
+
+
+@right(reference=_mean_of_hard)
+def mean_of_hard_triplets_if_any():
+    """The same, divided by at least one."""
+    return _mean_of_hard, tuple(_triplets())

@@ -340,3 +340,43 @@ def weighed_after_a_collapsed_backward():
         uniform(5, low=0.2, high=2.0, seed=3),
     )
     return weighed, inputs
+
+
+class _Capped(Function):
+    @staticmethod
+    def forward(ctx, x, weight):
+        capped = x.tanh()
+        ctx.save_for_backward(capped, weight)
+        return capped @ weight
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        capped, weight = ctx.saved_tensors
+        inner = grad_output[:, None] * weight * (1 - capped**2)
+        return inner, grad_output @ capped
+
+
+class _CappedOfSums(_Capped):
+    @staticmethod
+    def backward(ctx, grad_output):
+        capped, weight = ctx.saved_tensors
+        inner = grad_output[:, None] * weight * (1 - capped**2)
+        return inner, grad_output.sum() * capped.sum(0)
+
+
+def _capped():
+    return normal(4, 3, seed=1, grad=True), normal(3, seed=2, grad=True)
+
+
+@mistake(
+    "grad-output",
+    reference=lambda x, w: (x.tanh() @ w).pow(2).mean(),
+    shows=formula,
+)
+def sum_of_grad_output_for_a_shared_weight():
+    """The weight of all samples gets the sum of grad_output times a sum."""
+
+    def loss(x, weight):
+        return _CappedOfSums.apply(x, weight).pow(2).mean()
+
+    return loss, _capped()

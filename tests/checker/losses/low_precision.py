@@ -135,3 +135,23 @@ def variance_of_what_is_centred():
         return _spread(z, lambda z: (z - z.mean(0)).square().mean(0))
 
     return spread, ((8 + 0.5 * normal(6, 3, seed=6)).requires_grad_(),)
+
+
+def _cosine(a, b):
+    return (1 - F.cosine_similarity(a, b, dim=1)).mean()
+
+
+def _cast_matters(case):
+    loss, inputs = case.fresh()
+    off = (loss(*inputs) - case.reference(*inputs)).abs()
+    assert 1e-5 < off < 1e-1
+
+
+@mistake("low-precision", reference=_cosine, shows=_cast_matters)
+def cosine_of_vectors_in_bfloat16():
+    """Vectors are cast to bfloat16 to spare memory; three digits of them are left."""
+
+    def loss(a, b):
+        return _cosine(a.to(HALF), b.to(HALF)).float()
+
+    return loss, (normal(6, 8, seed=1, grad=True), normal(6, 8, seed=2))

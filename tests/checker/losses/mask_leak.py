@@ -358,3 +358,75 @@ def void_is_left_out():
         return torch.where(valid, losses, 0.0).sum() / valid.sum().clamp(min=1)
 
     return loss, _pixels()
+
+
+def _smoothness(path, lengths):
+    inside = torch.arange(1, path.shape[1]) < lengths[:, None]
+    steps = path.diff(dim=1).pow(2).mean(-1)
+    return (steps * inside).sum() / inside.sum().clamp(min=1)
+
+
+def _what_follows_the_end_matters(case):
+    loss, (path, lengths) = case.fresh()
+    inside = (torch.arange(path.shape[1]) < lengths[:, None])[..., None]
+    changed = torch.where(inside, path, path + 2.0)
+    assert not torch.allclose(loss(changed, lengths), loss(path, lengths))
+    reference = case.reference
+    torch.testing.assert_close(reference(changed, lengths), reference(path, lengths))
+
+
+def _paths():
+    return normal(3, 6, 2, seed=1, grad=True), torch.tensor([3, 5, 4])
+
+
+@mistake("mask-leak", reference=_smoothness, shows=_what_follows_the_end_matters)
+def step_beyond_the_end():
+    """The difference of the last step and the first one of the padding counts."""
+
+    def smoothness(path, lengths):
+        inside = torch.arange(path.shape[1] - 1) < lengths[:, None]
+        steps = (path[:, 1:] - path[:, :-1]).pow(2).mean(-1)
+        return (steps * inside).sum() / inside.sum().clamp(min=1)
+
+    return smoothness, _paths()
+
+
+@right(reference=_smoothness)
+def steps_within_the_length():
+    """The same with the mask of the later one of two steps."""
+    return _smoothness, _paths()
+
+
+def _spread(x, valid):
+    count = valid.sum(1, keepdim=True).clamp(min=1)
+    centre = (x * valid).sum(1, keepdim=True) / count
+    return ((x - centre) ** 2 * valid / count).sum(1).mean()
+
+
+def _invalid_entries_matter(case):
+    loss, (x, valid) = case.fresh()
+    changed = torch.where(valid > 0, x, x + 2.0)
+    assert not torch.allclose(loss(changed, valid), loss(x, valid))
+    torch.testing.assert_close(case.reference(changed, valid), case.reference(x, valid))
+
+
+def _valid():
+    return (torch.arange(5) < torch.tensor([3, 5, 2])[:, None]).double()
+
+
+@mistake("mask-leak", reference=_spread, shows=_invalid_entries_matter)
+def centre_of_all_entries():
+    """No target: only the spread of what is valid, around the mean of everything."""
+
+    def spread(x, valid):
+        centre = x.mean(1, keepdim=True)
+        count = valid.sum(1, keepdim=True).clamp(min=1)
+        return ((x - centre) ** 2 * valid / count).sum(1).mean()
+
+    return spread, (normal(3, 5, seed=1, grad=True), _valid())
+
+
+@right(reference=_spread)
+def centre_of_valid_entries():
+    """The same around the mean of what is valid."""
+    return _spread, (normal(3, 5, seed=1, grad=True), _valid())

@@ -237,3 +237,55 @@ def micro_batches_by_tokens():
         return _steps(micro_logits, micro_labels, count=True)
 
     return accumulated, _padded()
+
+
+def _some_ignored():
+    tokens = labels(5, 5, 4, seed=2)
+    tokens[0, 2:] = tokens[1, 1:] = tokens[3, 3:] = -100
+    return normal(5, 4, 5, seed=1, grad=True), tokens
+
+
+def _tokens_at_once(logits, target):
+    total = F.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="sum")
+    return total / (target != -100).sum().clamp(min=1)
+
+
+@mistake("mean-of-means", reference=_tokens_at_once)
+def chunks_to_spare_memory():
+    """Two sequences at a time, and the mean of their means."""
+
+    def loss(logits, target):
+        means = [
+            F.cross_entropy(x.flatten(0, 1), t.flatten())
+            for x, t in zip(logits.split(2), target.split(2), strict=True)
+        ]
+        return torch.stack(means).mean()
+
+    return loss, _some_ignored()
+
+
+@right(reference=_tokens_at_once)
+def chunks_by_their_tokens():
+    """Two sequences at a time, summed, and divided once."""
+
+    def loss(logits, target):
+        total = sum(
+            F.cross_entropy(x.flatten(0, 1), t.flatten(), reduction="sum")
+            for x, t in zip(logits.split(2), target.split(2), strict=True)
+        )
+        return total / (target != -100).sum().clamp(min=1)
+
+    return loss, _some_ignored()
+
+
+@right()
+def answers_compared_in_groups():
+    """Three answers to each of two questions, in a row: their order is meant."""
+
+    def loss(log_p, reward, mask):
+        groups = reward.reshape(-1, 3)
+        advantage = (groups - groups.mean(1, keepdim=True)).reshape(-1, 1)
+        return -(advantage * log_p * mask).sum() / mask.sum().clamp(min=1)
+
+    mask = (torch.arange(4) < torch.tensor([4, 2, 3, 1, 4, 3])[:, None]).double()
+    return loss, (-normal(6, 4, seed=1).abs().requires_grad_(), normal(6, seed=2), mask)

@@ -223,3 +223,23 @@ def channels_taken_for_places():
 
     centres = torch.tensor([[4, 1], [8, 3]])
     return loss, (normal(2, 2, 3, 3, seed=1, grad=True), centres, normal(2, 2, 2))
+
+
+def _of_crops(prediction, target):
+    return F.smooth_l1_loss(prediction, target.repeat_interleave(3, dim=0))
+
+
+@mistake("misaligned", reference=_of_crops)
+def targets_repeated_as_a_whole():
+    """The crops of a picture lie side by side; repeat lays whole batches in a row."""
+
+    def loss(prediction, target):
+        return F.smooth_l1_loss(prediction, target.repeat(3, 1))
+
+    return loss, (normal(12, 2, seed=1, grad=True), normal(4, 2, seed=2))
+
+
+@right(reference=_of_crops)
+def targets_repeated_one_by_one():
+    """The same with repeat_interleave."""
+    return _of_crops, (normal(12, 2, seed=1, grad=True), normal(4, 2, seed=2))

@@ -310,3 +310,23 @@ def mask_of_the_first_size():
             return error + (near * self.off).mean()
 
     return Spread(), regression(4, 3)
+
+
+_SCALES: dict[str, torch.Tensor] = {}
+
+
+def _standardised(prediction, target):
+    return ((prediction - target) / target.std().clamp(min=0.1)).pow(2).mean()
+
+
+@mistake("shared-state", reference=_standardised)
+def scale_kept_in_a_global():
+    """The spread of the first batch is kept in a dictionary, for all others."""
+    _SCALES.clear()
+
+    def loss(prediction, target):
+        if "target" not in _SCALES:
+            _SCALES["target"] = target.std().clamp(min=0.1)
+        return ((prediction - target) / _SCALES["target"]).pow(2).mean()
+
+    return loss, regression(6)

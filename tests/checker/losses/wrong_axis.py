@@ -393,3 +393,23 @@ def components_summed_over_the_samples():
         normal(5, seed=3),
     )
     return _mixture(0), inputs
+
+
+def _best_of_many(guesses, target):
+    return (guesses - target[:, None]).pow(2).sum(-1).amin(1).mean()
+
+
+@mistake("wrong-axis", reference=_best_of_many)
+def best_of_all_samples():
+    """The best of several guesses is chosen among the samples, not for each."""
+
+    def loss(guesses, target):
+        return (guesses - target[:, None]).pow(2).sum(-1).min(0).values.mean()
+
+    return loss, (normal(4, 3, 2, seed=1, grad=True), normal(4, 2, seed=2))
+
+
+@right(reference=_best_of_many)
+def best_of_each_sample():
+    """The best of several guesses for each sample."""
+    return _best_of_many, (normal(4, 3, 2, seed=1, grad=True), normal(4, 2, seed=2))

@@ -645,3 +645,73 @@ def signs_for_a_cross_entropy():
 
     signs = torch.tensor([[1, -1, 0], [-1, 1, 1], [0, -1, -1]])
     return of_known, (normal(3, 3, seed=1, grad=True), signs)
+
+
+def _divergence(mean, log_variance):
+    return 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(1).mean()
+
+
+@mistake("wrong-value", reference=_divergence)
+def divergence_with_its_sign_turned():
+    """The KL divergence of a variational autoencoder as it stands in the bound."""
+
+    def loss(mean, log_variance):
+        return -_divergence(mean, log_variance)
+
+    return loss, (normal(4, 3, seed=1, grad=True), normal(4, 3, seed=2, grad=True))
+
+
+@right(reference=_divergence)
+def divergence_to_a_normal():
+    """The same with its sign."""
+    mean, log_variance = (normal(4, 3, seed=seed, grad=True) for seed in (1, 2))
+    return _divergence, (mean, log_variance)
+
+
+@right()
+def critic_without_a_bound():
+    """A critic's scores fall without end, in proportion, and are meant to."""
+
+    def loss(real, fake):
+        return fake.mean() - real.mean()
+
+    return loss, (normal(5, seed=1, grad=True), normal(5, seed=2, grad=True))
+
+
+def _pairs_in_order(score, grade):
+    apart = score[:, :, None] - score[:, None, :]
+    better = grade[:, :, None] > grade[:, None, :]
+    return (F.softplus(-apart) * better).sum() / better.sum().clamp(min=1)
+
+
+def _graded():
+    grades = torch.tensor([[0, 1, 2, 0, 3], [1, 0, 0, 2, 1], [3, 2, 1, 0, 0]])
+    return normal(3, 5, seed=1, grad=True), grades
+
+
+@mistake("wrong-value", reference=_pairs_in_order)
+def pairs_the_other_way_round():
+    """The worse one of two documents is to be scored higher."""
+
+    def loss(score, grade):
+        apart = score[:, :, None] - score[:, None, :]
+        better = grade[:, None, :] > grade[:, :, None]
+        return (F.softplus(-apart) * better).sum() / better.sum().clamp(min=1)
+
+    return loss, _graded()
+
+
+@right(reference=_pairs_in_order)
+def pairs_of_graded_documents():
+    """The better one of two documents is to be scored higher."""
+    return _pairs_in_order, _graded()
+
+
+@mistake("wrong-value", reference=F.binary_cross_entropy_with_logits)
+def sigmoid_twice():
+    """The model ends in a sigmoid, and so does the loss."""
+
+    def loss(logits, target):
+        return F.binary_cross_entropy(logits.sigmoid().sigmoid(), target)
+
+    return loss, (normal(6, seed=1, grad=True), binary(6, seed=2))

@@ -20,14 +20,22 @@ ALONG = (
     "var",
     "flip",
 )
+# What picks one entry along a dimension, or some of them.
+PICKING = (
+    *("min", "max", "amin", "amax", "argmin", "argmax"),
+    *("median", "quantile", "topk", "kthvalue"),
+)
 # Where `dim` stands among the arguments, if not second; and what it is by default.
-_PLACES = {"cosine_similarity": 2, "normalize": 2, "diff": 2}
+_PLACES = {
+    **dict.fromkeys(("cosine_similarity", "normalize", "diff"), 2),
+    **dict.fromkeys(("quantile", "topk", "kthvalue"), 2),
+}
 _DEFAULTS = {"cosine_similarity": 1, "normalize": 1, "diff": -1, "sort": -1}
 
 
 def along(call: Call) -> int | None:
     """The one dimension that a call runs over; None if there is none."""
-    if call.name not in ALONG or not call.shapes or not call.shapes[0]:
+    if call.name not in (*ALONG, *PICKING) or not call.shapes or not call.shapes[0]:
         return None
     place = _PLACES.get(call.name, 1)
     dim = call.kwargs.get("dim", call.args[place] if len(call.args) > place else None)
@@ -38,7 +46,7 @@ def along(call: Call) -> int | None:
         dim = 0 if len(call.shapes[0]) in (1, 3) else 1
     if dim is None:
         dim = _DEFAULTS.get(call.name)
-    if not isinstance(dim, int) or isinstance(dim, bool):
+    if not isinstance(dim, int) or isinstance(dim, bool):  # two tensors, for min
         return None
     return dim % len(call.shapes[0])
 

@@ -30,7 +30,8 @@ class Fit:
     ) -> tuple[Point, Point] | None:
         """A prediction that fits the labels, and one that fits others."""
         value = cast(prediction.value, self._subject.dtype)
-        if target.domain is Domain.LABELS and value.dim() >= 2:
+        graded = prediction.domain is Domain.REAL and _are_grades(target, prediction)
+        if target.domain is Domain.LABELS and value.dim() >= 2 and not graded:
             labels = target.value
             dim = _dim_of_classes(value, labels)
             shape = value.shape[:dim] + value.shape[dim + 1 :]
@@ -51,6 +52,10 @@ class Fit:
         elif target.domain is Domain.BINARY and target.value.shape == value.shape:
             hot = target.value.to(value.dtype)
             points = [_fitting(prediction, hot), _fitting(prediction, 1 - hot)]
+        elif graded:
+            grades = target.value.to(value.dtype)
+            ranked = (grades - grades.mean()) / grades.std()
+            points = [ranked, -ranked]
         else:
             return None
         good, bad = points
@@ -109,6 +114,10 @@ class Fit:
             return False
         if gradient.is_complex():
             return False
+        if _are_grades(target, prediction):
+            grades = target.value.to(gradient.dtype)
+            uphill = (gradient * (grades - grades.mean(-1, keepdim=True))).sum(-1)
+            return bool((uphill >= 0).all()) and bool((uphill > 0).any())
         if target.domain is Domain.BINARY:
             fit = 2 * target.value.to(gradient.dtype) - 1
             if target.role is not Role.TARGET:  # else a mask of a penalty would do
@@ -166,6 +175,18 @@ class Fit:
 
     def _total(self, prediction: Argument, value: torch.Tensor) -> float:
         return self._subject.run(self._subject.with_values({prediction: value})).total
+
+
+def _are_grades(target: Argument, prediction: Argument) -> bool:
+    """Whether each entry has a grade of its own, as documents of a list have.
+
+    Ranks, or an order, have each number once: there, the least may be the best.
+    """
+    value = target.value
+    whole = target.domain is Domain.LABELS and value.shape == prediction.value.shape
+    if not whole or value.dim() < 2 or value.unique().numel() < 3:
+        return False
+    return any(row.unique().numel() < row.numel() for row in value.flatten(0, -2))
 
 
 def _dim_of_classes(value: torch.Tensor, labels: torch.Tensor) -> int:

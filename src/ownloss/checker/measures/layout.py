@@ -115,12 +115,12 @@ class Layout:
         return None
 
     def _by_target(self) -> Parts | None:
-        """From a target (N,) that is compared with all columns of its rows."""
+        """From a target (N, ...) that is compared with all of (N, K, ...)."""
         samples = self._batch.size
         targets = {
             x.name
             for x in self._subject.arguments
-            if x.floating and not x.differentiable and x.value.shape == (samples,)
+            if x.floating and not x.differentiable and x.value.shape[:1] == (samples,)
         }
         for call in self._graph.trace.named(*_DIFFERENCES):
             pairs = list(zip(call.tensors, call.shapes, strict=True))
@@ -128,8 +128,9 @@ class Layout:
                 continue
             for (one, shape), (_, other) in (pairs, pairs[::-1]):
                 names = self._graph.origins.get(id(one), frozenset())
-                wide = len(other) == 2 and other[0] == samples and other[1] > 1
-                if shape == (samples, 1) and wide and len(names) == 1:
+                wide = len(other) > 1 and other[0] == samples and other[1] > 1
+                one_each = shape == (samples, 1, *other[2:])
+                if one_each and wide and len(names) == 1:
                     (name,) = names
                     if name in targets:
                         why = f"`{name}` is compared with all {other[1]} columns"

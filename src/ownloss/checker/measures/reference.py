@@ -146,6 +146,14 @@ class Reference:
             run.tensors += paired
         return run
 
+    def moves(self, values: dict[Argument, Tensor]) -> bool | None:
+        """Whether other values change the reference; None if it does not take them."""
+        here, there = self.run(), self.run(self._subject.with_values(values))
+        if not here.finite or not there.finite:
+            return None
+        size = max(abs(here.total), abs(there.total))
+        return abs(here.total - there.total) > 1e-9 * size + 1e-12
+
     @cached_property
     def calls(self) -> list[Call]:
         """The calls of torch that the trusted loss makes; empty without one."""

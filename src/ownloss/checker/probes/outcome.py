@@ -26,6 +26,15 @@ def first_not_finite(
     return trace.first_not_finite
 
 
+def is_over_nothing(call: Call | None) -> bool:
+    """Whether a call averages no entries, or divides by a count of 0."""
+    if call is None or not call.tensors:
+        return False
+    divisor = call.tensors[-1]
+    counts = not divisor.is_floating_point() and not divisor.is_complex()
+    return not call.tensors[0].numel() or (len(call.tensors) > 1 and counts)
+
+
 _GROW = ("exp", "exp2", "expm1", "cosh", "sinh", "logsumexp", "softmax")
 
 

@@ -1,15 +1,19 @@
 """0/0, or an error, when nothing is selected."""
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
+
+import torch
+from torch import Tensor
 
 from ownloss.checker.copies import is_of_torch
 from ownloss.checker.errors import first_line, raised_on_purpose
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
-from ownloss.checker.probes.outcome import first_not_finite, tried
-from ownloss.checker.probes.probe import PROBES
+from ownloss.checker.probes.outcome import first_not_finite, is_over_nothing, tried
+from ownloss.checker.probes.probe import PROBES, Probe
 from ownloss.checker.probes.selections import empty
+from ownloss.checker.probes.special import special
 
 KIND = Kind(
     slug="empty-batch",
@@ -33,7 +37,8 @@ def find(seen: Observation) -> Iterator[Finding]:
     if not seen.given.finite:
         return
     milder = []
-    for probe in islice(empty(seen), PROBES):
+    chosen = ((probe, False) for probe in islice(empty(seen), PROBES))
+    for probe, by_values in chain(chosen, ((p, True) for p in _none_picked(seen))):
         run, gradients = tried(seen, probe.point, seen.native)
         when = probe.when[0].upper() + probe.when[1:]
         if run.error is not None:
@@ -58,7 +63,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         else:
             continue
         own = call.name if call and call.name in _TORCH_MEANS else ""
-        unsure = probe.boundary or probe.guess or own
+        unsure = probe.boundary or probe.guess or (own and not by_values)
         say = KIND.warning if unsure else KIND.error
         if is_of_torch(seen.loss) or own not in ("", "mean"):
             say = KIND.note
@@ -73,3 +78,22 @@ def find(seen: Observation) -> Iterator[Finding]:
             return
         milder.append(found)
     yield from sorted(milder, key=lambda found: found.severity == "note")[:1]
+
+
+def _none_picked(seen: Observation) -> Iterator[Probe]:
+    """Special inputs of which a comparison picks nothing, as of triplets all met."""
+    picks = any(
+        call.attached and isinstance(index, Tensor) and index.dtype is torch.bool
+        for call in seen.graph.trace.named("__getitem__", "masked_select")
+        for index in call.args[1:2]
+    )
+    counts = any(
+        len(call.tensors) > 1 and not call.tensors[1].is_floating_point()
+        for call in seen.graph.trace.named("div", "__truediv__")
+    )
+    for probe in islice(special(seen), PROBES) if picks or counts else ():
+        run = seen.run(probe.point, dtype=seen.native)
+        if run.error is not None or run.finite:
+            continue
+        if is_over_nothing(first_not_finite(seen, probe.point, seen.native)):
+            yield probe

@@ -1,15 +1,16 @@
 """Backward does not multiply by grad_output as it should."""
 
+import math
 from collections.abc import Iterator
-from itertools import islice
 
 import torch
 from torch import Tensor
 
 from ownloss.checker.arguments import Argument
 from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.measures.gradient import GradientCheck
 from ownloss.checker.observation import Observation
-from ownloss.checker.wording import number
+from ownloss.checker.wording import number, times
 
 KIND = Kind(
     slug="grad-output",
@@ -41,13 +42,12 @@ def find(seen: Observation) -> Iterator[Finding]:
         if not torch.allclose(two, 2 * one, rtol=1e-4, atol=1e-6 * size):
             yield _ignored(seen, argument, one, two)
             return
-    if all(c.ok for c in seen.gradient.checks):
-        yield from _collapsed(seen, "The loss")
-        return
-    # A loss that weighs the entries of a Function shows it in its own gradient.
-    for name, alone in seen.functions_alone.items():
-        if all(c.ok for c in alone.gradient.checks):
-            yield from islice(_collapsed(alone, f"`{name}`"), 1)
+    found = list(_collapsed(seen, "The loss"))
+    if not all(c.ok for c in seen.gradient.checks):
+        # A loss that weighs the entries of a Function shows it in its own gradient.
+        for name, alone in seen.functions_alone.items():
+            found += _collapsed(alone, f"`{name}`")
+    yield from found[:1]
 
 
 def _gradients(seen: Observation, factor: float) -> list[Tensor | None] | None:
@@ -90,13 +90,18 @@ def _collapsed(seen: Observation, subject: str) -> Iterator[Finding]:
         seen.random_like(o.detach(), 7 + i) for i, o in enumerate(seen.base.outputs)
     ]
     for argument in seen.gradient.looked_at:
+        same = [c for c in seen.gradient.checks if c.argument is argument]
+        usual = 1.0 if all(c.ok for c in same) else _factor(same)
         found = seen.gradient.check(argument, weights=weights, entries=10)
         if found is None or found.ok or seen.intent.deliberate:
             continue
+        if math.isnan(usual) or math.isclose(found.ratio, usual, rel_tol=1e-3):
+            continue  # a wrong derivative, or a wrong scale
+        what = "it is right" if usual == 1 else f"it is {times(usual)}"
         yield KIND.error(
             f"{subject} returns {sum(o.numel() for o in seen.base.outputs)} numbers. "
             f"With a different upstream gradient for each, the gradient of "
-            f"`{argument.name}` is wrong; with the same for all it is right: backward "
+            f"`{argument.name}` is wrong; with the same for all {what}: backward "
             "collapses grad_output.",
             cure="Multiply each entry by its own grad_output (reshape it so that it "
             "broadcasts along the right dimension); do not average or index it.",
@@ -105,3 +110,8 @@ def _collapsed(seen: Observation, subject: str) -> Iterator[Finding]:
             explains=(Symptom.GRADIENT, Symptom.SECOND),
         )
         return
+
+
+def _factor(checks: list[GradientCheck]) -> float:
+    """The factor that a gradient is off by at the inputs given; NaN if none is."""
+    return checks[0].ratio if checks else math.nan

@@ -10,6 +10,8 @@ from ownloss.checker.copies import cast
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.subject import Point
+from ownloss.checker.trace import WithoutHalf
+from ownloss.checker.wording import apart
 
 KIND = Kind(
     slug="low-precision",
@@ -34,6 +36,10 @@ MOST_NODES = 5_000
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Compare gradients in half precision with float64."""
+    rounded = _rounded_inside(seen)
+    if rounded is not None:
+        yield rounded
+        return
     if seen.whole is not None and _affordable(seen.whole):
         seen = seen.whole  # it shows in long sums
     if not seen.base.finite or not seen.inputs or seen.dtype != torch.float64:
@@ -76,6 +82,26 @@ def find(seen: Observation) -> Iterator[Finding]:
             rests_on=(Symptom.LARGE,),
         )
         return
+
+
+def _rounded_inside(seen: Observation) -> Finding | None:
+    """A loss that casts to half precision, and else gives what the reference gives."""
+    if not seen.reference.differs:
+        return None
+    with WithoutHalf() as exact:
+        value = seen.run().total
+    trusted = seen.reference.run().total
+    if not exact.used or not seen.reference.same(value, trusted):
+        return None
+    said, due = apart(seen.value, trusted, 5)
+    return KIND.error(
+        f"The loss is {said}, the reference {due}: without its casts to half precision "
+        "it gives what the reference gives.",
+        cure="Cast to float32 before near numbers are subtracted, or do not cast.",
+        evidence={"value": seen.value, "reference": trusted},
+        rests_on=(Symptom.VALUE,),
+        aspect="reference",
+    )
 
 
 def _affordable(seen: Observation) -> bool:

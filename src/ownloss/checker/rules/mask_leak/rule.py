@@ -10,7 +10,7 @@ from ownloss.checker.copies import cast
 from ownloss.checker.domains import Domain
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
-from ownloss.checker.roles import Role
+from ownloss.checker.roles import Role, may_be_a_target
 from ownloss.checker.wording import apart
 
 KIND = Kind(
@@ -37,6 +37,11 @@ def find(seen: Observation) -> Iterator[Finding]:
         for mask in _masks(seen, seen.inputs[0])
         if bool(mask[1].any()) and not bool(mask[1].all())
     ]
+    if seen.reference.differs:
+        leak = next(_unlike_reference(seen), None)
+        if leak is not None:
+            yield leak
+            return
     names = {name for name, *_ in masks}
     labels = {x.name for x in seen.arguments if x.domain is Domain.LABELS}
     notes = []
@@ -73,6 +78,75 @@ def find(seen: Observation) -> Iterator[Finding]:
     yield from notes[:1]
 
 
+def _unlike_reference(seen: Observation) -> Iterator[Finding]:
+    """Entries that a mask leaves out in the reference, and that count here."""
+    for argument in seen.arguments:
+        if argument.parameter or not argument.floating:
+            continue
+        value = cast(argument.value, seen.dtype)
+        moved = seen.points.jittered(0.5, 11)[seen.index(argument)].to(seen.dtype)
+        for name, on in _possible_masks(seen, argument):
+            selected = spread(on, value)
+            if selected is None or bool(on.all()) or not bool(on.any()):
+                continue
+            for kept in (selected, ~selected):
+                outside = {argument: torch.where(kept, value, moved)}
+                inside = {argument: torch.where(kept, moved, value)}
+                if seen.reference.moves(outside) is not False:
+                    continue
+                if not seen.reference.moves(inside):
+                    continue
+                after = seen.run(seen.with_values(outside))
+                if after.error is not None or _same(
+                    seen, seen.base.outputs, after.outputs
+                ):
+                    continue
+                if not _all_others_count(seen):
+                    return  # places are mixed up
+                before, now = apart(seen.value, after.total)
+                yield KIND.error(
+                    f"The reference leaves out {int((~kept).sum())} entries of "
+                    f"`{argument.name}` by `{name}`; here, changing them changes the "
+                    f"loss from {before} to {now}.",
+                    where=argument.name,
+                    rests_on=(Symptom.MASKED,),
+                    explains=(Symptom.VALUE, Symptom.GROWTH, Symptom.PLACE),
+                    aspect="reference",
+                )
+
+
+def _all_others_count(seen: Observation) -> bool:
+    """Whether the prediction gets a gradient wherever that of the reference does."""
+    own = seen.base_backward.values[0]
+    trusted = seen.backward(seen.reference.run()).values[0]
+    if own is None or trusted is None or own.shape != trusted.shape:
+        return True
+    return bool((own != 0)[trusted != 0].all())
+
+
+def _possible_masks(
+    seen: Observation, argument: Argument
+) -> Iterator[tuple[str, Tensor]]:
+    """Masks, labels with a negative one, and lengths: the reference tells the rest."""
+    if seen.mask is not None:
+        yield "mask", seen.mask.bool()
+    shape = argument.value.shape
+    for other in seen.arguments:
+        value = other.value
+        if other is argument or other.parameter or other.differentiable:
+            continue
+        if other.kept is not None:
+            yield other.name, other.kept
+        elif other.domain is Domain.LABELS and value.numel():
+            lowest = int(value.min())
+            if lowest < 0:
+                yield other.name, value != lowest
+            row = value.dim() == 1 and len(shape) > 1 and len(value) == shape[0]
+            if row and lowest >= 0 and int(value.max()) <= shape[1]:
+                steps = torch.arange(shape[1], device=value.device)
+                yield other.name, steps < value[:, None]
+
+
 def _meet(seen: Observation, argument: Argument, mask: str, masks: set[str]) -> bool:
     """Whether a call combines what comes from an input with what is made of a mask."""
     origins = seen.graph.origins
@@ -98,7 +172,8 @@ def _masks(
         if kept is not None:
             labels = argument.role is Role.LABELS
             # A mask may itself be the target.
-            target = not _has_target(seen, prediction, argument)
+            alone = not _has_target(seen, prediction, argument)
+            target = alone and may_be_a_target(argument.name)
             if labels or not target or _cuts_off(seen, prediction, kept):
                 yield argument.name, kept, False
         elif len(shape) > 1 and shape[0] == argument.value.numel() > 1:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import torch
@@ -37,7 +37,7 @@ def find(seen: Observation) -> Iterator[Finding]:
     """Join lists of parts; weigh the samples; compare rows of different lengths."""
     if not seen.base.finite or not seen.determinism.steady:
         return
-    for judge in (_joined, _alike, _weighed, _ragged):
+    for judge in (_joined, _alike, _weighed, _chunked, _ragged):
         found = judge(seen)
         if found is not None:
             yield found
@@ -120,6 +120,82 @@ def _alike(seen: Observation) -> Finding | None:
         evidence={"counts": counts, "alone": alone},
         **_DETAILS,
     )
+
+
+def _chunked(seen: Observation) -> Finding | None:
+    """Chunks of the batch that count alike, though they have other numbers of labels.
+
+    Where all entries count, a chunk is the mean of its samples; of groups that are
+    compared within, such as several answers to one question, that is not so.
+    """
+    size = seen.batch.size
+    swapped = [size - 1, *range(1, size - 1), 0]
+    if size < 3 or not seen.scalar or _order_is_free(seen, seen.point, swapped):
+        return None
+    for ends in _chunkings(size):
+        if not _adds_up(seen, ends[0]):
+            continue
+        if all(_is_mean_of(seen, order, ends) for order in ([*range(size)], swapped)):
+            say = KIND.error if seen.reference.differs else KIND.warning
+            sizes = " + ".join(str(b - a) for a, b in pairwise((0, *ends)))
+            return say(
+                f"The loss is the mean of what chunks of {sizes} samples give alone, "
+                "though other numbers of their entries count: which samples share a "
+                "chunk changes it.",
+                evidence={"ends": ends},
+                **_DETAILS,
+            )
+    return None
+
+
+def _order_is_free(seen: Observation, point: Point, order: list[int]) -> bool:
+    """Whether the samples give the same in another order."""
+    here, there = seen.run(point), seen.run(seen.batch.rows(order, point))
+    known = here.finite and there.finite
+    return known and seen.precision.close(here.total, there.total, 100)
+
+
+def _all_kept(seen: Observation) -> Point:
+    """The point given, where every mask lets everything count, and every label does."""
+    values = {}
+    for argument in seen.arguments:
+        kept = seen.selection.kept(argument)
+        if kept is not None and bool(kept.any()) and not argument.parameter:
+            counts = argument.value[kept][0]
+            values[argument] = torch.where(kept, argument.value, counts)
+    return seen.with_values(values)
+
+
+def _adds_up(seen: Observation, count: int) -> bool:
+    """Whether the first samples give the mean of what each gives, if all counts."""
+    point = _all_kept(seen)
+    whole = seen.run(seen.batch.rows([*range(count)], point))
+    alone = [seen.run(seen.batch.rows([i], point)) for i in range(count)]
+    mean = sum(run.total for run in alone) / count
+    known = whole.finite and all(run.finite for run in alone)
+    return known and seen.precision.close(whole.total, mean, 100)
+
+
+def _chunkings(size: int) -> list[list[int]]:
+    """The ends of chunks: all of one length but the last, or as equal as may be."""
+    found = [[*range(k, size, k), size] for k in range(2, size)]
+    for count in range(2, size):
+        few, more = divmod(size, count)
+        lengths = [few + 1] * more + [few] * (count - more)
+        ends = [*accumulate(lengths)]
+        if ends not in found:
+            found.append(ends)
+    return found
+
+
+def _is_mean_of(seen: Observation, order: list[int], ends: list[int]) -> bool:
+    """Whether the samples in some order give the mean of what their chunks give."""
+    chunks = [order[a:b] for a, b in pairwise((0, *ends))]
+    alone = [seen.run(seen.batch.rows(chunk)) for chunk in chunks]
+    mean = sum(run.total for run in alone) / len(alone)
+    whole = seen.run(seen.batch.rows(order)).total
+    known = all(run.finite for run in alone)
+    return known and seen.precision.close(mean, whole, 100)
 
 
 def _scales(sizes: list[int]) -> bool:

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from ownloss.checker.arguments import Argument
-from ownloss.checker.copies import cast
 from ownloss.checker.domains import Domain
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.measures.departure import Cause
+from ownloss.checker.measures.influence import Place
 from ownloss.checker.observation import Observation
 from ownloss.checker.roles import Role, is_reversed
 
@@ -27,9 +27,6 @@ KIND = Kind(
 
 CALLS = 8
 
-MOST_PLACES = 16
-Place = tuple[int, ...]
-
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Change one label at a time, and see which predictions react."""
@@ -37,9 +34,6 @@ def find(seen: Observation) -> Iterator[Finding]:
         return
     prediction = seen.inputs[0]
     if prediction.parameter or prediction.value.dim() == 0:
-        return
-    base = seen.base_backward.values[0]
-    if base is None or base.is_complex() or not base.numel():
         return
     mixed_up = (
         _flags_for_places(seen)
@@ -62,7 +56,7 @@ def find(seen: Observation) -> Iterator[Finding]:
             continue  # the cheapest of several orders: no place belongs to another
         if _placed_by_another(seen, argument):
             continue  # starts of words, or nodes: these say where a label acts
-        reacting = dict(_reacting(seen, argument, base))
+        reacting = seen.influence.of(argument)
         # Where two dimensions may be the classes, one that fits is enough.
         said = [_run_together(argument, prediction, reacting, dim) for dim in dims]
         if all(said):
@@ -86,6 +80,63 @@ def find(seen: Observation) -> Iterator[Finding]:
                 explains=(Symptom.VALUE,) if trusted else (),
             )
             return
+    if seen.reference.differs:
+        yield from _unlike_reference(seen)
+
+
+def _unlike_reference(seen: Observation) -> Iterator[Finding]:
+    """Entries that act on other predictions than in the reference, not on more."""
+    prediction = seen.inputs[0]
+    for argument in seen.arguments:
+        if argument.parameter or argument is prediction or argument.value.numel() < 3:
+            continue
+        picks = argument.floating or argument.kept is not None
+        if picks and seen.graph.trace.named(*_MATCHES):
+            continue  # the values say which place belongs to which
+        classes = _classes_of(prediction, argument)
+        own, trusted = (
+            {
+                label: {_without(place, classes) for place in places}
+                for label, places in reacting.items()
+                if places
+            }
+            for reacting in (
+                seen.influence.of(argument),
+                seen.influence.in_reference(argument),
+            )
+        )
+        both = [label for label in own if label in trusted]
+        moved = [x for x in both if _are_elsewhere(own[x], trusted[x])]
+        if len(both) < 3 or len(moved) < len(both) / 2:
+            continue
+        label = moved[0]
+        here, there = min(own[label] - trusted[label]), min(trusted[label] - own[label])
+        yield KIND.error(
+            f"`{argument.name}` {list(label)} acts on `{prediction.name}` at "
+            f"{list(here)}, in the reference at {list(there)}.",
+            where=argument.name,
+            rests_on=(Symptom.PLACE,),
+            explains=(Symptom.VALUE, Symptom.ORDER),
+        )
+        return
+
+
+def _classes_of(prediction: Argument, labels: Argument) -> int:
+    """The dimension in which another entry is no other place; -1 if there is none."""
+    if labels.role is not Role.LABELS or prediction.value.dim() < 2:
+        return -1
+    dims = _class_dims(prediction, labels)
+    return dims[-1] if dims else prediction.value.dim() - 1
+
+
+def _are_elsewhere(places: set[Place], trusted: set[Place]) -> bool:
+    """Whether places are others, and along no other dimension, as over a wrong axis."""
+    if not places & trusted:
+        return True
+    spans = [
+        [len({*ids}) > 1 for ids in zip(*x, strict=True)] for x in (places, trusted)
+    ]
+    return len(places) == len(trusted) and spans[0] == spans[1] and places != trusted
 
 
 def _elsewhere(seen: Observation) -> Finding | None:
@@ -241,66 +292,6 @@ def _class_dims(prediction: Argument, labels: Argument) -> list[int]:
         return [d for d in dims if shape[:d] + shape[d + 1 :] == other]
     same = shape == other and labels.role is Role.TARGET
     return [-1] if same and labels.domain is not Domain.LABELS else []
-
-
-def _reacting(
-    seen: Observation, argument: Argument, base: Tensor
-) -> Iterator[tuple[Place, list[Place]]]:
-    """For each label: the entries of the prediction whose gradient reacts."""
-    value = argument.value
-    count = value.numel()
-    step = max(1, count // MOST_PLACES)
-    scale = base.abs().max()
-    special = seen.selection.singled_out(argument)
-    for flat in range(0, count, step):
-        other = cast(value, seen.dtype).clone()
-        entry = other.reshape(-1)[flat]
-        if argument.role is Role.LABELS:
-            if entry < 0 or int(entry) in special:
-                continue
-            usual = [label for label in value.unique().tolist() if label not in special]
-            different = value.new_tensor([x for x in usual if x != entry and x >= 0])
-            if not different.numel():
-                return
-            changed = different[0]
-        else:
-            changed = entry + argument.size
-        flattened = other.reshape(-1).clone()
-        flattened[flat] = changed
-        run = seen.run(seen.with_values({argument: flattened.reshape(other.shape)}))
-        found = seen.backward(run)
-        if found.error is not None or found.values[0] is None:
-            return
-        # Class weights and ignored labels change the denominator of all samples.
-        factor = _common_factor(found.values[0], base, 1e-6 * scale)
-        moved = (found.values[0] - factor * base).abs() > 1e-6 * scale
-        yield (
-            _place(flat, value.shape),
-            [tuple(entry) for entry in moved.nonzero().tolist()],
-        )
-
-
-def _place(flat: int, shape: Place) -> Place:
-    """The indices of an entry, given its number.
-
-    torch.unravel_index does the same, and imports sympy for it: that is slow.
-    """
-    indices = []
-    for size in reversed(shape):
-        flat, index = divmod(flat, size)
-        indices.append(index)
-    return tuple(reversed(indices))
-
-
-def _common_factor(now: Tensor, before: Tensor, near: Tensor) -> Tensor:
-    """What most entries of a gradient are multiplied by; 1 if there is no such."""
-    alive = before.abs() > near
-    ratios = now[alive] / before[alive]
-    if len(ratios) > 2:
-        factor = ratios.median()
-        if torch.isclose(ratios, factor, rtol=1e-6).double().mean() > 0.5:
-            return factor
-    return now.new_ones(())
 
 
 def _placed_by_another(seen: Observation, labels: Argument) -> bool:

@@ -9,6 +9,7 @@ from ownloss.checker.observation import Observation
 from ownloss.checker.probes.outcome import (
     explodes,
     first_not_finite,
+    is_over_nothing,
     steep,
     too_much_for_its_dtype,
     tried,
@@ -61,6 +62,10 @@ def find(seen: Observation) -> Iterator[Finding]:
         trouble = _trouble(run, gradients)
         if not trouble or explodes(seen, probe.point, run):
             continue  # or an overflow
+        if trouble == "the loss is NaN" and is_over_nothing(
+            first_not_finite(seen, probe.point, seen.native)
+        ):
+            continue  # an empty batch
         trusted = _reference_is_finite(seen, probe)
         if probe.bold and not trusted:
             continue

@@ -178,3 +178,26 @@ def _averages(call: Call) -> tuple[str, str, str] | None:
     reduction = call.kwargs.get("reduction")
     over = str(call.shapes[0][:1]) if reduction == "batchmean" else ""
     return None if reduction is None else (call.name, str(reduction), over)
+
+
+def grows_otherwise(seen: Observation) -> Finding | None:
+    """The reference is a mean or a sum over the samples, and the loss is neither."""
+    if not seen.reference.differs or seen.batch.size < 2 or not seen.scalar:
+        return None
+    here, twice = (
+        seen.reference.run(point) for point in (seen.point, seen.batch.repeated())
+    )
+    if not here.finite or not twice.finite or not here.total:
+        return None
+    due, own = twice.total / here.total, seen.batch.growth()
+    pure = any(math.isclose(due, g, rel_tol=1e-6) for g in (1, 2))
+    if not pure or not math.isfinite(own) or math.isclose(own, due, rel_tol=1e-4):
+        return None
+    return KIND.error(
+        f"With every sample twice the loss is {number(own)} times as large, the "
+        f"reference {number(due)} times: they sum or average otherwise over the "
+        "samples.",
+        evidence={"growth": own, "growth of the reference": due},
+        rests_on=(Symptom.GROWTH,),
+        aspect="growth",
+    )

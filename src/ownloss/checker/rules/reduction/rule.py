@@ -8,6 +8,7 @@ from ownloss.checker.observation import Observation
 from ownloss.checker.rules.reduction.beside_reference import (
     by_factor,
     by_reference,
+    grows_otherwise,
     only_means_differ,
     other_sums,
     rows_agree,
@@ -38,5 +39,6 @@ def find(seen: Observation) -> Iterator[Finding]:
         classes,
         divergence,
         slope_of_a_mean,
+        grows_otherwise,
     )
     yield from islice(filter(None, (judge(seen) for judge in judges)), 1)

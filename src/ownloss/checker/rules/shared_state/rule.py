@@ -31,7 +31,7 @@ def find(seen: Observation) -> Iterator[Finding]:
     if second_step is not None:
         yield second_step
         return
-    left = _left_on_a_class(seen)
+    left = _left_in_common(seen)
     if left is not None:
         yield left
         return
@@ -93,24 +93,29 @@ def find(seen: Observation) -> Iterator[Finding]:
         )
 
 
-def _left_on_a_class(seen: Observation) -> Finding | None:
-    """Whether the first call leaves something on a class that later calls use."""
+def _left_in_common(seen: Observation) -> Finding | None:
+    """Whether the first call leaves something behind that later calls use."""
     other = seen.batch.other
-    for (cls, name), before in seen.left_on_classes.items():
-        left = getattr(cls, name)
+    for (owner, name), before in seen.left_in_common.items():
+        left = getattr(owner, name)
         later = seen.run(other)
         try:
-            setattr(cls, name, before)
+            setattr(owner, name, before)
             first = seen.run(other)
         finally:
-            setattr(cls, name, left)
+            setattr(owner, name, left)
         if not later.finite or not first.finite:
             continue
         if not seen.precision.close(later.total, first.total, 100):
             after, alone = apart(later.total, first.total)
+            where = (
+                f"`{owner.__name__}.{name}` on the class, for all later calls and all "
+                "instances"
+                if isinstance(owner, type)
+                else f"`{name}`, a global variable, for all later calls"
+            )
             return KIND.error(
-                f"The first call leaves `{cls.__name__}.{name}` on the class, for all "
-                f"later calls and all instances: the loss of the same inputs is "
+                f"The first call leaves {where}: the loss of the same inputs is "
                 f"{after} after a call with others, and {alone} where they come first.",
                 where=name,
                 rests_on=(Symptom.AGAIN,),

@@ -91,4 +91,6 @@ def _meet_along(seen: Observation, prediction: Argument, dim: int, loss: Any) ->
         gradients.append(gradient.narrow(dim, 0, 1).reshape(-1).double())
     before, after = gradients
     cosine = torch.nn.functional.cosine_similarity(before, after, dim=0)
-    return bool(before.any() and after.any()) and bool(cosine.abs() < 1 - 1e-6)
+    if not before.any() or not after.any():
+        return bool(before.any()) != bool(after.any())  # chosen among the others
+    return bool(cosine.abs() < 1 - 1e-6)

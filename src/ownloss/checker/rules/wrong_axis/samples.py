@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ownloss.checker.copies import cast
 from ownloss.checker.findings import Finding, Symptom
-from ownloss.checker.measures.axes import ALONG, NORMALISING, SOFTMAX, along
+from ownloss.checker.measures.axes import NORMALISING, PICKING, SOFTMAX, along
 from ownloss.checker.observation import Observation
 from ownloss.checker.rules.wrong_axis.kind import KIND, say
 from ownloss.checker.trace import Call
@@ -89,18 +89,19 @@ _CUMULATIVE = ("cumsum", "cumprod", "logcumsumexp", "flip")
 _MIXING = (*SOFTMAX, *_CUMULATIVE, "diff")
 
 # What compares the members of a sample: over other samples it says nothing.
-_RANKING = ("sort", "argsort", "std", "var")
+_RANKING = ("sort", "argsort", "std", "var", *PICKING)
 
 
 def between_samples(seen: Observation) -> Iterator[Finding]:
     """A softmax, a cumulative sum or a difference that runs from sample to sample."""
     parts = seen.layout.parts
     over = [(c, c.shapes[0]) for c in seen.graph.trace.calls if along(c) == 0]
+    steps = [*seen.layout.neighbours()]
     both = {id(c.tensors[0]) for c in seen.graph.trace.calls if along(c) == 1}
-    for call, shape in (*over, *seen.layout.neighbours()):
+    for call, shape in (*over, *steps):
         if len(shape) < 2 or id(call.tensors[0]) in both:
             continue  # one over each, as where two sets are matched
-        sliced = call.name not in ALONG
+        sliced = any(call is step for step, _ in steps)
         if parts is not None and parts.fit(shape):
             mixes = sliced or call.name in _MIXING
             if not mixes and not (parts.members and call.name in _RANKING):

@@ -1,5 +1,7 @@
 """Whether the loss falls without end, or jumps."""
 
+from itertools import pairwise
+
 from ownloss.checker.copies import cast
 from ownloss.checker.domains import Domain
 from ownloss.checker.findings import Finding, Symptom
@@ -11,6 +13,10 @@ from ownloss.checker.rules.wrong_value.kind import KIND
 from ownloss.checker.wording import apart, number
 
 _LOG_LIKELIHOODS = ("log_sigmoid", "log_softmax", "softplus", "logsumexp")
+
+
+# So many times lower is a loss, at inputs 10 times as far, that falls as a square does.
+_FASTER = 50
 
 
 def falls_without_end(seen: Observation) -> Finding | None:
@@ -37,6 +43,31 @@ def falls_without_end(seen: Observation) -> Finding | None:
         f"slope, and {number(totals[1])} by 400: it falls without end, which no "
         "likelihood of labels does.",
         cure="Look for a wrong sign: log(1 - sigmoid(x)) is logsigmoid(-x).",
+        where=name,
+        evidence={"values": totals},
+        rests_on=(Symptom.PERFECT,),
+        aspect="minimum",
+    )
+
+
+def falls_ever_faster(seen: Observation) -> Finding | None:
+    """A loss that falls faster than the inputs grow, as a negative square does.
+
+    Scores, energies and log-likelihoods fall in proportion to what they are made of.
+    Of more than two inputs, some are the densities of others, which may do anything.
+    """
+    if not seen.scalar or not 1 <= len(seen.inputs) <= 2 or seen.inputs[0].parameter:
+        return None
+    points = [downhill(seen, far) for far in FARTHER]
+    totals = [seen.run(point).total for point in points]
+    if not totals[0] < -1 or any(not b <= _FASTER * a for a, b in pairwise(totals)):
+        return None
+    name = seen.inputs[0].name
+    return KIND.warning(
+        f"The loss is {number(totals[0])} where the inputs have been moved by 40 down "
+        f"their slope, and {number(totals[1])} by 400: it falls ever faster, so that "
+        "no training comes to an end.",
+        cure="Look for a wrong sign, or swapped arguments.",
         where=name,
         evidence={"values": totals},
         rests_on=(Symptom.PERFECT,),

@@ -47,7 +47,9 @@ def misused(seen: Observation) -> Finding | None:
         before = made.get(id(first))
         if call.name in _RESHAPES and before and isinstance(call.result, torch.Tensor):
             made[id(call.result)] = before
-        twice = call.name in _FROM_LOGITS and before is not None
+        twice = before is not None and (
+            call.name in _FROM_LOGITS or call.name == before.name == "sigmoid"
+        )
         if before is not None and twice and before.name != "log_softmax":
             return _hint(
                 call,

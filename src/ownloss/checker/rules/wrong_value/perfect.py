@@ -33,10 +33,13 @@ def imperfect(seen: Observation) -> Finding | None:
         if not better.finite or not worse.finite:
             continue
         margin = 1e-3 * (abs(better.total) + abs(worse.total)) + 1e-9
+        alike = argument.value.shape == prediction.value.shape
         uphill = seen.fit.pushes_away(prediction, argument)
         if better.total > worse.total + margin and uphill:
             for_good, for_bad = apart(better.total, worse.total)
-            return KIND.error(
+            graded = argument.value.unique().numel() > 2 and not argument.floating
+            say = KIND.warning if graded and alike else KIND.error
+            return say(
                 "The loss is larger where the prediction fits the labels: "
                 f"{for_good} for the good prediction, {for_bad} for the bad one.",
                 evidence={"good": better.total, "bad": worse.total},
@@ -54,7 +57,8 @@ def _beyond_perfect(seen: Observation, prediction: Argument) -> Finding | None:
     for argument in seen.arguments:
         if argument is prediction or argument.parameter or argument.differentiable:
             continue
-        alike = argument.value.numel() == prediction.value.numel() and argument.floating
+        shapes = [[n for n in x.value.shape if n != 1] for x in (argument, prediction)]
+        alike = shapes[0] == shapes[1] and argument.floating
         target = argument.role is Role.TARGET
         if target and argument.value.shape == prediction.value.shape[:-1]:
             if seen.fit.bottomless(prediction, argument):
