@@ -184,7 +184,7 @@ def _are_grades(target: Argument, prediction: Argument) -> bool:
     """
     value = target.value
     whole = target.domain is Domain.LABELS and value.shape == prediction.value.shape
-    if not whole or value.dim() < 2 or value.unique().numel() < 3:
+    if not whole or value.dim() < 2 or value.unique().numel() < 3 or value.min() < 0:
         return False
     return any(row.unique().numel() < row.numel() for row in value.flatten(0, -2))
 

@@ -50,26 +50,29 @@ def falls_without_end(seen: Observation) -> Finding | None:
     )
 
 
-def falls_ever_faster(seen: Observation) -> Finding | None:
-    """A loss that falls faster than the inputs grow, as a negative square does.
+def falls_both_ways(seen: Observation) -> Finding | None:
+    """A loss with a maximum in place of a minimum, as of a negative square.
 
-    Scores, energies and log-likelihoods fall in proportion to what they are made of.
-    Of more than two inputs, some are the densities of others, which may do anything.
+    It falls faster than the inputs grow; scores and log-likelihoods do not. Uphill it
+    falls as well; a ratio of policies times an advantage does not. Of more than two
+    inputs, some are the densities of others, which may do anything.
     """
     if not seen.scalar or not 1 <= len(seen.inputs) <= 2 or seen.inputs[0].parameter:
         return None
-    points = [downhill(seen, far) for far in FARTHER]
-    totals = [seen.run(point).total for point in points]
+    totals = [seen.run(downhill(seen, far)).total for far in FARTHER]
     if not totals[0] < -1 or any(not b <= _FASTER * a for a, b in pairwise(totals)):
+        return None
+    uphill = seen.run(downhill(seen, -FARTHER[0])).total
+    if not uphill < seen.value:
         return None
     name = seen.inputs[0].name
     return KIND.warning(
-        f"The loss is {number(totals[0])} where the inputs have been moved by 40 down "
-        f"their slope, and {number(totals[1])} by 400: it falls ever faster, so that "
-        "no training comes to an end.",
+        f"The loss has a maximum in place of a minimum: it is {number(seen.value)} "
+        f"here, {number(totals[0])} where `{name}` has been moved by 40 down its "
+        f"slope, {number(totals[1])} by 400, and {number(uphill)} by 40 up its slope.",
         cure="Look for a wrong sign, or swapped arguments.",
         where=name,
-        evidence={"values": totals},
+        evidence={"values": totals, "uphill": uphill},
         rests_on=(Symptom.PERFECT,),
         aspect="minimum",
     )

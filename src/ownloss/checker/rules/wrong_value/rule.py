@@ -7,7 +7,7 @@ from ownloss.checker.findings import Finding, Symptom
 from ownloss.checker.measures.departure import Cause
 from ownloss.checker.observation import Observation
 from ownloss.checker.rules.wrong_value.course import (
-    falls_ever_faster,
+    falls_both_ways,
     falls_without_end,
     jumps,
     prefers_without_end,
@@ -42,7 +42,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         preferred,
         zero_labels,
         falls_without_end,
-        falls_ever_faster,
+        falls_both_ways,
         prefers_without_end,
         jumps,
     )
