@@ -296,7 +296,7 @@ def lint(session: nox.Session) -> None:
 @command
 def new(session: nox.Session) -> None:
     """Make a new example and its test: `nox -s new -- robust/cauchy`."""
-    run(session, "gallery.template", *session.posargs)
+    run(session, "gallery.new_example", *session.posargs)
 
 
 @command

@@ -93,12 +93,28 @@ def test_the_source_of_each_page_of_the_site_is_kept_by_git():
     listed = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    kept = {*listed.stdout.splitlines()}
+    files = listed.stdout.splitlines()
+    kept = {*files, *(str(Path(name).parent) for name in files)}
     names = [p.relative_to(built).as_posix() for p in built.rglob("*.html.md")]
     assert len(names) > 300
     sources = {repository.source_of(app, n.removesuffix(".html.md")) for n in names}
     assert sources - kept == set()
     assert len(sources) == len(names)
+
+
+def test_the_source_of_a_kind_is_the_folder_of_the_files_that_its_page_is_made_of():
+    page = "reference/kinds/empty-batch"
+    settings = {"repository_url": ADDRESS, "project": "ownloss", "version": "1.0"}
+    context = {"published": False, "torch_version": "2.13.0"}
+    app = SimpleNamespace(
+        config=SimpleNamespace(**settings, html_context=context, root_doc="index"),
+        env=SimpleNamespace(found_docs={page}),
+    )
+    links = repository.links_of_foot(app, page, {})
+    folder = "src/ownloss/checker/rules/empty_batch"
+    assert links["edit"] == links["source"] == f"{ADDRESS}/tree/main/{folder}"
+    made_of = {path.name for path in (ROOT / folder).iterdir()}
+    assert made_of >= {"rule.py", "wrong.py", "right.py", "notes.md"}
 
 
 def links(site):

@@ -4,6 +4,7 @@ The one setting is ``repository_url``. Without it nothing is shown.
 """
 
 import re
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -50,12 +51,12 @@ def repository(app: Sphinx) -> str:
 
 
 def source_of(app: Sphinx, pagename: str) -> str:
-    """Return the file that somebody edits to change a page."""
+    """Name the file that somebody edits to change a page, or their folder."""
     if pagename == app.config.root_doc:
         return "README.md"  # which the home page includes
     if pagename.startswith("reference/kinds/"):
         rule = pagename.rpartition("/")[2].replace("-", "_")
-        return f"src/ownloss/checker/rules/{rule}/notes.md"
+        return f"src/ownloss/checker/rules/{rule}"
     folder, _, example = pagename.partition("/")
     if folder != app.config.sphinx_gallery_conf["gallery_dirs"]:
         return f"docs/{pagename}.md"
@@ -88,8 +89,10 @@ def links_of_foot(app: Sphinx, page: str, context: dict[str, Any]) -> dict[str, 
     }
     links = {"report": f"{home}/issues/new?{urlencode(asked)}"}
     if page in app.env.found_docs:
-        file = f"{BRANCH}/{source_of(app, page)}"
-        links |= {"edit": f"{home}/edit/{file}", "source": f"{home}/blob/{file}"}
+        source = source_of(app, page)
+        edit, show = ("edit", "blob") if Path(source).suffix else ("tree", "tree")
+        links["edit"] = f"{home}/{edit}/{BRANCH}/{source}"
+        links["source"] = f"{home}/{show}/{BRANCH}/{source}"
     return links
 
 

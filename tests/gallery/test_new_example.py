@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from gallery import template
+from gallery import new_example
 from ownloss import catalogue, tags
 
 
@@ -15,12 +15,12 @@ def house(tmp_path):
     """A repository with one topic, and the tests' own conftest."""
     topic = tmp_path / "src" / "examples" / "robust"
     topic.mkdir(parents=True)
-    shutil.copy(template.ROOT / "src/examples/robust/GALLERY_HEADER.rst", topic)
+    shutil.copy(new_example.ROOT / "src/examples/robust/GALLERY_HEADER.rst", topic)
     return tmp_path
 
 
 def test_the_blank_runs_and_its_proof_passes(house, monkeypatch):
-    script, _ = template.write_blank("robust/cauchy", house)
+    script, _ = new_example.write_blank("robust/cauchy", house)
     for command in (["-W", "error", script], ["-W", "error", "-m", "doctest", script]):
         ran = subprocess.run(
             [sys.executable, *command], capture_output=True, text=True, check=False
@@ -29,9 +29,9 @@ def test_the_blank_runs_and_its_proof_passes(house, monkeypatch):
 
 
 def test_the_blank_test_passes_and_fails_where_the_loss_is_wrong(house):
-    script, test = template.write_blank("robust/cauchy", house)
-    shutil.copy(template.ROOT / "tests" / "conftest.py", house / "tests")
-    shutil.copytree(template.ROOT / "src" / "ownloss", house / "src" / "ownloss")
+    script, test = new_example.write_blank("robust/cauchy", house)
+    shutil.copy(new_example.ROOT / "tests" / "conftest.py", house / "tests")
+    shutil.copytree(new_example.ROOT / "src" / "ownloss", house / "src" / "ownloss")
 
     def passes():
         ran = subprocess.run(
@@ -51,7 +51,7 @@ def test_the_blank_test_passes_and_fails_where_the_loss_is_wrong(house):
 
 
 def test_the_blank_has_tags_for_the_filters_of_the_gallery(house):
-    script, _ = template.write_blank("robust/cauchy", house)
+    script, _ = new_example.write_blank("robust/cauchy", house)
     assert catalogue.Example(script).tags == ("regression", "numbers")
     assert set(catalogue.Example(script).tags) <= set(tags.WORDS)
 
@@ -59,24 +59,24 @@ def test_the_blank_has_tags_for_the_filters_of_the_gallery(house):
 @pytest.mark.parametrize("where", ["cauchy", "robust/Cauchy", "robust/a/b", "robust/"])
 def test_what_is_not_topic_and_name_is_refused(house, where):
     with pytest.raises(ValueError, match="expected topic/name"):
-        template.write_blank(where, house)
+        new_example.write_blank(where, house)
 
 
 def test_an_unknown_topic_names_the_known_ones(house):
     with pytest.raises(ValueError, match="no topic 'robst'; there are robust"):
-        template.write_blank("robst/cauchy", house)
+        new_example.write_blank("robst/cauchy", house)
 
 
 def test_nothing_is_overwritten(house):
-    script, test = template.write_blank("robust/cauchy", house)
+    script, test = new_example.write_blank("robust/cauchy", house)
     script.write_text("mine")
     with pytest.raises(FileExistsError, match="cauchy"):
-        template.write_blank("robust/cauchy", house)
+        new_example.write_blank("robust/cauchy", house)
     assert script.read_text() == "mine"
     assert test.exists()
 
 
 @pytest.mark.parametrize("arguments", [[], ["robust/huber", "more"], ["nothing/here"]])
 def test_the_command_says_what_is_wrong_in_one_line(arguments, capsys):
-    assert template.main(arguments) == 2
+    assert new_example.main(arguments) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
