@@ -86,6 +86,12 @@ def test_the_map_for_contributors_names_what_is_there():
         assert name in ownloss_site.DIRECTIVES
 
 
+def test_the_benchmark_of_the_libraries_alone_knows_every_directive():
+    settings = Path(__file__).parents[2] / "benchmarks" / "plain" / "conf.py"
+    quoted = re.findall(r'"([\w-]+)"', settings.read_text(encoding="utf-8"))
+    assert {*ownloss_site.DIRECTIVES} <= {*quoted}
+
+
 class Writer(HTMLTranslator):
     """Docutils' own, which knows of one more node."""
 

@@ -333,6 +333,54 @@ def test_an_example_that_failed_is_not_taken_for_done(site):
     assert "ZeroDivisionError" not in site.page
 
 
+PROVED = """
+import torch
+
+
+def square(x):
+    \"""Square it.
+
+    >>> x = torch.ones(3, dtype=torch.float64, requires_grad=True)
+    >>> torch.autograd.gradcheck(square, (x,))
+    True
+    \"""
+    return (x**2).sum()
+
+"""
+
+
+def test_the_table_of_what_works_has_a_row_of_each_loss_whatever_was_built_before(site):
+    def rows():
+        page = BeautifulSoup((site.root / "html/index.html").read_text(), "html.parser")
+        return [row.td.get_text() for row in page.select(".support-matrix tbody tr")]
+
+    # The table is of the examples that lie beside the package.
+    sources = site.topic.parents[1]
+    shutil.copytree(ROOT / "src" / "ownloss", sources / "ownloss")
+    settings = site.root / "docs" / "conf.py"
+    first = f"import sys\nsys.path.insert(0, {str(sources)!r})\n"
+    settings.write_text(first + settings.read_text())
+    index = site.root / "docs" / "index.md"
+    index.write_text(index.read_text() + "\n```{support-matrix}\n```\n")
+    shutil.copy(ROOT / "src" / "examples" / "robust" / "huber.py", site.topic)
+    alone = ("-D", "suppress_warnings=ref.doc")  # its relatives are not here
+
+    assert "exit 0" in site.build(*alone)
+    assert rows() == ["Huber"]
+    script = site.topic / "square.py"
+    script.write_text(SCRIPT.replace("\n# %%", f"{PROVED}\n# %%"))
+    only = r"sphinx_gallery_conf.filename_pattern=[\\/]huber\.py$"
+    assert "exit 0" in site.build(*alone, "-D", only)
+    assert rows() == ["Huber"]
+    said = site.build(*alone)
+    assert "trying what works... [100%] square" in said
+    assert rows() == ["Huber", "Square"]
+    assert "0 added, 0 changed, 0 removed" in site.build(*alone)
+    script.unlink()
+    assert "exit 0" in site.build(*alone)
+    assert rows() == ["Huber"]
+
+
 def test_a_warning_is_said_again_by_the_next_build(site):
     index = site.root / "docs" / "index.md"
     index.write_text(index.read_text() + "\n{ref}`nowhere`\n")

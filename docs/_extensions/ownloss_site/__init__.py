@@ -68,7 +68,6 @@ STORY: dict[str, list[tuple[int, str, Listener]]] = {
     # Which pages have to be read again?
     "env-get-outdated": [
         (600, ANY, freshness.read_all_again),
-        (610, ANY, support_matrix.see_new_rows),
     ],
     # A page has been read, and becomes what the environment knows of it.
     "doctree-read": [

@@ -1,18 +1,15 @@
 """What torch can do with each loss of the gallery, tried while the page is built.
 
-Each example is taken by the inputs of its own gradcheck. Rows are kept in the
-environment of Sphinx, so only an example that has changed is tried again; the page is
-read again only where a row of it may differ.
+Each example is taken by the inputs of its own gradcheck. The page is read again when an
+example changes, comes, goes or moves; rows are kept in the environment of Sphinx, so
+only a loss that has changed is tried again.
 """
 
 import hashlib
 from importlib import metadata
 from operator import itemgetter
-from typing import Any
 
 from docutils import nodes
-from sphinx.application import Sphinx
-from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.display import status_iterator
 from sphinx.util.docutils import SphinxDirective
@@ -89,29 +86,26 @@ def try_all(examples: list[Example]) -> dict[Example, Row]:
     return rows
 
 
-def places() -> dict[Example, tuple[int, str]]:
-    """Every example with the place of its topic."""
-    examples = catalogue.examples()
-    topics = {example.topic for example in examples}
-    of_topic = {topic: place_of_topic(topic) for topic in topics}
-    return {example: of_topic[example.topic] for example in examples}
-
-
 class SupportMatrix(SphinxDirective):
     """Write the table of all examples and features, and the reasons below it."""
 
     def run(self) -> list[nodes.Node]:
         """Build the table."""
-        place_of, key_of = places(), keys()
-        examples = sorted(place_of, key=lambda e: (place_of[e], e.title))
+        key_of = keys()
+        examples = sorted(key_of, key=lambda e: (place_of_topic(e.topic), e.title))
+        # The gallery writes its list again where an example comes, goes or moves.
+        gallery = self.config.sphinx_gallery_conf["gallery_dirs"]
+        _, listed = self.env.relfn2path(f"/{gallery}/index.rst")
+        for path in (listed, *(example.path for example in examples)):
+            self.env.note_dependency(str(path))
         known: dict[str, Row] = getattr(self.env, "support_rows", {})
         new = [example for example in examples if key_of[example] not in known]
         if self.config.sphinx_gallery_conf["filename_pattern"] != EVERY_SCRIPT:
-            new = []  # a build of one example only: the others are tried another time
+            new = []  # a build of one example only: the others are tried in the next
+            self.env.note_reread()
         known = {**known, **{key_of[e]: row for e, row in try_all(new).items()}}
         rows = {e: known[key_of[e]] for e in examples if key_of[e] in known}
         self.env.support_rows = {key_of[e]: row for e, row in rows.items()}
-        self.env.support_page = self.env.docname, {key_of[e]: place_of[e] for e in rows}
         rows = {e: row for e, row in rows.items() if row}
         if not rows:
             return []
@@ -139,13 +133,3 @@ class SupportMatrix(SphinxDirective):
                 cells.append(verdict)
             written.append(cells)
         return table(["loss", *features], written, "support-matrix")
-
-
-def see_new_rows(_app: Sphinx, env: BuildEnvironment, *_changes: Any) -> list[str]:
-    """Say that the page is out of date if a row came, went, moved or may differ."""
-    page, known = getattr(env, "support_page", (None, None))
-    if page not in env.found_docs:
-        return []
-    key_of = keys()
-    now = {key_of[example]: place for example, place in places().items()}
-    return [] if known == now else [page]
