@@ -1,6 +1,6 @@
 """What the site costs to build, beside what its examples cost to run.
 
-    nox -s bench -- build [cold] [short] [scripts] [pages]
+    nox -s bench -- build [cold] [libraries] [short] [scripts] [pages]
 
 copies the repository into a temporary folder, builds the site there as ``nox -s docs``
 does and as a reader of the code would change it, and prints ratios, each with its goal.
@@ -10,6 +10,11 @@ processes of a build together.
 Two pages run the checker while they are built, which is no overhead of the build: it is
 what they are for. So a cold build is measured twice: without these pages against the
 scripts alone, and with them against the scripts and the same checks in one process.
+
+What of it is ours, and what do the libraries cost? They alone, Sphinx, MyST, furo and
+Sphinx-Gallery, also build the same pages and scripts, with ``benchmarks/plain/conf.py``
+for settings and nothing of ours. Their menu, which furo makes again for each page, is a
+row of its own: the others are without it.
 """
 
 import os
@@ -152,11 +157,12 @@ def run(project: Path, *arguments: str) -> Cost:
     return Cost(used.ru_utime + used.ru_stime, wall)
 
 
-def build(project: Path, *, cold: bool = False) -> Cost:
+def build(project: Path, *more: str, cold: bool = False) -> Cost:
     """Build the site of a project.
 
     Args:
         project: Where the repository was copied to.
+        *more: Further options of Sphinx.
         cold: Whether to throw away what earlier builds have left.
 
     Returns:
@@ -166,7 +172,7 @@ def build(project: Path, *, cold: bool = False) -> Cost:
         for made in ("build", "docs/examples"):
             shutil.rmtree(project / made, ignore_errors=True)
     options = ["-n", "--keep-going", "-d", "build/doctrees"]
-    return run(project, "sphinx", *options, "docs", "build/html")
+    return run(project, "sphinx", *options, *more, "docs", "build/html")
 
 
 def bare(project: Path, *options: str) -> Cost:
@@ -250,6 +256,24 @@ def empty_project(to: Path, scripts: int = 0, pages: int = 0) -> Path:
     return to
 
 
+def without_ours(project: Path) -> Path:
+    """Leave the pages and the examples of a project to the libraries alone.
+
+    Args:
+        project: A copy of the repository, which loses our settings, extensions and
+            templates.
+
+    Returns:
+        The folder.
+    """
+    docs = project / "docs"
+    (docs / "conf.py").rename(docs / "ours.py")
+    shutil.copy(project / "benchmarks" / "plain" / "conf.py", docs)
+    for ours in ("_extensions", "_templates"):
+        shutil.rmtree(docs / ours)
+    return project
+
+
 def append(file: Path, text: str) -> None:
     """Change a file at its end."""
     file.write_text(f"{file.read_text(encoding='utf-8')}\n{text}\n", encoding="utf-8")
@@ -287,18 +311,43 @@ def cold(rows: Rows, room: Path, site: Path, rounds: int) -> None:
     rows.add("cold, all", "scripts, checks", everything, "1.10, wall 1.00")
 
 
+def libraries(rows: Rows, room: Path, _site: Path, rounds: int) -> None:
+    """The same pages and scripts, built by the libraries alone."""
+    ours = copy_project(room / "ours", *CHECKED_PAGES)
+    theirs = without_ours(copy_project(room / "theirs", *CHECKED_PAGES))
+    # Links to the pages left out: a build after a warning would read all again.
+    quiet = ("-D", "suppress_warnings=myst.xref_missing")
+    colds, alone, menus, unchanged = [], [], [], []
+    for _ in range(rounds):
+        cold, plain = build(ours, *quiet, cold=True), build(theirs, *quiet, cold=True)
+        scripts = bare(ours)
+        colds.append((cold, plain))
+        alone.append((plain, scripts))
+        unchanged.append((build(ours, *quiet), build(theirs, *quiet)))
+        menu = build(theirs, *quiet, "-D", "menu=1", cold=True)
+        menus.append((menu, scripts))
+    rows.add("cold, without checks", "libraries alone", colds, "1.10")
+    rows.add("unchanged", "libraries alone", unchanged, "1.10")
+    rows.add("libraries alone", "scripts", alone, "none")
+    rows.add("libraries, with menu", "scripts", menus, "none")
+
+
 def short(rows: Rows, room: Path, site: Path, rounds: int) -> None:
     """Builds after which little is new."""
     empty = empty_project(room / "empty")
-    build(empty)
+    build(empty), build(site)
+    number_of_pages = len([*(site / "build" / "html").rglob("*.html.md")])
+    light = empty_project(room / "light", pages=number_of_pages)
+    build(light)
     page = site / "docs" / "guide" / "index.md"
     example = site / "src" / "examples" / "robust" / "huber.py"
     alone = room / "alone"
-    unchanged, changed_page, changed_example = [], [], []
+    unchanged, as_many, changed_page, changed_example = [], [], [], []
     for number in range(rounds):
         build(site)
-        nothing, still = build(empty), build(site)
+        nothing, still, idle = build(empty), build(site), build(light)
         unchanged.append((still, nothing))
+        as_many.append((still, idle))
         append(page, f"One more sentence, number {number}.")
         changed_page.append((with_page := build(site), still))
         append(example, f"print({number})")
@@ -307,6 +356,7 @@ def short(rows: Rows, room: Path, site: Path, rounds: int) -> None:
         own = run(site, "benchmarks.bare_scripts", str(alone))
         changed_example.append((build(site), with_page + own))
     rows.add("unchanged", "empty project", unchanged, "1.10")
+    rows.add("unchanged", "as many light pages", as_many, "1.10")
     rows.add("a changed page", "unchanged", changed_page, "1.25")
     rows.add("a changed example", "changed page + script", changed_example, "1.00")
 
@@ -315,8 +365,12 @@ def scripts(rows: Rows, room: Path, _site: Path, _rounds: int) -> None:
     """What four times the scripts cost, beside the scripts alone."""
     few = empty_project(room / "few", scripts=48)
     many = empty_project(room / "many", scripts=192)
-    grown = (build(many) - build(few), bare(many) - bare(few))
-    rows.add("48 to 192 light scripts", "scripts", [grown], "1.25")
+    ours, alone = build(many) - build(few), bare(many) - bare(few)
+    for project in (few, many):
+        without_ours(project)
+    theirs = build(many, cold=True) - build(few, cold=True)
+    rows.add("48 to 192 light scripts", "scripts", [(ours, alone)], "1.25")
+    rows.add("48 to 192 light scripts", "libraries alone", [(ours, theirs)], "1.10")
 
 
 def pages(rows: Rows, room: Path, _site: Path, _rounds: int) -> None:
@@ -333,7 +387,13 @@ def pages(rows: Rows, room: Path, _site: Path, _rounds: int) -> None:
     rows.add("400 light pages", "4 times 100", [(more, four)], "1.25")
 
 
-ROWS = {"cold": cold, "short": short, "scripts": scripts, "pages": pages}
+ROWS = {
+    "cold": cold,
+    "libraries": libraries,
+    "short": short,
+    "scripts": scripts,
+    "pages": pages,
+}
 
 
 @click.command()
