@@ -126,7 +126,6 @@ pages = Sybil(
         no_source,
     ],
     patterns=["*.md"],
-    excludes=["docs/examples/**", "docs/reference/kinds/**"],
     setup=same_start,
     teardown=as_before,
 )

@@ -7,8 +7,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from xml.etree import ElementTree
 
 import nox
@@ -21,6 +23,8 @@ ENVIRONMENT = ROOT / ".nox" / "environment"
 BIN = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 SITE = ROOT / "build" / "html"
 BOOK = ROOT / "build" / "epub" / "ownloss.epub"
+# How the build that runs beside the tests has ended: 0, or what went wrong.
+ENDED = ROOT / "build" / "ended"
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 # What a release of torch may change, and what needs no tool of the site.
 VARIES = [
@@ -141,14 +145,41 @@ def docs(session: nox.Session) -> None:
 @command
 def tests(session: nox.Session) -> None:
     """Build the site and run all tests; `-- -k huber` runs some, and builds nothing."""
-    options = [*session.posargs]
-    if not options:
-        build_all(session, "-q")
-        options = ["--ignore=tests/examples/test_scripts.py"]  # the build has run them
     # By file: the snippets of a page share their names, so one process runs them all.
-    # In the order of the files: those of tests take longest, the pages fill the rest.
     share = ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
-    run(session, "pytest", *share, *options)
+    if session.posargs:
+        run(session, "pytest", *share, *session.posargs)
+        return
+    # The build runs the examples. The tests that read the site come last, and wait.
+    with building(session):
+        done = "--ignore=tests/examples/test_scripts.py"
+        run(session, "pytest", *share, done, SITE_ENDED=str(ENDED))
+
+
+@contextmanager
+def building(session: nox.Session) -> Iterator[None]:
+    """Build the site beside what is done meanwhile; fail where it cannot be built."""
+    ENDED.parent.mkdir(exist_ok=True)
+    ENDED.unlink(missing_ok=True)
+    log = ENDED.with_name("docs.log")
+    with log.open("w") as said:
+        command = [sys.executable, "-m", "nox", "-s", "docs"]
+        build = subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=said)
+
+    def wait() -> None:
+        code = build.wait()
+        if code:
+            print(log.read_text(), flush=True)
+        ENDED.write_text(f"{code}")
+
+    waiting = Thread(target=wait)
+    waiting.start()
+    try:
+        yield
+    finally:
+        waiting.join()
+        if build.returncode:
+            session.error(f"the site cannot be built: {log} says why")
 
 
 @nox.session(venv_backend="none", default=False)

@@ -1,6 +1,7 @@
 """A real browser, and the built site served to it.
 
-`nox -s tests` builds the site before these tests; elsewhere build it first.
+`nox -s tests` builds the site beside the tests, and these come last; elsewhere build
+it first.
 """
 
 import functools
@@ -8,6 +9,7 @@ import gzip
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,12 +21,6 @@ from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playw
 from selectolax.lexbor import LexborHTMLParser
 
 SITE = Path(__file__).parents[2] / "build" / "html"
-NAMES = sorted(
-    path.relative_to(SITE).as_posix()
-    for path in SITE.rglob("*.html")
-    if "_static" not in path.parts
-)
-"""Every page of the site."""
 QUIET = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run"
     " --disable-background-networking --disable-component-update --disable-sync"
@@ -36,6 +32,31 @@ NO_BROWSER = (
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Ask last for the site: until it is built, other tests can run."""
+    items.sort(key=lambda item: item.path.is_relative_to(Path(__file__).parent))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built() -> None:
+    """Wait for the site, where `nox -s tests` is building it."""
+    if ended := os.environ.get("SITE_ENDED"):
+        while not (said := Path(ended).read_text() if Path(ended).exists() else ""):
+            time.sleep(0.2)
+        assert said == "0", "the site cannot be built: build/docs.log says why"
+
+
+@functools.cache
+def names() -> list[str]:
+    """Every page of the site."""
+    assert (SITE / "index.html").exists(), "build the site first: nox -s docs"
+    return sorted(
+        path.relative_to(SITE).as_posix()
+        for path in SITE.rglob("*.html")
+        if "_static" not in path.parts
+    )
+
+
 def parsed(name: str) -> LexborHTMLParser:
     """A page of the site; this parser takes milliseconds, and there are hundreds."""
     return LexborHTMLParser((SITE / name).read_text(encoding="utf-8"))
@@ -44,8 +65,7 @@ def parsed(name: str) -> LexborHTMLParser:
 @pytest.fixture(scope="session")
 def pages() -> dict[str, LexborHTMLParser]:
     """Every page of the site, parsed: to look at, and not to change."""
-    assert NAMES, "build the site first: nox -s docs"
-    return {name: parsed(name) for name in NAMES}
+    return {name: parsed(name) for name in names()}
 
 
 class Quiet(SimpleHTTPRequestHandler):

@@ -1,6 +1,6 @@
 """Figures argue with the numbers of the text around them.
 
-Some of these tests read the built site: `nox -s tests` builds it before them.
+Some of these tests read the built site: `nox -s tests` builds it meanwhile.
 """
 
 import re

@@ -1,6 +1,6 @@
 """The graph of a loss with the numbers that flow: right numbers, readable picture.
 
-The last tests read the built site: `nox -s tests` builds it before them.
+The last tests read the built site: `nox -s tests` builds it meanwhile.
 """
 
 import doctest

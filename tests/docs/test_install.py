@@ -1,6 +1,6 @@
 """The way in: what is installed, what is offered without installing, what is cited.
 
-Some of these tests read the built site: `nox -s tests` builds it before them.
+Some of these tests read the built site: `nox -s tests` builds it meanwhile.
 """
 
 import re

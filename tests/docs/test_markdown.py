@@ -1,6 +1,6 @@
 """Every page as Markdown: whole, readable, and listed in llms.txt.
 
-`nox -s tests` builds the site before these tests; elsewhere build it first.
+`nox -s tests` builds the site meanwhile; elsewhere build it first.
 """
 
 import functools
@@ -17,10 +17,9 @@ from selectolax.lexbor import LexborHTMLParser
 
 from gallery.blocks import table
 from ownloss_site import markdown_pages
-from tests.docs.conftest import NAMES, SITE, parsed
+from tests.docs.conftest import SITE, names, parsed
 
 WITHOUT_WORDS = {"404.html", "genindex.html", "search.html"}
-NAMES = [name for name in NAMES if name not in WITHOUT_WORDS]
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 FORMULA = re.compile(r"\$\$\n.+?\n\$\$|(?<!\\)\$[^$]+\$", re.DOTALL)
 FENCE = re.compile(r"^[ >]*(`{3,}).*?^[ >]*\1$", re.DOTALL | re.MULTILINE)
@@ -28,6 +27,11 @@ FENCE = re.compile(r"^[ >]*(`{3,}).*?^[ >]*\1$", re.DOTALL | re.MULTILINE)
 ONLY_IN_A_BROWSER = (
     ".headerlink, .sphx-glr-footer, .sphx-glr-download-link-note, #loss-alone"
 )
+
+
+def pages_of_words():
+    """The pages that have a Markdown of their own."""
+    return [name for name in names() if name not in WITHOUT_WORDS]
 
 
 def read(name):
@@ -130,9 +134,8 @@ WANTED = (
 @pytest.fixture(scope="module")
 def faults():
     """From what is wanted of every page to what is wrong, page by page."""
-    assert NAMES, "build the site first: nox -s docs"
     found = {wanted: [] for wanted in WANTED}
-    for page in map(Page, NAMES):
+    for page in map(Page, pages_of_words()):
         for wanted in WANTED:
             found[wanted] += [f"{page.name} {fault}" for fault in wanted(page)]
     return found
@@ -152,7 +155,8 @@ def test_llms_txt_follows_its_specification_and_lists_every_page_once():
     assert sections == ["## Learn", "## Copy", "## Look up", "## About"]
     listed = re.findall(r"^- \[.+\]\((\S+)\): \S.{19,}$", text, re.MULTILINE)
     assert len(listed) == len(re.findall("^- ", text, re.MULTILINE))
-    expected = [f"{base()}{name}.md" for name in NAMES if name != "index.html"]
+    expected = [f"{base()}{name}.md" for name in pages_of_words()]
+    expected.remove(f"{base()}index.html.md")
     assert sorted(listed) == sorted(expected)
 
 

@@ -1,6 +1,6 @@
 """The book and the zip for reading without a network.
 
-`nox -s tests` builds both before these tests; elsewhere: `nox -s docs`.
+`nox -s tests` builds both meanwhile; elsewhere: `nox -s docs`.
 """
 
 import posixpath

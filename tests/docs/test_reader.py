@@ -1,6 +1,6 @@
 """What readers of good documentation are used to, on the built site.
 
-`nox -s tests` builds the site before these tests; elsewhere build it first.
+`nox -s tests` builds the site meanwhile; elsewhere build it first.
 """
 
 import ast

@@ -1,18 +1,29 @@
 """The built site: whole, and asking nobody else for anything.
 
-`nox -s tests` builds the site before these tests; elsewhere build it first.
+`nox -s tests` builds the site meanwhile; elsewhere build it first.
 """
 
+import functools
 import posixpath
 import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from tests.docs.conftest import NAMES, SITE, parsed
+from tests.docs.conftest import SITE, names, parsed
 
 ROOT = Path(__file__).parents[2]
-FILES = {path.relative_to(SITE).as_posix() for path in SITE.rglob("*")}
-FOLDERS = {posixpath.dirname(file) for file in FILES}
+
+
+@functools.cache
+def files():
+    """Every file and every folder of the site."""
+    return {path.relative_to(SITE).as_posix() for path in SITE.rglob("*")}
+
+
+@functools.cache
+def folders():
+    """The folders of the site that hold something."""
+    return {posixpath.dirname(file) for file in files()}
 
 
 def target(name, link):
@@ -20,7 +31,7 @@ def target(name, link):
     parts = urlsplit(link)
     there = posixpath.join(posixpath.dirname(name), unquote(parts.path))
     file = posixpath.normpath(there) if parts.path else name
-    if file in FOLDERS:
+    if file in folders():
         file = posixpath.normpath(f"{file}/index.html")
     return file, unquote(parts.fragment)
 
@@ -35,7 +46,7 @@ def test_every_link_within_the_site_leads_somewhere(pages):
             if urlsplit(link).scheme:
                 continue
             file, fragment = target(name, link)
-            if file not in FILES or (fragment and fragment not in ids.get(file, ())):
+            if file not in files() or (fragment and fragment not in ids.get(file, ())):
                 broken.append((name, link))
     assert broken == []
 
@@ -61,7 +72,7 @@ def test_every_image_script_and_style_is_there_and_comes_from_the_site(pages):
                 file = unquote(urlsplit(link).path).removeprefix(root)
             else:
                 file, _ = target(name, link)
-            if urlsplit(link).netloc or file not in FILES:
+            if urlsplit(link).netloc or file not in files():
                 missing.append((name, link))
     assert missing == []
 
@@ -117,7 +128,7 @@ def test_every_figure_says_what_it_shows_and_how_large_it_is(pages):
 
 def test_formulas_are_mathml_and_no_tex_is_left():
     formulas = 0
-    for name in NAMES:
+    for name in names():
         page = parsed(name)
         formulas += len(page.css("math"))
         article = page.css_first("article")

@@ -65,7 +65,8 @@ class Site:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        ignored = shutil.ignore_patterns("__pycache__", "examples")
+        # What a build makes, it may be making meanwhile.
+        ignored = shutil.ignore_patterns("__pycache__", "examples", "kinds")
         shutil.copytree(ROOT / "gallery", root / "gallery", ignore=ignored)
         shutil.copytree(ROOT / "docs", root / "docs", ignore=ignored)
         for page in (root / "docs").rglob("*.md"):
