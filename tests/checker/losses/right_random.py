@@ -300,3 +300,17 @@ def rolling_norm_of_a_vector():
         return ((prediction / size - target / size) * size).square().mean()
 
     return scaled, regression(5, 2)
+
+
+@right()
+def list_mle_of_equal_grades():
+    """Documents of the same grade stand in an order that is drawn."""
+
+    def list_mle(scores, grades):
+        order = torch.randperm(scores.shape[1])
+        ranks = grades[:, order].argsort(1, descending=True)
+        ranked = scores[:, order].gather(1, ranks)
+        later = ranked.flip(1).logcumsumexp(1).flip(1)
+        return (later - ranked).sum(1).mean()
+
+    return list_mle, (normal(3, 4, seed=1, grad=True), labels(3, 3, 4, seed=2))

@@ -20,6 +20,7 @@ from ownloss.checker.trace import Call, WithoutCuts
 _SAMPLERS = (
     "multinomial",
     "randint",
+    "randperm",
     "normal",
     "_standard_gamma",
     "_sample_dirichlet",
@@ -116,7 +117,8 @@ class Intent:
         """Whether random numbers are drawn as a method wants it.
 
         It has a model with parameters that draws or drops out; scales noise by, or
-        projects onto noise, what is differentiated; or samples from a distribution.
+        projects onto noise, what is differentiated; draws places (a subset, an order
+        of what is equal); or samples from a distribution.
         """
         held = (*self._subject.args, *self._subject.kwargs.values())
         models = [*modules_of(self._subject.loss)]
