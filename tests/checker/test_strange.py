@@ -307,6 +307,24 @@ def test_float8_beside_a_loss_that_returns_no_tensor():
         assert check(lambda a: 3, given).crashes == {}
 
 
+def test_a_gradient_in_bytes():
+    def power(coded):
+        return torch.fft.fft(coded.float(), dim=-1).abs().square().mean()
+
+    coded = torch.ones(2, 3, 2, 2).to(torch.float8_e4m3fn).requires_grad_()
+    assert check(power, coded).crashes == {}
+
+
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
+def test_complex_predictions_beside_numbers_of_0_and_1(dtype):
+    def loss(prediction, target):
+        return (prediction - target).abs().square().mean()
+
+    prediction = torch.tensor([1 + 2j, 0.5, -1], dtype=dtype, requires_grad=True)
+    report = check(loss, prediction, torch.tensor([0.0, 1.0, 1.0]))
+    assert report.crashes == {}
+
+
 def test_complex_inputs_in_half_precision():
     def power(a, b):
         return a.abs().square().mean() + b.square().mean()
