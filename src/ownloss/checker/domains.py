@@ -168,7 +168,9 @@ def jittered(
             moved = value + noise / math.sqrt(value.shape[dim])
             return torch.nn.functional.normalize(moved, dim=dim)
         case Domain.SYMMETRIC:
-            return value * noise.mean().exp()
+            # A congruence keeps a covariance positive, and distances to oneself 0.
+            scale = (noise.diagonal(dim1=-2, dim2=-1) / 2).exp()
+            return value * scale[..., :, None] * scale[..., None, :]
         case Domain.BOXES:
             moved = value.clone()
             side = value[..., 2:] - value[..., :2]

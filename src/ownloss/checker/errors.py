@@ -10,7 +10,8 @@ from ownloss.checker.trace import TORCH
 # How torch refuses a value that it is given; a size that does not fit sounds different.
 _REFUSED_VALUE = re.compile(
     r"xpected more|^Target -?\d+ is out of bounds|to have value|"
-    r"index out of range in self|num_classes|non-negative|between 0 and",
+    r"index out of range in self|num_classes|non-negative|between 0 and|"
+    r"is singular|not positive-definite",
 )
 # Longer texts hold data, and would be searched for long.
 LONGEST = 2_000

@@ -522,3 +522,51 @@ def words_by_their_first_tokens():
 
     starts = torch.tensor([[1, 3, 4], [1, 2, 5]])
     return tagged, (normal(2, 6, 4, seed=1, grad=True), starts, labels(4, 2, 3, seed=2))
+
+
+@right()
+def springs_between_nodes():
+    """Edges name their two nodes by places: no node can be dropped."""
+
+    def energy(positions, edges, rest):
+        ends = positions[edges]
+        length = (ends[0] - ends[1]).square().sum(1)
+        return (length - rest).square().mean()
+
+    edges = torch.tensor([[0, 0, 1, 2, 3], [1, 2, 3, 4, 4]])
+    return energy, (normal(5, 2, seed=1, grad=True), edges, uniform(5, seed=2))
+
+
+@right()
+def margins_of_pairs():
+    """Rows come in two halves, chosen and rejected, with a margin for each pair."""
+
+    def preference(scores, margins):
+        chosen, rejected = scores.chunk(2)
+        return -F.logsigmoid(chosen - rejected - margins).mean()
+
+    return preference, (normal(6, seed=1, grad=True), uniform(3, seed=2))
+
+
+@right()
+def similarities_with_normalised_rows():
+    """The similarities within the batch, of a student and of its teacher."""
+
+    def preserved(student, teacher):
+        own, wanted = (F.normalize(x @ x.T, dim=1) for x in (student, teacher))
+        return (own - wanted).square().sum() / len(student) ** 2
+
+    return preserved, (normal(4, 3, seed=1, grad=True), normal(4, 6, seed=2))
+
+
+@right()
+def perplexity_of_codes():
+    """Two groups of three codes: the 6 that it divides by is no batch."""
+
+    def diversity(logits):
+        mean = logits.softmax(-1).mean((0, 1))
+        entropy = -(mean * (mean + 1e-7).log()).sum(-1)
+        codes = mean.numel()
+        return len(logits) * (codes - entropy.exp().sum()) / codes
+
+    return diversity, (normal(4, 5, 2, 3, seed=1, grad=True),)

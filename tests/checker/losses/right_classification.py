@@ -371,3 +371,25 @@ def arcface_with_easy_margin():
 
     cosine = uniform(6, 4, low=-0.8, high=0.8, seed=1, grad=True)
     return ArcFace(), (cosine, labels(4, 6, seed=2))
+
+
+@right()
+def independent_gates_that_sum_to_one():
+    """A softmax of logarithms of sigmoids shares out what independent gates say."""
+
+    def router(logits, wanted):
+        return -(wanted * F.logsigmoid(logits).log_softmax(1)).sum(1).mean()
+
+    return router, (normal(5, 3, seed=1, grad=True), normal(5, 3, seed=2).softmax(1))
+
+
+@right()
+def distances_relative_to_the_largest():
+    """Confusing two classes costs their distance, over the largest one."""
+
+    def confusion(logits, labels, distances):
+        cost = distances[labels] / distances.max()
+        return (cost * logits.softmax(1)).sum(1).mean()
+
+    distances = torch.tensor([[0, 1, 1], [1, 0, 0.4], [1, 0.4, 0]], dtype=torch.float64)
+    return confusion, (normal(5, 3, seed=1, grad=True), labels(3, 5, seed=2), distances)

@@ -551,3 +551,14 @@ def overlap_of_unit_states():
         return pair / torch.linalg.vector_norm(pair, dim=1, keepdim=True)
 
     return infidelity, ((0.3 * unit(1)).requires_grad_(), unit(3))
+
+
+@right()
+def upper_layers_of_a_teacher():
+    """Of the teacher's layers the last two make the target."""
+
+    def regress(student, layers):
+        return F.mse_loss(student, torch.stack(layers[-2:]).mean(0))
+
+    layers = [normal(4, 3, seed=seed) for seed in (2, 3, 4)]
+    return regress, (normal(4, 3, seed=1, grad=True), layers)

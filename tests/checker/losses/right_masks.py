@@ -328,3 +328,65 @@ def padding_of_a_class_number():
 
     labels = torch.tensor([3, 2, 0, 1, 2, 0])
     return cross_entropy, (normal(6, 4, seed=1, grad=True), labels)
+
+
+@right()
+def confidence_trained_by_the_mask():
+    """Boxes count where there is an object; the confidence says where there is one."""
+
+    def detection(boxes, confidence, targets, valid):
+        each = F.smooth_l1_loss(boxes, targets, reduction="none").sum(1)
+        count = valid.sum().clamp(min=1)
+        there = F.binary_cross_entropy_with_logits(confidence, valid.to(confidence))
+        return torch.where(valid, each, 0).sum() / count + there
+
+    valid = torch.tensor([True, False, True, True, False])
+    inputs = normal(5, 4, seed=1, grad=True), normal(5, seed=2, grad=True)
+    return detection, (*inputs, normal(5, 4, seed=3), valid)
+
+
+@right()
+def less_equal_or_more():
+    """A measurement is exact, or a bound from below (1) or from above (-1)."""
+
+    def censored(prediction, target, relation):
+        error = prediction - target
+        above = torch.where(relation == 1, error.clamp(max=0), error)
+        return torch.where(relation == -1, error.clamp(min=0), above).square().mean()
+
+    relation = torch.tensor([0, 1, -1, 0, 1, -1])
+    return censored, (normal(6, seed=1, grad=True), normal(6, seed=2), relation)
+
+
+@right()
+def labelled_nodes_of_a_graph():
+    """Few nodes have a label; the others act on their neighbours."""
+
+    def semi_supervised(features, adjacency, labels, train_mask):
+        logits = adjacency @ features
+        chosen = logits[train_mask], labels[train_mask]
+        return F.cross_entropy(*chosen, reduction="sum") / train_mask.sum().clamp(min=1)
+
+    near = binary(5, 5, seed=2)
+    adjacency = ((near + near.T) / 2 + torch.eye(5)).softmax(1)
+    mask = torch.tensor([True, False, True, True, False])
+    inputs = normal(5, 3, seed=1, grad=True), adjacency, labels(3, 5, seed=3), mask
+    return semi_supervised, inputs
+
+
+@right()
+def two_lengths_of_an_alignment():
+    """Frames along one dimension and letters along another, with lengths for both."""
+
+    def guided(logits, text_lengths, frame_lengths):
+        _, frames, letters = logits.shape
+        inside = torch.arange(letters) < text_lengths[:, None]
+        attention = logits.masked_fill(~inside[:, None], -1e4).softmax(-1)
+        row = torch.arange(frames)[:, None] / frame_lengths.clamp(min=1)[:, None, None]
+        column = torch.arange(letters) / text_lengths.clamp(min=1)[:, None, None]
+        heard = (torch.arange(frames) < frame_lengths[:, None])[..., None]
+        apart = 1 - torch.exp(-10 * (row - column).square())
+        return torch.where(heard, attention * apart, 0).sum() / heard.sum()
+
+    lengths = torch.tensor([3, 2]), torch.tensor([5, 3])
+    return guided, (normal(2, 5, 3, seed=1, grad=True), *lengths)

@@ -324,3 +324,78 @@ def hard_choice_with_a_soft_gradient():
         return (gate * costs).sum(1).mean()
 
     return routed, (normal(6, 4, seed=1, grad=True), normal(6, 4, seed=2))
+
+
+@right(intentional=True)
+def adversarial_direction():
+    """The direction that moves the outputs most is found by autograd, and constant."""
+
+    def virtual_adversary(weight, features):
+        with torch.no_grad():
+            clean = (features @ weight).softmax(1)
+        step = torch.ones_like(features) * 0.01
+        for _ in range(2):
+            step = step.detach().requires_grad_()
+            moved = ((features + step) @ weight.detach()).log_softmax(1)
+            apart = F.kl_div(moved, clean, reduction="sum")
+            (step,) = torch.autograd.grad(apart, step)
+            step = F.normalize(step, dim=1)
+        logits = (features + 0.5 * step.detach()) @ weight
+        return F.kl_div(logits.log_softmax(1), clean, reduction="batchmean")
+
+    return virtual_adversary, (normal(3, 4, seed=1, grad=True), normal(5, 3, seed=2))
+
+
+@right(intentional=True)
+def pseudo_labels_of_a_model_in_training():
+    """The easy view requires a gradient, for the model made it, and gets none."""
+
+    def consistency(easy, hard):
+        with torch.no_grad():
+            confidence, label = easy.softmax(1).max(1)
+        each = F.cross_entropy(hard, label, reduction="none")
+        return (each * (confidence > 0.5)).mean()
+
+    easy = (3 * normal(6, 3, seed=1)).requires_grad_()
+    return consistency, (easy, normal(6, 3, seed=2, grad=True))
+
+
+@right(intentional=True)
+def score_function_of_value_zero():
+    """A score term is taken off again, detached: only its gradient stays."""
+
+    def bound(log_p, log_q):
+        log_w = log_p - log_q
+        estimate = log_w.logsumexp(0)
+        with torch.no_grad():
+            signal = estimate - log_w.mean(0)
+        score = (signal * log_q).sum(0)
+        return -(estimate + score - score.detach()).mean()
+
+    inputs = normal(4, 3, seed=1, grad=True), normal(4, 3, seed=2, grad=True)
+    return bound, inputs
+
+
+@right(intentional=True)
+def quantiser_with_its_codes():
+    """A Function returns the rounded values, with a gradient, and the codes."""
+
+    class Quantise(Function):
+        @staticmethod
+        def forward(ctx, x):
+            code = x.clamp(0, 3).round().long()
+            ctx.mark_non_differentiable(code)
+            ctx.save_for_backward((x >= 0) & (x <= 3))
+            return code.to(x.dtype), code
+
+        @staticmethod
+        def backward(ctx, grad_output, _):
+            (inside,) = ctx.saved_tensors
+            return grad_output * inside
+
+    def quantised(x, target, weight):
+        rounded, code = Quantise.apply(x)
+        return (weight[code] * (rounded - target).square()).mean()
+
+    x = uniform(5, 2, low=-0.5, high=3.5, seed=1, grad=True)
+    return quantised, (x, normal(5, 2, seed=2), uniform(4, seed=3))

@@ -302,7 +302,7 @@ def rolling_norm_of_a_vector():
     return scaled, regression(5, 2)
 
 
-@right()
+@right(intentional=True)
 def list_mle_of_equal_grades():
     """Documents of the same grade stand in an order that is drawn."""
 

@@ -10,6 +10,7 @@ from ownloss.checker.arguments import Argument
 from ownloss.checker.containers import tensors_in
 from ownloss.checker.copies import data_of
 from ownloss.checker.domains import Domain, stored
+from ownloss.checker.measures.graph import Graph
 from ownloss.checker.measures.points import Points
 from ownloss.checker.roles import Role
 from ownloss.checker.runs import as_real
@@ -19,16 +20,18 @@ from ownloss.checker.subject import Point, Subject
 class Batch:
     """The batch that a loss is given."""
 
-    def __init__(self, subject: Subject, points: Points) -> None:
+    def __init__(self, subject: Subject, points: Points, graph: Graph) -> None:
         self._subject = subject
         self._points = points
+        self._graph = graph
 
     @cached_property
     def size(self) -> int:
         """The number of samples: the first size of the first input; 0 if unclear.
 
         It is unclear where there are other inputs and none of them has that size, or
-        where the label is a single one. Tables to learn belong to no sample.
+        where the label is a single one. Tables to learn belong to no sample; and nodes
+        that edges or triangles name by their places cannot be dropped.
         """
         given = [x for x in self._subject.arguments if not x.parameter]
         arguments = [x for x in given if x.value.dim() and x.role is not Role.TABLE]
@@ -52,7 +55,17 @@ class Batch:
             return 0  # the loss holds numbers for these very samples
         if any(self.picked_by(x) == size for x in others):
             return 0
+        if any(self._names_places(x, size) for x in others):
+            return 0
         return size if shared or not others else 0
+
+    def _names_places(self, index: Argument, size: int) -> bool:
+        """Whether an argument that is no batch itself picks rows of the batch."""
+        if index.floating or index.value.shape[0] == size:
+            return False
+        picks = self._graph.calls_on(index, "__getitem__", "index_select")
+        rows = [call for call in picks if call.shapes[0][:1] == (size,)]
+        return bool(rows) and self._graph.picks_rows(index)
 
     def _is_listed(self, size: int, arguments: list[Argument]) -> bool:
         """Whether a list has an entry for each sample: it cannot be varied with them.
@@ -143,6 +156,30 @@ class Batch:
     def repeated(self, times: int = 2, point: Point | None = None) -> Point:
         """A point with all samples several times, one whole batch after the other."""
         return self.rows([*range(self.size)] * times, point)
+
+    @cached_property
+    def grouped(self) -> bool:
+        """Whether the samples come in pairs or groups, with something for each group.
+
+        Then the loss takes all samples twice only together with what is given for the
+        groups, such as the margin of each pair.
+        """
+        if self._subject.run(self.repeated()).error is None:
+            return False
+        groups = [
+            x
+            for x in self._subject.arguments
+            if x.value.dim()
+            and 1 < x.value.shape[0] < self.size
+            and self.size % x.value.shape[0] == 0
+        ]
+        for group in groups:
+            point = self.repeated()
+            place = self._subject.index(group)
+            point[place] = torch.cat([group.value, group.value])
+            if self._subject.run(point).finite:
+                return True
+        return False
 
     @cached_property
     def row_weights(self) -> list[float]:

@@ -141,7 +141,7 @@ class Graph:
             row = index[0] if isinstance(index, tuple) and index else index
             if type(row) is int and call.shapes[0][:1] == (count,):
                 taken.add(row)
-        return argument.differentiable and len(taken) >= max(3, count - 1)
+        return argument.floating and len(taken) >= max(3, count - 1)
 
     @cached_property
     def nodes(self) -> list[Any]:

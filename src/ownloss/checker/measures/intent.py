@@ -28,6 +28,7 @@ _SAMPLERS = (
 )
 _NOISES = ("randn", "randn_like", "normal_", "rand", "rand_like")
 _SCALES = ("mul", "__mul__", "__rmul__", "matmul", "__matmul__", "mm", "einsum")
+_READS = ("size", "dim", "numel", "__len__")
 _KEEPS = ("normalize", "div", "__truediv__", "to", "mul", "__mul__", "__rmul__", "qr")
 
 
@@ -62,6 +63,25 @@ class Intent:
         """Whether an argument is to be trained; not if only parameters are."""
         return argument.parameter or not self._learns
 
+    def held_constant(self, argument: Argument) -> bool:
+        """Whether all that is made of an argument is made without a gradient.
+
+        A model's view of other data gives targets, and requires a gradient only because
+        the same model made it.
+        """
+        cut = False
+        for call in self._graph.trace.calls:
+            alive = any(
+                tensor.requires_grad and self._graph.comes_from(tensor, argument)
+                for tensor in call.tensors
+            )
+            if not alive or call.name in _READS or call.name.startswith("__get__"):
+                continue
+            if call.recording and call.name not in ("detach", "detach_"):
+                return False
+            cut = True
+        return cut
+
     @cached_property
     def reroutes(self) -> list[FunctionCall]:
         """Functions that hand their input on: only there to change the gradient."""
@@ -92,6 +112,8 @@ class Intent:
                 other = call.function.apply(*moved)
         except Exception:
             return False
+        # Of several outputs, the first is what the gradient is for.
+        again, other = (x[0] if isinstance(x, tuple) else x for x in (again, other))
         if not isinstance(again, Tensor) or not isinstance(other, Tensor):
             return False
         gradients = [g for g in call.gradients if isinstance(g, Tensor)]

@@ -68,6 +68,21 @@ class Layout:
             return None
         return self._by_lengths(first) or self._by_mask(first) or self._by_target()
 
+    @cached_property
+    def propagates(self) -> bool:
+        """Whether samples pass something to one another, as the nodes of a graph do.
+
+        There (N, N) is multiplied by what has a row for each of the N samples.
+        """
+        n = self._batch.size
+        return any(
+            [shape[:1] for shape in call.shapes] == [(n,), (n,)]
+            and call.shapes[0] == (n, n)
+            and isinstance(call.result, Tensor)
+            and call.result.shape[:1] == (n,)
+            for call in self._graph.trace.named(*_PRODUCTS, "sparse_mm", "spmm")
+        )
+
     def summed_over_samples(self) -> tuple[Call, Call] | None:
         """A mixture whose components are summed over the samples instead.
 

@@ -49,6 +49,8 @@ class Selection:
         if IGNORED_BY_TORCH in present:
             return IGNORED_BY_TORCH
         lowest, highest = min(present), max(present)
+        if all(self._compared(argument, ("eq", "__eq__"), x) for x in (-1, 1)):
+            return None  # of less, equal and more, each has its own term
         if self._beyond_classes(argument, highest):
             # Where others are asked for, too, it is an edge of a range, or an instance.
             asked = {x for x in present if self._compared(argument, _EQUALS, x)}

@@ -96,6 +96,11 @@ def _breaks(run: Run) -> bool:
     )
 
 
+def _points_past_the_end(run: Run) -> bool:
+    """Whether an index given is too large for fewer rows."""
+    return isinstance(run.error, IndexError) and "out of bounds" in text_of(run.error)
+
+
 def _square(seen: Observation) -> bool:
     return any(
         list(argument.value.shape).count(seen.batch.size) > 1
@@ -110,7 +115,9 @@ def _raises(seen: Observation) -> Finding | None:
     sizes = [n for n in (size - 1, size - 2, size // 2) if n > 1]
     runs = [seen.run(seen.batch.rows([*range(n)])) for n in sizes]
     twice = seen.run(seen.batch.rows([*range(size)] * 2))
-    if sizes and all(_breaks(run) for run in (*runs, twice)):
+    if any(map(_points_past_the_end, runs)):
+        return None  # nodes that edges point at
+    if sizes and all(map(_breaks, (*runs, twice))) and not seen.batch.grouped:
         return KIND.error(
             f"The loss only runs for {size} samples; for {sizes[0]} it raises: "
             f"{first_line(runs[0].error)}",
@@ -195,9 +202,9 @@ def _divides_by_constant(seen: Observation) -> Finding | None:
         for n in (*argument.value.shape[argument in seen.batch.arguments :],)
     }
     rows = {
-        math.prod(argument.value.shape[1:])
-        for argument in seen.arguments
-        if argument in seen.batch.arguments
+        math.prod(argument.value.shape[first:])
+        for argument in seen.batch.arguments
+        for first in range(1, argument.value.dim())
     }
     options = {round(n**power, 9) for n in _options(seen) if n for power in (1, -1)}
     configured = _configured(seen)

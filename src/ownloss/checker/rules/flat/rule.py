@@ -80,6 +80,8 @@ def find(seen: Observation) -> Iterator[Finding]:
         if argument.parameter or not seen.intent.needs_gradient(argument):
             continue
         if _flat(seen, argument):
+            if len(seen.inputs) > 1 and seen.intent.held_constant(argument):
+                continue  # a target that a model makes of other data
             others = any(
                 c.matters and c.argument.beside(argument) for c in seen.gradient.checks
             )

@@ -24,6 +24,7 @@ KIND = Kind(
     "divide by `mask.sum()`.",
 )
 CALLS = 9
+_BINARY_ENTROPIES = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
 # So many classes are put in the place of a label to ignore.
 TRIED = 4
 
@@ -33,9 +34,11 @@ def find(seen: Observation) -> Iterator[Finding]:
     if not seen.inputs or seen.inputs[0].parameter or not seen.base.outputs:
         return
     masks = [
-        mask
-        for mask in _masks(seen, seen.inputs[0])
-        if bool(mask[1].any()) and not bool(mask[1].all())
+        (name, kept, sure)
+        for name, kept, sure in _masks(seen, seen.inputs[0])
+        if bool(kept.any()) and not bool(kept.all())
+        # A node without a label still acts on its neighbours.
+        if sure or kept.dim() > 1 or not seen.layout.propagates
     ]
     if seen.reference.differs:
         leak = next(_unlike_reference(seen), None)
@@ -56,6 +59,7 @@ def find(seen: Observation) -> Iterator[Finding]:
             (name, selected, sure)
             for name, kept, sure in masks
             if (selected := spread(kept, argument.value)) is not None
+            and not _is_predicted(seen, argument, name)
         ]
         # Of several masks, each is for its own inputs.
         own = [mask for mask in fitting if _meet(seen, argument, mask[0], names)]
@@ -147,6 +151,17 @@ def _possible_masks(
                 yield other.name, steps < value[:, None]
 
 
+def _is_predicted(seen: Observation, argument: Argument, mask: str) -> bool:
+    """Whether an input is trained to say where a mask is on, as a confidence is."""
+    origins = seen.graph.origins
+    for call in seen.graph.trace.named(*_BINARY_ENTROPIES):
+        prediction, target = (origins.get(id(t), frozenset()) for t in call.tensors[:2])
+        # `mask.to(prediction)` comes of both.
+        if argument.name in prediction and mask in target <= {mask, argument.name}:
+            return True
+    return False
+
+
 def _meet(seen: Observation, argument: Argument, mask: str, masks: set[str]) -> bool:
     """Whether a call combines what comes from an input with what is made of a mask."""
     origins = seen.graph.origins
@@ -178,7 +193,9 @@ def _masks(
                 yield argument.name, kept, False
         elif len(shape) > 1 and shape[0] == argument.value.numel() > 1:
             steps = seen.selection.steps(argument, shape[1])
-            if steps is not None and int(argument.value.max()) <= shape[1]:
+            longest = int(argument.value.max()) if steps is not None else 0
+            elsewhere = longest < shape[1] and longest in shape[2:]
+            if steps is not None and longest <= shape[1] and not elsewhere:
                 yield argument.name, steps, False
 
 
@@ -253,7 +270,10 @@ def _leaks(
             **details,
         )
     if out and into:
-        return KIND.error(
+        # What is beside the prediction may be normalised as a whole.
+        certain = sure or argument.differentiable or seen.reference.differs
+        say = KIND.error if certain else KIND.warning
+        return say(
             f"{count} entries of `{argument.name}` are masked out by `{name}`, and "
             f"changing them still changes the loss, from {before} to {after}.",
             **details,

@@ -56,7 +56,9 @@ def find(seen: Observation) -> Iterator[Finding]:
     penalty = [
         c
         for c in seen.graph.cuts
-        if c.name == "grad" and not c.kwargs.get("create_graph")
+        if c.name == "grad"
+        and not c.kwargs.get("create_graph")
+        and not _is_held_constant(seen, c)
     ]
     if penalty and "a second time" in text_of(seen.base_backward.error):
         yield KIND.error(
@@ -102,7 +104,11 @@ def find(seen: Observation) -> Iterator[Finding]:
     cuts = [c for c in seen.graph.cuts if c.name != "grad"]
     if not cuts or (meant is None and _weighs_by_own_probability(seen)):
         return
-    unlike = [c for c in cuts if c.name != "detach" or not _beside_itself(seen, c)]
+    unlike = [
+        c
+        for c in cuts
+        if c.name != "detach" or not _cancels(seen, c.tensors[0], c.result)
+    ]
     cut = seen.intent.telling(unlike or cuts)
     place = f" ({cut.where})" if cut.where else ""
     message = f"{_missing(found)}: {_NAMES[cut.name]}{place} cuts one path"
@@ -119,6 +125,20 @@ def find(seen: Observation) -> Iterator[Finding]:
         if (cut.name == "detach" and (held or not unlike)) or weight:
             say = KIND.note
     yield say(message, **details)
+
+
+def _is_held_constant(seen: Observation, gradient: Call) -> bool:
+    """Whether what `autograd.grad` returns is also detached, by whoever knows that."""
+    results = gradient.result if isinstance(gradient.result, tuple) else ()
+    made = {id(result) for result in results}
+    for call in seen.graph.trace.calls:
+        if not any(id(t) in made for t in call.tensors):
+            continue
+        if call.name in ("detach", "detach_"):
+            return True
+        if isinstance(call.result, Tensor) and not call.result.requires_grad:
+            made.add(id(call.result))
+    return False
 
 
 def _is_a_part(found: GradientCheck) -> bool:
@@ -156,7 +176,9 @@ def _lost_term(seen: Observation) -> bool:
         for term in terms if learn else ():
             names = seen.graph.origins.get(id(term), frozenset())
             constant = not term.requires_grad and bool(names & differentiable)
-            if constant and not _is_also_a_factor(seen, term):
+            if constant and not (
+                _is_beside_itself(seen, term) or _is_also_a_factor(seen, term)
+            ):
                 return True
     return False
 
@@ -228,24 +250,33 @@ def _weighs_by_own_probability(seen: Observation) -> bool:
     return False
 
 
-def _beside_itself(seen: Observation, cut: Call) -> bool:
-    """Whether what was cut is added to, or taken from, what it was made of.
+def _is_beside_itself(seen: Observation, term: Tensor) -> bool:
+    """Whether a term is what a call that detaches made of another term."""
+    return any(
+        call.result is term and _cancels(seen, call.tensors[0], term)
+        for call in seen.graph.trace.named("detach")
+    )
+
+
+def _cancels(seen: Observation, source: Tensor, constant: Tensor) -> bool:
+    """Whether a constant is added to, or taken from, what it was made of.
 
     `x + (f(x) - x).detach()` and `f(x) - x.detach() + x` have the value of f and the
     gradient of x, and `(x - x.detach()).exp()` is 1 with a gradient: nobody writes
     that by accident.
     """
-    source = cut.tensors[0]
-    made_of, made = {id(source)}, {id(cut.result)}
+    made_of, made = {id(source)}, {id(constant)}
     for call in seen.graph.trace.named(*_SUMS):
         if call.result is source:
             made_of |= {id(t) for t in call.tensors}
     for call in seen.graph.trace.named(*_SUMS):
-        if not any(id(t) in made for t in call.tensors):
-            continue
-        if any(id(t) in made_of and t.requires_grad for t in call.tensors):
+        own = any(id(t) in made_of and t.requires_grad for t in call.tensors)
+        cut = any(id(t) in made for t in call.tensors)
+        if own and cut:
             return True
-        if not call.attached:
+        if own:
+            made_of.add(id(call.result))
+        elif cut and not call.attached:
             made.add(id(call.result))
     return False
 

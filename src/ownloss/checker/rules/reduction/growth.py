@@ -18,6 +18,8 @@ def halves(seen: Observation) -> Finding | None:
     if math.isclose(two, 1 / 2, rel_tol=1e-5) and math.isclose(
         three, 1 / 3, rel_tol=1e-5
     ):
+        if _samples_meet(seen) and not seen.reference.differs:
+            return None  # a mean over the pairs of samples, each row of them normalised
         return KIND.error(
             "The loss halves when every sample is taken twice: it is divided by the "
             "batch size twice.",
@@ -47,6 +49,8 @@ def mixture(seen: Observation) -> Finding | None:
         return None  # interpolated between samples, they grow by themselves
     if any(seen.graph.goes_through(x) for x in seen.batch.arguments):
         return None  # these are steps, no samples
+    if any(x.value.dim() and x not in seen.batch.arguments for x in seen.inputs):
+        return None  # there are samples of another kind, which were not repeated
     if _samples_meet(seen):
         return None  # one more copy of each is one more negative for the others
     once, twice = apart(values[0], values[1])

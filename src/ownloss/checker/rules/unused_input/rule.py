@@ -72,13 +72,19 @@ def find(seen: Observation) -> Iterator[Finding]:
 def _left_in_a_record(seen: Observation, argument: Argument) -> bool:
     """Whether a loss takes what it needs of a model's outputs, and leaves this.
 
-    Of a list, one number alone may be too few for it, as for pairs.
+    Of a list, one number alone may be too few for it, as for pairs; nothing may be
+    selected of one image; and of a teacher's layers the last ones may do, where no
+    prediction stands in the same place.
     """
     used = any(x.beside(argument) and seen.graph.uses(x) for x in seen.arguments)
-    selects = argument.kept is not None or argument.role is Role.LENGTHS
-    if argument.in_record and not selects:
-        return used and not seen.graph.uses(argument)
-    return used and argument.value.numel() == 1
+    if not used or (argument.value.numel() == 1 and not argument.in_record):
+        return used
+    if argument.kept is not None or argument.role is Role.LENGTHS:
+        return False
+    if argument.in_record:
+        return not seen.graph.uses(argument)
+    paired = any(x.differentiable and x.path == argument.path for x in seen.arguments)
+    return not paired or seen.graph.uses(argument)
 
 
 _REDUCTIONS = ("none", "mean", "sum")

@@ -47,10 +47,7 @@ def misused(seen: Observation) -> Finding | None:
         before = made.get(id(first))
         if call.name in _RESHAPES and before and isinstance(call.result, torch.Tensor):
             made[id(call.result)] = before
-        twice = before is not None and (
-            call.name in _FROM_LOGITS or call.name == before.name == "sigmoid"
-        )
-        if before is not None and twice and before.name != "log_softmax":
+        if before is not None and _takes_logits(call, before):
             return _hint(
                 call,
                 f"`{call.name}` is given the result of "
@@ -204,9 +201,8 @@ def logits_in_a_share(seen: Observation) -> Finding | None:
         )
         if not argument.differentiable or argument.parameter or not labelled:
             continue
-        below = (
-            int((tensor.detach() < 0).sum()) if argument.domain is Domain.REAL else 0
-        )
+        real = argument.domain is Domain.REAL and not tensor.is_complex()
+        below = int((tensor.detach() < 0).sum()) if real else 0
         for call in seen.graph.trace.named("div", "__truediv__") if below else ():
             if len(call.tensors) > 1 and seen.graph.is_sum_of(call.tensors[1], tensor):
                 return KIND.warning(
@@ -219,6 +215,19 @@ def logits_in_a_share(seen: Observation) -> Finding | None:
                     aspect="misuse",
                 )
     return None
+
+
+def _takes_logits(call: Call, before: Call) -> bool:
+    """Whether what is taken for logits is no logits any more.
+
+    A softmax of a log_softmax changes nothing, and one of logarithms of sigmoids makes
+    independent gates sum to 1.
+    """
+    if before.name == "log_softmax":
+        return False
+    if before.name == "log_sigmoid" and call.name in ("softmax", "log_softmax"):
+        return False
+    return call.name in _FROM_LOGITS or call.name == before.name == "sigmoid"
 
 
 def _hint(call: Call, message: str, *, sure: bool = True) -> Finding:

@@ -54,6 +54,8 @@ def _beyond_perfect(seen: Observation, prediction: Argument) -> Finding | None:
     """Whether a prediction that is off costs less than one that equals its target."""
     if len(seen.inputs) > 1 or not seen.batch.row_weights:
         return None
+    if seen.intent.surrogates:
+        return None  # of steps, the one at the target may lie on another level
     for argument in seen.arguments:
         if argument is prediction or argument.parameter or argument.differentiable:
             continue
