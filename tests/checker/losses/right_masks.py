@@ -390,3 +390,19 @@ def two_lengths_of_an_alignment():
 
     lengths = torch.tensor([3, 2]), torch.tensor([5, 3])
     return guided, (normal(2, 5, 3, seed=1, grad=True), *lengths)
+
+
+@right()
+def points_of_a_mask_to_predict():
+    """A mask of an object is the target; it and the logits are compared at points."""
+
+    def at_points(logits, masks):
+        grid = torch.linspace(-0.9, -0.2, 3, dtype=logits.dtype)
+        points = torch.cartesian_prod(grid, grid).expand(len(logits), 1, -1, -1)
+        there, wanted = (
+            F.grid_sample(x[:, None], points, align_corners=False)
+            for x in (logits, masks.to(logits))
+        )
+        return F.binary_cross_entropy_with_logits(there, wanted)
+
+    return at_points, (normal(3, 6, 6, seed=1, grad=True), binary(3, 6, 6, seed=2) > 0)

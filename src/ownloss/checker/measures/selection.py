@@ -6,7 +6,7 @@ from torch import Tensor
 from ownloss.checker.arguments import Argument, spread
 from ownloss.checker.measures.batch import Batch
 from ownloss.checker.measures.graph import Graph
-from ownloss.checker.roles import Role
+from ownloss.checker.roles import Role, may_be_a_target
 from ownloss.checker.subject import Subject
 from ownloss.checker.trace import Call
 
@@ -32,6 +32,29 @@ class Selection:
             return None if self._chooses(argument) else argument.kept
         label = self.ignored_label(argument)
         return None if label is None else argument.value != label
+
+    def is_the_target(self, mask: Argument) -> bool:
+        """Whether a mask is what is to be predicted: there is nothing else.
+
+        Not where its name says otherwise, or where a gradient arrives at all entries
+        that it keeps, and at no other: of a target, zeros count as well.
+        """
+        prediction = self._subject.inputs[0]
+        others = (x for x in self._subject.arguments if x not in (prediction, mask))
+        if any(not x.parameter and x.value.dim() for x in others):
+            return False
+        return may_be_a_target(mask.name) and not self._cuts_off(mask)
+
+    def _cuts_off(self, mask: Argument) -> bool:
+        """Whether a gradient arrives at all entries that a mask keeps, and no other."""
+        gradient = self._subject.base_backward.values[0]
+        if gradient is None or mask.kept is None:
+            return False
+        kept = spread(mask.kept, gradient)
+        if kept is None:
+            return False
+        silent = not bool((gradient[~kept] != 0).any())
+        return silent and bool((gradient[kept] != 0).any())
 
     def ignored_label(self, argument: Argument) -> int | None:
         """The label that means "does not count", if the loss treats one like that.

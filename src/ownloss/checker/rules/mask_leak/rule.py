@@ -10,7 +10,7 @@ from ownloss.checker.copies import cast
 from ownloss.checker.domains import Domain
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
-from ownloss.checker.roles import Role, may_be_a_target
+from ownloss.checker.roles import Role
 from ownloss.checker.wording import apart
 
 KIND = Kind(
@@ -186,10 +186,7 @@ def _masks(
         shape = prediction.value.shape
         if kept is not None:
             labels = argument.role is Role.LABELS
-            # A mask may itself be the target.
-            alone = not _has_target(seen, prediction, argument)
-            target = alone and may_be_a_target(argument.name)
-            if labels or not target or _cuts_off(seen, prediction, kept):
+            if labels or not seen.selection.is_the_target(argument):
                 yield argument.name, kept, False
         elif len(shape) > 1 and shape[0] == argument.value.numel() > 1:
             steps = seen.selection.steps(argument, shape[1])
@@ -197,27 +194,6 @@ def _masks(
             elsewhere = longest < shape[1] and longest in shape[2:]
             if steps is not None and longest <= shape[1] and not elsewhere:
                 yield argument.name, steps, False
-
-
-def _has_target(seen: Observation, prediction: Argument, mask: Argument) -> bool:
-    return any(
-        argument is not prediction and argument is not mask and argument.value.dim()
-        for argument in seen.arguments
-        if not argument.parameter
-    )
-
-
-def _cuts_off(seen: Observation, prediction: Argument, kept: Tensor) -> bool:
-    """Whether a gradient arrives at all entries that a mask keeps, and at no other.
-
-    At none of a loss of the target itself: there, zeros count as well.
-    """
-    gradient = seen.base_backward.values[0]
-    selected = spread(kept, prediction.value)
-    if gradient is None or selected is None:
-        return False
-    silent = not bool((gradient[~selected] != 0).any())
-    return silent and bool((gradient[selected] != 0).any())
 
 
 def _leaks(

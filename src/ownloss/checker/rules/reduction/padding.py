@@ -5,6 +5,7 @@ import torch
 from ownloss.checker.arguments import Argument
 from ownloss.checker.findings import Finding, Symptom
 from ownloss.checker.observation import Observation
+from ownloss.checker.roles import Role
 from ownloss.checker.rules.reduction.kind import KIND
 from ownloss.checker.runs import Run
 from ownloss.checker.wording import apart
@@ -46,6 +47,9 @@ def padding(seen: Observation) -> Finding | None:
 def _not_padded(seen: Observation, argument: Argument) -> torch.Tensor | None:
     """Which entries count, by a mask, by labels to ignore, or by lengths."""
     kept = seen.selection.kept(argument)
+    flags = argument.role in (Role.MASK, Role.IGNORED)
+    if flags and seen.selection.is_the_target(argument):
+        return None
     if kept is None and seen.inputs[0].value.dim() > 1:
         return seen.selection.steps(argument, seen.inputs[0].value.shape[1])
     return kept
