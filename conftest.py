@@ -8,6 +8,7 @@ the snippets below it: what stands above its line is run. What stands in a
 of a ``gradient-flow`` or a ``drawn-figure`` are code like any other.
 """
 
+import gc
 import os
 import re
 import sys
@@ -36,6 +37,18 @@ TORCH = Version(torch.__version__).base_version
 # A block that shows how a directive is written; it has more backticks than that.
 TEXT = re.compile(r"^(`{4,})text\n.*?^\1$", re.DOTALL | re.MULTILINE)
 PATIENCE = ownloss.check.__kwdefaults__["seconds"]
+
+
+def pytest_collection() -> None:
+    """Let nothing look for garbage among thousands of tests that are all kept."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Leave them out when garbage is looked for while they run."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def included_examples(document: Document) -> Iterable[Region]:
