@@ -52,17 +52,20 @@ _TABLES = (
 )
 _PLACES = ("size", "index", "idx", "num")
 _SIZES = ("size", "batch", "num", "count", "len", "total", "sample", "rows", "steps")
+_COUNTED = ("num", "number", "batches", "accumulation", "steps")
 _PARTS = ("batch", "micro", "chunk", "part", "shard", "split", "accum")
 _SCALES = ("scale", "level", "pyramid", "layer", "stage", "feature", "head")
 _SPREADS = ("sigma", "gamma", "var", "scale", "std", "width", "temperature", "spread")
 _BETTER = ("chosen", "preferred", "winner", "accepted")
 _WORSE = ("rejected", "dispreferred", "loser")
+_SCORED = ("score", "scores", "logit", "logits", "sim", "similarity")
 _LOG_PROBABILITIES = ("log_p", "logp", "lp")
 _CONSTANTS = ("teacher", "ema", "momentum", "old", "ref", "frozen", "weak", "pseudo")
 _SAID_BY_MODELS = ("kl", "model", "policy", "reward", *_BETTER, *_WORSE)
 _PEERS = ("emb", "embs", "embedding", "embeddings")
 _PAIRS = ("cost", "dist", "sim", "kernel", "gram", "adj", "affinit", "pair", "coupl")
 _DISTANCES = ("dist", "cost", "energy", "energies", "error")
+_GRADES = ("relevan", "grade", "gain", "rating")
 _PAIR_LETTERS = ("a", "c", "d", "k", "m", "s")
 _REVERSED = ("backward", "reverse", "right_to_left", "r2l", "rtl", "previous")
 _VALUES = ("q", "v", "value", "values", "qvalue", "qvalues")
@@ -135,6 +138,10 @@ def is_preferred(name: str) -> bool | None:
     words = name.lower().split("_")
     if _is_constant(name):
         return None
+    if any(word in _SCORED for word in words):
+        for word, better in (("pos", True), ("neg", False)):
+            if any(part.startswith(word) for part in words):
+                return better
     if any(word in _BETTER for word in words):
         return True
     return False if any(word in _WORSE for word in words) else None
@@ -145,6 +152,11 @@ def is_of_pairs(name: str, value: Tensor) -> bool:
     square = value.dim() > 1 and value.shape[-1] == value.shape[-2]
     letters = any(word in _PAIR_LETTERS for word in name.lower().split("_"))
     return square and (letters or _named_like(name, _PAIRS))
+
+
+def is_grade(name: str) -> bool:
+    """Whether numbers of this name tell how good each item of a list is."""
+    return _named_like(name, _GRADES)
 
 
 def is_distance(name: str) -> bool:
@@ -185,6 +197,12 @@ def is_part(name: str) -> bool:
 def is_scale(name: str) -> bool:
     """Whether a list of this name holds scales or layers, each its own thing."""
     return _named_like(name, _SCALES)
+
+
+def is_size_of_batch(name: str) -> bool:
+    """Whether a number of this name counts the samples of a batch, not batches."""
+    words = name.lower().split("_")
+    return "batch" in words and not any(word in _COUNTED for word in words)
 
 
 def is_batch_size(name: str) -> bool:

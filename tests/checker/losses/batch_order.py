@@ -177,3 +177,34 @@ def exponentially_discounted_rows():
         return (weight * loss).sum() / weight.sum()
 
     return discounted, classification(7, 3)
+
+
+def _two_views(first, second, *, dim):
+    count = len(first)
+    views = torch.cat([first, second], 0)
+    if dim:
+        views = torch.stack([first, second], 1).flatten(0, 1)
+    logits = F.normalize(views, dim=1) @ F.normalize(views, dim=1).T / 0.3
+    own = torch.eye(2 * count, dtype=torch.bool)
+    partner = (torch.arange(2 * count) + count) % (2 * count)
+    return F.cross_entropy(logits.masked_fill(own, -torch.inf), partner)
+
+
+@mistake("batch-order", reference=lambda *x: _two_views(*x, dim=0))
+def views_interleaved():
+    """Views lie side by side, and partners are looked for in the other half."""
+
+    def loss(first, second):
+        return _two_views(first, second, dim=1)
+
+    return loss, (normal(4, 5, seed=1, grad=True), normal(4, 5, seed=2, grad=True))
+
+
+@right(reference=lambda *x: _two_views(*x, dim=0))
+def views_in_two_halves():
+    """All first views, then all second views."""
+
+    def loss(first, second):
+        return _two_views(first, second, dim=0)
+
+    return loss, (normal(4, 5, seed=1, grad=True), normal(4, 5, seed=2, grad=True))

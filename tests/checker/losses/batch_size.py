@@ -263,3 +263,34 @@ def _is_nan_for_one(case: Case) -> None:
 def spread_of_a_batch_of_one():
     """The unbiased deviation of one sample is 0/0: the last batch may be that."""
     return lambda features: _spread(features, 1), (normal(5, 3, seed=1, grad=True),)
+
+
+class _Speakers(nn.Module):
+    def __init__(self, speakers_per_batch=8):
+        super().__init__()
+        self.speakers_per_batch = speakers_per_batch
+
+    def forward(self, query, support):
+        logits = 5 * F.normalize(query, dim=1) @ F.normalize(support, dim=1).T
+        own = torch.arange(len(query))
+        return F.cross_entropy(logits, own, reduction="none").sum() / self.count(query)
+
+    def count(self, query):
+        return len(query)
+
+
+@mistake("batch-size", reference=_Speakers())
+def speakers_as_configured():
+    """A contrast of speakers is divided by how many there should be in a batch."""
+
+    class Speakers(_Speakers):
+        def count(self, query):
+            return self.speakers_per_batch
+
+    return Speakers(), (normal(5, 4, seed=1, grad=True), normal(5, 4, seed=2))
+
+
+@right(reference=_Speakers())
+def speakers_as_they_come():
+    """The same, divided by how many there are."""
+    return _Speakers(), (normal(5, 4, seed=1, grad=True), normal(5, 4, seed=2))

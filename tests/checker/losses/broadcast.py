@@ -285,3 +285,25 @@ def scores_of_the_best_for_all_experts():
         return 4 * (share * logits.softmax(1).topk(1, 1).values.mean(0)).sum()
 
     return balance, (normal(12, 4, seed=1, grad=True),)
+
+
+def _preferences(reward, margin):
+    chosen, rejected = reward.chunk(2)
+    return -F.logsigmoid(chosen - rejected - margin[:, None]).mean()
+
+
+@mistake("broadcast", reference=_preferences)
+def margins_beside_a_column():
+    """Rewards (2N, 1) of a linear layer, in two halves, and margins (N,)."""
+
+    def loss(reward, margin):
+        chosen, rejected = reward.chunk(2)
+        return -F.logsigmoid(chosen - rejected - margin).mean()
+
+    return loss, (normal(6, 1, seed=1, grad=True), normal(3, seed=2).abs())
+
+
+@right(reference=_preferences)
+def margins_in_a_column():
+    """The same with margins (N, 1): one for each pair."""
+    return _preferences, (normal(6, 1, seed=1, grad=True), normal(3, seed=2).abs())

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from . import mistake, right
-from .inputs import binary, classification, normal, regression, uniform
+from .inputs import binary, classification, labels, normal, regression, uniform
 
 
 def _critic():
@@ -292,3 +292,39 @@ def second_derivative_without_a_graph():
 def solution_by_data():
     """`.data` takes the whole gradient of the last bias, and a part of the others."""
     return _physics(second=True, whole=False), (normal(5, 1, seed=3),)
+
+
+def _token_likelihood(logits, tokens):
+    picked = logits.gather(-1, tokens[..., None])[..., 0]
+    return -(picked - logits.logsumexp(-1)).mean()
+
+
+@mistake("partial-detach", reference=_token_likelihood)
+def normaliser_under_no_grad():
+    """The log of the sum over the words is held constant: all scores may rise."""
+
+    def loss(logits, tokens):
+        picked = logits.gather(-1, tokens[..., None])[..., 0]
+        with torch.no_grad():
+            normaliser = logits.logsumexp(-1)
+        return -(picked - normaliser).mean()
+
+    return loss, (normal(2, 4, 5, seed=1, grad=True), labels(5, 2, 4, seed=2))
+
+
+def _shares(amounts, observed):
+    shares = F.softplus(amounts)
+    shares = shares / shares.sum(1, keepdim=True)
+    return -(observed * shares.log()).sum(1).mean()
+
+
+@mistake("partial-detach", reference=_shares)
+def sum_of_shares_held_constant():
+    """Amounts divided by their sum, without its gradient: shares do not compete."""
+
+    def loss(amounts, observed):
+        amounts = F.softplus(amounts)
+        shares = amounts / amounts.detach().sum(1, keepdim=True)
+        return -(observed * shares.log()).sum(1).mean()
+
+    return loss, (normal(4, 3, seed=1, grad=True), normal(4, 3, seed=2).softmax(1))

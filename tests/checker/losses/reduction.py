@@ -360,3 +360,52 @@ def steps_beyond_the_lengths_in_the_mean():
 
     inputs = (*regression(3, 5), torch.tensor([5, 2, 3]))
     return padded, inputs
+
+
+def _weighed(prediction, target, signal):
+    squares = (prediction - target).pow(2).mean((1, 2))
+    return (squares * signal.clamp(max=5) / signal).mean()
+
+
+def _steps_of_diffusion():
+    noise = normal(3, 4, 4, seed=1, grad=True), normal(3, 4, 4, seed=2)
+    return *noise, torch.tensor([0.5, 8.0, 20.0], dtype=torch.float64)
+
+
+@mistake("reduction", reference=_weighed)
+def weights_after_the_mean():
+    """The mean over the batch is multiplied by the weight of each sample."""
+
+    def loss(prediction, target, signal):
+        weight = signal.clamp(max=5) / signal
+        return ((prediction - target).pow(2).mean() * weight).mean()
+
+    return loss, _steps_of_diffusion()
+
+
+@right(reference=_weighed)
+def weights_before_the_mean():
+    """The squares of each sample are multiplied by its weight."""
+    return _weighed, _steps_of_diffusion()
+
+
+def _focal_of_each(logits, target):
+    loss = F.cross_entropy(logits, target, reduction="none")
+    return ((1 - (-loss).exp()) ** 2 * loss).mean()
+
+
+@mistake("reduction", reference=_focal_of_each)
+def focal_of_the_mean():
+    """The weight of a focal loss is taken of the mean cross entropy."""
+
+    def loss(logits, target):
+        loss = F.cross_entropy(logits, target)
+        return (1 - (-loss).exp()) ** 2 * loss
+
+    return loss, classification(6, 3)
+
+
+@right(reference=_focal_of_each)
+def focal_of_each_sample():
+    """The weight of a focal loss is each sample's own."""
+    return _focal_of_each, classification(6, 3)

@@ -413,3 +413,19 @@ def best_of_all_samples():
 def best_of_each_sample():
     """The best of several guesses for each sample."""
     return _best_of_many, (normal(4, 3, 2, seed=1, grad=True), normal(4, 2, seed=2))
+
+
+def _spoken(logits, letters, steps, lengths):
+    return F.ctc_loss(logits.log_softmax(-1), letters, steps, lengths)
+
+
+@mistake("wrong-axis", reference=_spoken)
+def ctc_of_batch_first_probabilities():
+    """log_softmax(1) of (T, N, C), as if it were (N, C)."""
+
+    def loss(logits, letters, steps, lengths):
+        return F.ctc_loss(logits.log_softmax(1), letters, steps, lengths)
+
+    letters = labels(4, 3, 3, seed=2) + 1
+    counts = torch.tensor([8, 7, 8]), torch.tensor([3, 2, 3])
+    return loss, (normal(8, 3, 5, seed=1, grad=True), letters, *counts)

@@ -715,3 +715,53 @@ def sigmoid_twice():
         return F.binary_cross_entropy(logits.sigmoid().sigmoid(), target)
 
     return loss, (normal(6, seed=1, grad=True), binary(6, seed=2))
+
+
+def _nearest_prototype(x, prototypes, target):
+    return F.cross_entropy(-torch.cdist(x, prototypes), target)
+
+
+def _with_prototypes():
+    x, target = classification(5, 4)
+    return x, normal(4, 4, seed=7, grad=True), target
+
+
+@mistake("wrong-value", reference=_nearest_prototype)
+def distances_as_logits():
+    """The class that is farthest away is the likeliest."""
+
+    def loss(x, prototypes, target):
+        return F.cross_entropy(torch.cdist(x, prototypes), target)
+
+    return loss, _with_prototypes()
+
+
+@right(reference=_nearest_prototype)
+def distances_with_a_minus():
+    """The class that is nearest is the likeliest."""
+    return _nearest_prototype, _with_prototypes()
+
+
+@mistake("wrong-value", reference=F.cross_entropy)
+def logits_for_log_probabilities():
+    """nll_loss without log_softmax."""
+
+    def loss(logits, target):
+        return F.nll_loss(logits, target)
+
+    return loss, classification(6, 3)
+
+
+def _scores_apart(positive_score, negative_score):
+    return F.relu(0.5 - positive_score + negative_score).mean()
+
+
+@mistake("wrong-value", reference=_scores_apart)
+def negatives_to_be_scored_higher():
+    """margin_ranking_loss with a target of -1: the second one is to rank higher."""
+
+    def loss(positive_score, negative_score):
+        below = -torch.ones_like(positive_score)
+        return F.margin_ranking_loss(positive_score, negative_score, below, margin=0.5)
+
+    return loss, (normal(5, seed=1, grad=True), normal(5, seed=2, grad=True))

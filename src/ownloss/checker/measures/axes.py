@@ -20,6 +20,7 @@ ALONG = (
     "var",
     "flip",
 )
+TOTALS = ("mean", "sum", "norm", "linalg_vector_norm")
 # What picks one entry along a dimension, or some of them.
 PICKING = (
     *("min", "max", "amin", "amax", "argmin", "argmax"),
@@ -29,13 +30,20 @@ PICKING = (
 _PLACES = {
     **dict.fromkeys(("cosine_similarity", "normalize", "diff"), 2),
     **dict.fromkeys(("quantile", "topk", "kthvalue"), 2),
+    **dict.fromkeys(("norm", "linalg_vector_norm"), 2),
 }
 _DEFAULTS = {"cosine_similarity": 1, "normalize": 1, "diff": -1, "sort": -1}
 
 
-def along(call: Call) -> int | None:
-    """The one dimension that a call runs over; None if there is none."""
-    if call.name not in (*ALONG, *PICKING) or not call.shapes or not call.shapes[0]:
+def along(call: Call, *more: str) -> int | None:
+    """The one dimension that a call runs over; None if there is none.
+
+    Args:
+        call: the call.
+        *more: names of other functions that are looked at, such as those of `TOTALS`.
+    """
+    known = call.name in (*ALONG, *PICKING, *more)
+    if not known or not call.shapes or not call.shapes[0]:
         return None
     place = _PLACES.get(call.name, 1)
     dim = call.kwargs.get("dim", call.args[place] if len(call.args) > place else None)

@@ -10,7 +10,7 @@ from ownloss.checker.copies import cast, modules_of
 from ownloss.checker.domains import Domain, jittered
 from ownloss.checker.measures.batch import Batch
 from ownloss.checker.measures.precision import Precision
-from ownloss.checker.roles import Role
+from ownloss.checker.roles import Role, is_grade
 from ownloss.checker.subject import Point, Subject
 
 FARTHER = (40.0, 400.0, 4000.0)
@@ -183,7 +183,9 @@ def _are_grades(target: Argument, prediction: Argument) -> bool:
     Ranks, or an order, have each number once: there, the least may be the best.
     """
     value = target.value
-    whole = target.domain is Domain.LABELS and value.shape == prediction.value.shape
+    graded = target.domain is Domain.LABELS
+    graded = graded or (target.floating and is_grade(target.name))
+    whole = graded and value.shape == prediction.value.shape
     if not whole or value.dim() < 2 or value.unique().numel() < 3 or value.min() < 0:
         return False
     return any(row.unique().numel() < row.numel() for row in value.flatten(0, -2))

@@ -74,7 +74,8 @@ def _aligned(seen: Observation) -> bool:
         views = 1 < few < many and many % few == 0
         alike = any([*shape[1:]] == rest for shape in shapes)
         flat = any(count == x.value.numel() for x in seen.batch.arguments)
-        if argument.floating and views and (alike or flat):
+        for_pairs = not rest and many == 2 * few
+        if argument.floating and views and (alike or flat or for_pairs):
             return False
     return all(
         argument in seen.batch.arguments
@@ -186,6 +187,8 @@ def _by_design(seen: Observation, size: int) -> bool:
         return True
     if _each_has_its_own(seen, size):
         return True
+    if _joins_views(seen):
+        return False  # each of them is one view of all samples
     counts = [n for n in range(2, size) if size % n == 0]
     for count in counts if _every_row_counts(seen) else [2] * (2 in counts):
         length = size // count
@@ -210,6 +213,16 @@ def _each_has_its_own(seen: Observation, size: int) -> bool:
     return pairs and any(
         x.role is Role.LABELS and x.value.tolist() == own for x in seen.arguments
     )
+
+
+def _joins_views(seen: Observation) -> bool:
+    """Whether two inputs of the same shape are put together, each of them a view."""
+    for call in seen.graph.trace.named("cat", "concat", "stack"):
+        sources = {seen.graph.origins.get(id(t), frozenset()) for t in call.tensors}
+        alone = [names for names in sources if len(names) == 1]
+        if len(alone) == len(sources) > 1 and len({*call.shapes}) == 1:
+            return call.shapes[0][:1] == (seen.batch.size,)
+    return False
 
 
 def _next_to_one_another(call: Call) -> bool:

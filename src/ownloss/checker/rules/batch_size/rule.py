@@ -11,7 +11,7 @@ from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.measures.departure import Cause
 from ownloss.checker.observation import Observation
 from ownloss.checker.probes.outcome import first_not_finite
-from ownloss.checker.roles import is_batch_size, is_size
+from ownloss.checker.roles import is_batch_size, is_size, is_size_of_batch
 from ownloss.checker.runs import Run
 from ownloss.checker.trace import RANKS, Call, Trace, TwiceTheDivisor
 from ownloss.checker.wording import apart, number
@@ -47,6 +47,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         _raises,
         _one_is_special,
         _divides_by_constant,
+        _divides_by_configured,
         _divides_by_its_size,
         _by_reference,
         _one_has_no_spread,
@@ -108,9 +109,15 @@ def _square(seen: Observation) -> bool:
     )
 
 
+def _holds_pairs(seen: Observation) -> bool:
+    """Whether an argument has a number for each pair of samples: one of them is odd."""
+    pairs = (seen.batch.size // 2,) if seen.batch.size % 2 == 0 else None
+    return any(x.floating and x.value.shape == pairs for x in seen.arguments)
+
+
 def _raises(seen: Observation) -> Finding | None:
     size = seen.batch.size
-    if _square(seen):
+    if _square(seen) or _holds_pairs(seen):
         return None
     sizes = [n for n in (size - 1, size - 2, size // 2) if n > 1]
     runs = [seen.run(seen.batch.rows([*range(n)])) for n in sizes]
@@ -216,6 +223,30 @@ def _divides_by_constant(seen: Observation) -> Finding | None:
             continue
         if divisor in _divisors(seen, [*range(seen.batch.size)] * 2):
             return _constant(seen, divisor, "a constant", sure=seen.reference.differs)
+    return None
+
+
+def _divides_by_configured(seen: Observation) -> Finding | None:
+    """A sum that is divided by what the loss holds as its batch size, and is another.
+
+    However it grows: where samples are each other's negatives, twice as many of them
+    give no double sum.
+    """
+    sums = {id(call.result) for call in seen.graph.trace.named("sum")}
+    configured = _configured(seen)
+    for call in seen.graph.trace.named(*_DIVISIONS):
+        divisor = _divisor(call)
+        if not divisor or divisor == seen.batch.size:
+            continue
+        name = configured.get(divisor, "")
+        if id(call.args[0]) in sums and is_size_of_batch(name):
+            return KIND.warning(
+                f"A sum over {seen.batch.size} samples is divided by `{name}`, which "
+                f"is {number(divisor)} ({call.where}).",
+                where=call.where,
+                evidence={"divisor": divisor, "batch": seen.batch.size},
+                **_DETAILS,
+            )
     return None
 
 

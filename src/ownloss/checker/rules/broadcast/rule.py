@@ -97,9 +97,9 @@ _ON_PURPOSE_IN_PLACE = {f"{name}_" for name in ("unsqueeze", "transpose", "t")}
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Follow shapes through the loss, from the inputs on."""
-    size = seen.batch.size or _square(seen)
-    if size < 2 or seen.given.error is not None:
+    if seen.given.error is not None:
         return
+    size = seen.batch.size or _square(seen)
     flow = _Flow(seen)
     for call in seen.graph.trace.calls:
         pair, shapes = _operands(call)
@@ -108,17 +108,32 @@ def find(seen: Observation) -> Iterator[Finding]:
             flow.on_purpose(pair) and _may_be_meant(seen, flow, call)
         ):
             result = _joint(*shapes)
-            counts = [shape.count(size) for shape in shapes]
             known = all(flow.names.get(id(t)) for t in pair)
-            if known and result and min(counts) and result.count(size) > max(counts):
+            if known and any(
+                _makes_pairs(shapes, result, n) for n in (size, flow.listed(pair))
+            ):
                 yield _finding(flow, call, pair, shapes, result)
                 return
             pairs = any(flow.names[id(t)] & flow.of_pairs for t in pair if known)
-            if known and result and not pairs and _only_by_luck(seen, size, shapes):
+            if (
+                size > 1
+                and known
+                and result
+                and not pairs
+                and _only_by_luck(seen, size, shapes)
+            ):
                 yield _lucky(seen, flow, call, pair, shapes)
                 return
         flow.follow(call)
     yield from _unlike_reference(seen)
+
+
+def _makes_pairs(
+    shapes: list[tuple[int, ...]], result: tuple[int, ...], size: int
+) -> bool:
+    """Whether two operands with so many entries each give one for every pair."""
+    counts = [shape.count(size) for shape in shapes]
+    return size > 1 and min(counts) > 0 and result.count(size) > max(counts)
 
 
 def _unlike_reference(seen: Observation) -> Iterator[Finding]:
@@ -207,13 +222,20 @@ class _Flow:
         self.names: dict[int, set[str]] = {}
         self.of_pairs = {x.name for x in seen.arguments if is_of_pairs(x.name, x.value)}
         self.meant: set[int] = set()
+        self.lists: dict[int, int] = {}
         for argument, tensor in seen.pairs(seen.graph.traced):
             if not argument.parameter:
                 self.names[id(tensor)] = {argument.name}
+                if tensor.dim() == 1 and not argument.differentiable:
+                    self.lists[id(tensor)] = len(tensor)
 
     def on_purpose(self, pair: list[Tensor]) -> bool:
         """Whether somebody shaped one of the operands to be stretched."""
         return any(id(t) in self.meant for t in pair)
+
+    def listed(self, pair: list[Tensor]) -> int:
+        """How many numbers one of the operands has that was given as a list of them."""
+        return max((self.lists.get(id(t), 0) for t in pair), default=0)
 
     def follow(self, call: Call) -> None:
         """Hand names and intentions on from the arguments of a call to its result."""

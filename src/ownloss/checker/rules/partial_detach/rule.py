@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ownloss.checker.arguments import Argument
+from ownloss.checker.copies import cast
 from ownloss.checker.errors import text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.measures.gradient import GradientCheck
@@ -120,6 +121,8 @@ def find(seen: Observation) -> Iterator[Finding]:
         held = not wrong and (not leads or found.argument.role is Role.CONSTANT)
         weight = bool(wrong) and _is_a_part(found) and not _lost_term(seen)
         weight = weight and not _becomes_numbers(seen, found.argument)
+        weight = weight and not _breaks_invariance(seen, found.argument)
+        weight = weight and not _is_normaliser(seen)
         # A gradient of what the value does not depend on comes of nothing else.
         held = held or (bool(wrong) and not found.matters and not found.vanishes)
         if (cut.name == "detach" and (held or not unlike)) or weight:
@@ -159,6 +162,49 @@ def _becomes_numbers(seen: Observation, argument: Argument) -> bool:
         for call in seen.graph.trace.named(*_NUMBERS)
         for tensor in call.tensors
     )
+
+
+def _is_normaliser(seen: Observation) -> bool:
+    """Whether what was cut divides what learns so that it sums to 1, or is 1 long."""
+    for call in seen.graph.trace.named("div", "__truediv__"):
+        if len(call.tensors) < 2 or not isinstance(call.result, Tensor):
+            continue
+        learns, constant = call.tensors[:2]
+        if not learns.requires_grad or constant.requires_grad:
+            continue
+        value = call.result.detach().double()
+        dims = [dim for dim in range(value.dim()) if value.shape[dim] > 1]
+        if any(
+            bool((size - 1).abs().max() < 1e-5)
+            for dim in dims
+            for size in (value.sum(dim), value.norm(dim=dim))
+        ):
+            return True
+    return False
+
+
+def _breaks_invariance(seen: Observation, argument: Argument) -> bool:
+    """Whether the value does not change with an input, and its gradient says it does.
+
+    Where each row may be shifted, as logits may, or scaled, as what is divided by its
+    norm or its sum: a weight keeps that, a normaliser without its gradient does not.
+    """
+    gradient = seen.base_backward.values[seen.inputs.index(argument)]
+    value = cast(argument.value, seen.dtype)
+    if gradient is None or value.dim() < 2 or value.is_complex():
+        return False
+    for dim in {1, value.dim() - 1}:
+        rows = seen.random_like(value.narrow(dim, 0, 1), 21)
+        for moved, direction in (
+            (value + rows, rows.expand_as(value)),
+            (value * rows.exp(), value * rows),
+        ):
+            there = seen.run(seen.with_values({argument: moved}))
+            along = (gradient * direction).sum().abs()
+            lost = along > 1e-3 * (gradient * direction).abs().sum()
+            if lost and seen.precision.close(there.total, seen.value, 100):
+                return True
+    return False
 
 
 def _lost_term(seen: Observation) -> bool:

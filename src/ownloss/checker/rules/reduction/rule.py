@@ -17,6 +17,7 @@ from ownloss.checker.rules.reduction.classes import classes, divergence
 from ownloss.checker.rules.reduction.growth import halves, mixture, slope_of_a_mean
 from ownloss.checker.rules.reduction.kind import KIND
 from ownloss.checker.rules.reduction.padding import padding
+from ownloss.checker.rules.reduction.weights import weighs_the_mean
 
 CALLS = 6
 
@@ -38,6 +39,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         padding,
         classes,
         divergence,
+        weighs_the_mean,
         slope_of_a_mean,
         grows_otherwise,
     )

@@ -8,9 +8,10 @@ import torch
 from ownloss.checker.arguments import Argument
 from ownloss.checker.copies import cast
 from ownloss.checker.findings import Finding, Symptom
-from ownloss.checker.measures.axes import along
+from ownloss.checker.measures.axes import TOTALS, along
 from ownloss.checker.observation import Observation
 from ownloss.checker.rules.wrong_axis.kind import KIND
+from ownloss.checker.trace import Call
 
 
 def unlike_reference(seen: Observation) -> Iterator[Finding]:
@@ -19,12 +20,12 @@ def unlike_reference(seen: Observation) -> Iterator[Finding]:
         return
     trusted: dict[tuple[str, tuple[int, ...]], set[int]] = {}
     for call in seen.reference.calls:
-        dim = along(call)
+        dim = along(call, *TOTALS)
         if dim is not None:
             trusted.setdefault((call.name, call.shapes[0]), set()).add(dim)
     for call in seen.graph.trace.calls:
-        dim = along(call)
-        if dim is None:
+        dim = along(call, *TOTALS)
+        if dim is None or (call.name in TOTALS and not _is_a_statistic(seen, call)):
             continue
         dims = trusted.get((call.name, call.shapes[0]), set())
         if len(dims) == 1 and dim not in dims:
@@ -38,6 +39,16 @@ def unlike_reference(seen: Observation) -> Iterator[Finding]:
                 explains=(Symptom.VALUE, Symptom.GROWTH, Symptom.ORDER),
             )
             return
+
+
+def _is_a_statistic(seen: Observation, call: Call) -> bool:
+    """Whether what a mean is of is centred or scaled by it: it is no reduction."""
+    of = call.tensors[0]
+    return any(
+        any(t is call.result for t in later.tensors)
+        and any(t is of for t in later.tensors)
+        for later in seen.graph.trace.named("sub", "__sub__", "div", "__truediv__")
+    )
 
 
 def meeting_unlike_reference(seen: Observation) -> Iterator[Finding]:

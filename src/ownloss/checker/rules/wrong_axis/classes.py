@@ -46,6 +46,22 @@ def unlike_labels(seen: Observation) -> Iterator[Finding]:
             )
 
 
+def over_ctc(seen: Observation) -> Iterator[Finding]:
+    """Log-probabilities of ctc_loss, (T, N, C), that are normalised over T or N."""
+    for call in seen.graph.trace.named("ctc_loss"):
+        for made in seen.graph.trace.named("log_softmax"):
+            dim = along(made)
+            if made.result is call.tensors[0] and dim != call.tensors[0].dim() - 1:
+                yield KIND.error(
+                    f"`log_softmax` ({made.where}) runs over dimension {dim}, and "
+                    "`ctc_loss` has the classes in the last one.",
+                    cure="Pass dim=-1.",
+                    where=made.where,
+                    rests_on=(Symptom.AXIS,),
+                    explains=(Symptom.VALUE, Symptom.GROWTH),
+                )
+
+
 def _missing_dims(labels: Argument, shape: tuple[int, ...]) -> list[int]:
     """The dimensions of a prediction without which it has the labels' shape."""
     dims = range(len(shape))

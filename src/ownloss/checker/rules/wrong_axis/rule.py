@@ -10,6 +10,7 @@ from ownloss.checker.rules.wrong_axis.beside_reference import (
     unlike_reference,
 )
 from ownloss.checker.rules.wrong_axis.classes import (
+    over_ctc,
     over_places,
     two_axes,
     unlike_labels,
@@ -39,6 +40,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         return
     judges = (
         unlike_labels,
+        over_ctc,
         unlike_reference,
         over_samples,
         over_places,

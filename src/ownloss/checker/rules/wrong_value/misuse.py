@@ -35,6 +35,10 @@ _FROM_LOGITS = (
 )
 
 
+# What takes logarithms of probabilities.
+_OF_LOGS = ("nll_loss", "kl_div", "ctc_loss")
+
+
 def misused(seen: Observation) -> Finding | None:
     """Functions of torch that are given what they do not expect."""
     made: dict[int, Call] = {}
@@ -61,6 +65,12 @@ def misused(seen: Observation) -> Finding | None:
                     f"`{call.name}` takes log-probabilities, and is given "
                     "numbers between 0 and 1",
                 )
+        if call.name in _OF_LOGS and first.numel() and first.detach().max() > 1e-3:
+            return _hint(
+                call,
+                f"`{call.name}` takes log-probabilities, which are never above 0, and "
+                f"is given numbers up to {number(first.detach().max().item())}",
+            )
         if call.name == "kl_div" and len(call.tensors) > 1:
             target = call.tensors[1].detach()
             if bool((target < 0).any()) and not call.kwargs.get("log_target"):
@@ -186,6 +196,28 @@ def logits_clamped(seen: Observation) -> Finding | None:
                 rests_on=(Symptom.PERFECT,),
                 aspect="misuse",
             )
+    return None
+
+
+_DISTANCES = ("cdist", "pairwise_distance")
+_KEEPS_SIGN = ("div", "__truediv__", "sqrt", "pow", "__pow__", "square", *_RESHAPES)
+
+
+def distances_as_logits(seen: Observation) -> Finding | None:
+    """Distances to classes that a cross entropy takes for logits: the farthest wins."""
+    made = {id(call.result): call for call in seen.graph.trace.named(*_DISTANCES)}
+    for call in seen.graph.trace.calls if made else ():
+        distance = made.get(id(call.tensors[0])) if call.tensors else None
+        if distance is None:
+            continue
+        if call.name == "cross_entropy":
+            return _hint(
+                call,
+                f"`{call.name}` is given the distances of `{distance.name}` as logits: "
+                "the farthest class is the likeliest",
+            )
+        if call.name in _KEEPS_SIGN and isinstance(call.result, torch.Tensor):
+            made[id(call.result)] = distance
     return None
 
 

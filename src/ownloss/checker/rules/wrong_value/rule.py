@@ -14,6 +14,7 @@ from ownloss.checker.rules.wrong_value.course import (
 )
 from ownloss.checker.rules.wrong_value.kind import KIND
 from ownloss.checker.rules.wrong_value.misuse import (
+    distances_as_logits,
     logits_clamped,
     logits_in_a_share,
     misused,
@@ -36,6 +37,7 @@ def find(seen: Observation) -> Iterator[Finding]:
     judges = (
         misused,
         logits_clamped,
+        distances_as_logits,
         logits_in_a_share,
         imperfect,
         attracted,
