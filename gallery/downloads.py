@@ -64,5 +64,5 @@ def write_if_new(path: Path, content: bytes) -> None:
         path: The file.
         content: What is to stand in it.
     """
-    if path.read_bytes() != content:
+    if not path.exists() or path.read_bytes() != content:
         path.write_bytes(content)

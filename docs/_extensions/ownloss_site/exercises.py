@@ -14,7 +14,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.osutil import relative_uri
 from sphinx.writers.html5 import HTML5Translator
 
-from gallery.blocks import code
+from gallery.blocks import code, table_of_markdown
 from ownloss.exercises import DIFFICULTIES, KINDS, Exercise, exercises, find
 from ownloss_site.install import way_in
 from ownloss_site.repository import colab, repository
@@ -96,19 +96,20 @@ class ListExercises(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Write the tables; with any file of ownloss all pages are read again."""
-        lines = []
+        written: list[nodes.Node] = []
         for kind, title in KINDS.items():
             rows = [row(one) for one in exercises() if one.kind == kind]
             if rows:
-                head = ("| exercise | how hard | name |", "| --- | --- | --- |")
-                lines += [f"**{title}**", "", *head, *rows, ""]
-        return self.parse_text_to_nodes("\n".join(lines))
+                written.append(nodes.paragraph("", "", nodes.strong("", title)))
+                titles = ["exercise", "how hard", "name"]
+                written.append(table_of_markdown(self, titles, rows))
+        return written
 
 
-def row(exercise: Exercise) -> str:
+def row(exercise: Exercise) -> list[str]:
     """The row of an exercise, which leads to where it stands."""
     link = f"{{ref}}`{exercise.title} <exercise-{exercise.name}>`"
-    return f"| {link} | {DIFFICULTIES[exercise.difficulty]} | `{exercise.name}` |"
+    return [link, DIFFICULTIES[exercise.difficulty], f"`{exercise.name}`"]
 
 
 def link_files(app: Sphinx, doctree: nodes.document, docname: str) -> None:

@@ -13,13 +13,12 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
-from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 import ownloss
-from gallery import freshness
+from gallery import downloads, freshness
 from gallery.blocks import code, table_of_markdown
 from gallery.insides import PRINTED
 
@@ -84,9 +83,7 @@ def write_pages(app: Sphinx) -> None:
         if path.name not in written:
             path.unlink()
     for name, text in written.items():
-        path = folder / name
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
+        downloads.write_if_new(folder / name, text.encode())
     made_of.write_text(now)
 
 
@@ -162,17 +159,14 @@ class LossOfKind(SphinxDirective):
             self.warn(f"the cured loss of kind {slug!r} is not right: {report}")
         return [
             code(source, "python"),
-            *self.said("`ownloss.check` says:", str(report)),
-            *self.said("`torch.autograd.gradcheck` says:", by_gradcheck(source)),
+            *self.said("ownloss.check", str(report)),
+            *self.said("torch.autograd.gradcheck", by_gradcheck(source)),
         ]
 
-    def said(self, words: str, text: str) -> list[nodes.Node]:
-        """Introduce what was printed, and show it as the gallery does."""
-        paragraph = nodes.paragraph()
-        self.state.nested_parse(
-            StringList([words], self.get_source_info()[0]), 0, paragraph
-        )
-        return [*paragraph.children, code(text, "none", PRINTED, "verdict")]
+    def said(self, tool: str, text: str) -> list[nodes.Node]:
+        """Introduce what a tool printed, and show it as the gallery does."""
+        words = self.parse_text_to_nodes(f"`{tool}` says:")
+        return [*words, code(text, "none", PRINTED, "verdict")]
 
     def warn(self, message: str) -> None:
         """Fail a build that takes warnings for errors."""
