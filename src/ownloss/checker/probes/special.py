@@ -22,10 +22,12 @@ def special(seen: Observation) -> Iterator[Probe]:
     arguments = [x for x in seen.arguments if x.floating and not x.parameter]
     yield from ties(seen, arguments)
     yield from softmax_ties(seen, arguments)
+    # Nodes that edges name are apart: not all of them lie in one place.
+    nodes = any(map(seen.graph.picks_rows, seen.arguments))
     for argument in arguments:
         value = cast(argument.value, seen.dtype)
         # A prior or a direction may never be 0; predictions and targets are at times.
-        beside = argument.role is Role.OTHER
+        beside = argument.role is Role.OTHER or nodes
         if argument.domain in (Domain.REAL, Domain.NONNEGATIVE):
             if seen.batch.size > 1 and argument in seen.batch.arguments:
                 row = value.clone()
@@ -49,7 +51,7 @@ def special(seen: Observation) -> Iterator[Probe]:
         if free and value.numel() > 1 and argument.differentiable:
             constant = torch.full_like(value, value.real.mean().item())
             when = f"if all entries of `{argument.name}` are equal"
-            yield Probe(when, put(seen, argument, constant))
+            yield Probe(when, put(seen, argument, constant), guess=nodes)
         if (
             argument in seen.batch.arguments
             and seen.batch.size > 1
