@@ -21,6 +21,13 @@ EXAMPLE, GUIDE, GALLERY = (
 )
 LIST_OF_PICTURES = re.compile(r"examples/(\w+/)?index\.html")
 KILOBYTE = 1000
+CONNECTION = {
+    "connectionType": "cellular4g",
+    "offline": False,
+    "latency": 1,  # in milliseconds
+    "downloadThroughput": 1e8,
+    "uploadThroughput": 1e8,
+}
 WIDEST_LINE = 88
 
 
@@ -74,6 +81,8 @@ def visits(browser, served, pages):
         page = context.new_page()
         session = context.new_cdp_session(page)
         session.send("Network.setCacheDisabled", {"cacheDisabled": True})
+        # How far ahead pictures are loaded hangs on it: all browsers are told the same.
+        session.send("Network.emulateNetworkConditions", CONNECTION)
         return page, Watched(context)
 
     shared = visitor()
