@@ -570,3 +570,59 @@ def perplexity_of_codes():
         return len(logits) * (codes - entropy.exp().sum()) / codes
 
     return diversity, (normal(4, 5, 2, 3, seed=1, grad=True),)
+
+
+@right()
+def biases_of_the_items():
+    """A bias for each sample's item bears the name of a table."""
+
+    def factors(user, item, item_bias, rating):
+        predicted = (user * item).sum(1) + item_bias
+        return (predicted - rating).square().mean()
+
+    inputs = normal(5, 3, seed=1, grad=True), normal(5, 3, seed=2, grad=True)
+    return factors, (*inputs, normal(5, seed=3, grad=True), normal(5, seed=4))
+
+
+@right()
+def one_anchor_among_others():
+    """An anchor and one more vector, with two positives and three negatives in rows."""
+
+    def quadruplet(anchor, positives, negatives, other):
+        near = (positives - anchor).square().sum(1).min()
+        far = (negatives - torch.stack([anchor, other])[:, None]).square().sum(2)
+        return F.softplus(near - far).mean()
+
+    vectors = normal(4, seed=1, grad=True), normal(4, seed=4, grad=True)
+    rows = normal(2, 4, seed=2, grad=True), normal(3, 4, seed=3, grad=True)
+    return quadruplet, (vectors[0], *rows, vectors[1])
+
+
+@right(intentional=True)
+def values_of_the_next_step():
+    """Time first: each step is compared with what is expected of the next one."""
+
+    def temporal_difference(q, target_q, actions, rewards):
+        chosen = q[:-1].gather(-1, actions[:-1, :, None])[..., 0]
+        with torch.no_grad():
+            best = q[1:].argmax(-1, keepdim=True)
+            target = rewards[:-1] + 0.9 * target_q[1:].gather(-1, best)[..., 0]
+        return (chosen - target)[1:].square().sum(0).mean()
+
+    values = normal(6, 3, 4, seed=1, grad=True), normal(6, 3, 4, seed=2)
+    return temporal_difference, (*values, labels(4, 6, 3, seed=3), normal(6, 3, seed=4))
+
+
+@right()
+def steps_one_after_the_other():
+    """A recurrence takes the rows of two inputs in turn: they are steps."""
+
+    def hedge(start, controls, increments, payoff):
+        value = start.expand(controls.shape[1])
+        for control, increment in zip(controls, increments, strict=True):
+            value = 1.01 * value + control * increment
+        return (value - payoff).square().mean()
+
+    paths = normal(4, 6, seed=2, grad=True), normal(4, 6, seed=3)
+    start = torch.tensor(0.1, dtype=torch.float64, requires_grad=True)
+    return hedge, (start, *paths, normal(6, seed=4))

@@ -393,3 +393,16 @@ def distances_relative_to_the_largest():
 
     distances = torch.tensor([[0, 1, 1], [1, 0, 0.4], [1, 0.4, 0]], dtype=torch.float64)
     return confusion, (normal(5, 3, seed=1, grad=True), labels(3, 5, seed=2), distances)
+
+
+@right()
+def classes_and_regions_multiplied():
+    """Weakly supervised: a share of the classes, times a share of the regions."""
+
+    def detection(recognition, localisation, labels):
+        regions = recognition.softmax(-1) * localisation.softmax(1)
+        scores = regions.sum(1).clamp(1e-6, 1 - 1e-6)
+        return F.binary_cross_entropy(scores, labels)
+
+    logits = normal(3, 5, 4, seed=1, grad=True), normal(3, 5, 4, seed=2, grad=True)
+    return detection, (*logits, binary(3, 4, seed=3))

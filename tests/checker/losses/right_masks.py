@@ -406,3 +406,17 @@ def points_of_a_mask_to_predict():
         return F.binary_cross_entropy_with_logits(there, wanted)
 
     return at_points, (normal(3, 6, 6, seed=1, grad=True), binary(3, 6, 6, seed=2) > 0)
+
+
+@right()
+def what_to_care_for_in_a_map():
+    """A map of text and one of where it counts, both of zeros and ones."""
+
+    def shrunk(logits, truth):
+        each = F.binary_cross_entropy_with_logits(
+            logits, truth["text"], reduction="none"
+        )
+        return (each * truth["care"]).sum() / (truth["care"].sum() + 1e-6)
+
+    truth = {"text": binary(2, 5, 6, seed=2), "care": binary(2, 5, 6, seed=3)}
+    return shrunk, (normal(2, 5, 6, seed=1, grad=True), truth)

@@ -1,7 +1,7 @@
 """The samples of a batch: how many, each alone, several times, in another order."""
 
 import math
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
@@ -50,6 +50,8 @@ class Batch:
         if self._is_listed(size, arguments):
             return 0
         others = [x for x in arguments if x is not first]
+        if first.value.dim() == 1 and any(map(partial(_has_columns, size), others)):
+            return 0  # one vector, of as many features as others have in their rows
         shared = any(x.value.shape[0] == size for x in others)
         if any(size in data.shape for data in data_of(self._subject.loss)):
             return 0  # the loss holds numbers for these very samples
@@ -153,6 +155,15 @@ class Batch:
             )
         ]
 
+    def rows_of_all(self, rows: list[int]) -> Point:
+        """As `rows`, with the rows of tables, too, which may belong to samples."""
+        point, chosen = self.rows(rows), torch.tensor(rows, dtype=torch.long)
+        for place, argument in enumerate(self._subject.arguments):
+            table = argument.role is Role.TABLE and not argument.parameter
+            if table and argument.value.shape[0] == self.size:
+                point[place] = _picked(argument.value, chosen)
+        return point
+
     def repeated(self, times: int = 2, point: Point | None = None) -> Point:
         """A point with all samples several times, one whole batch after the other."""
         return self.rows([*range(self.size)] * times, point)
@@ -240,6 +251,12 @@ class Batch:
                 rows = [(k + 1) // 2 % self.size for k in range(self.size)]
                 moved[i] = _picked(moved[i], torch.tensor(rows))
         return [*moved, *self._subject.point[self._subject.argument_count :]]
+
+
+def _has_columns(features: int, other: Argument) -> bool:
+    """Whether an input has rows of so many features, and another number of rows."""
+    matrix = other.floating and other.value.dim() == 2
+    return matrix and other.value.shape[1] == features != other.value.shape[0]
 
 
 def _holds_tensors(entry: object) -> bool:

@@ -135,6 +135,8 @@ class Graph:
     def goes_through(self, argument: Argument) -> bool:
         """Whether a loop takes one row after the other, as a recurrence over time."""
         count = argument.value.shape[0] if argument.value.dim() else 0
+        if argument.floating and self.calls_on(argument, "unbind", "__iter__"):
+            return count > 2
         taken = set()
         for call in self.calls_on(argument, "__getitem__"):
             index = call.args[1]

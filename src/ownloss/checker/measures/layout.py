@@ -69,6 +69,11 @@ class Layout:
         return self._by_lengths(first) or self._by_mask(first) or self._by_target()
 
     @cached_property
+    def takes_steps(self) -> bool:
+        """Whether a next step is taken: all of dimension 0 but its first or last."""
+        return any(map(_takes_a_step, self._graph.trace.calls))
+
+    @cached_property
     def propagates(self) -> bool:
         """Whether samples pass something to one another, as the nodes of a graph do.
 
@@ -365,6 +370,18 @@ def _has_distributions(call: Call) -> bool:
     value = call.tensors[0].detach()
     rows, columns = ((value.sum(dim) - 1).abs() < 1e-4 for dim in (1, 0))
     return bool((value >= 0).all() and rows.all() and not columns.all())
+
+
+def _takes_a_step(call: Call) -> bool:
+    """Whether a call takes all steps but the first or the last, to compare steps."""
+    if call.name == "diff":
+        return call.kwargs.get("dim", -1) == 0 or len(call.shapes[0]) == 1
+    if call.name != "__getitem__" or len(call.args) < 2:
+        return False
+    index = call.args[1]
+    first = index[0] if isinstance(index, tuple) and index else index
+    # An array is compared entry by entry.
+    return isinstance(first, slice) and first in _STEPS
 
 
 def _takes(call: Call, made: set[int]) -> bool:

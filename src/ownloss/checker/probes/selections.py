@@ -24,6 +24,8 @@ def empty(seen: Observation) -> Iterator[Probe]:
         value = argument.value
         # Of padding something is always left, unlike of positives and of events.
         pads = argument.role in (Role.MASK, Role.IGNORED)
+        # What is the same for all samples is chosen with care.
+        pads |= seen.batch.size > 0 and argument not in seen.batch.arguments
         if argument.domain is Domain.MASK:
             for keep, word in ((False, "False"), (True, "True")):
                 if keep and leaves_out_fillers(seen, argument):

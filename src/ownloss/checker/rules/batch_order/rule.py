@@ -10,7 +10,6 @@ from ownloss.checker.observation import Observation
 from ownloss.checker.roles import Role
 from ownloss.checker.runs import Run
 from ownloss.checker.subject import Point
-from ownloss.checker.trace import Call
 from ownloss.checker.wording import apart
 
 KIND = Kind(
@@ -176,7 +175,7 @@ def _near(seen: Observation, now: Tensor, before: Tensor) -> bool:
 
 def _by_design(seen: Observation, size: int) -> bool:
     """Whether the order carries meaning: equal parts, groups, or neighbours."""
-    if any(_next_to_one_another(call) for call in seen.graph.trace.calls):
+    if seen.layout.takes_steps:
         return True
     if any(seen.graph.goes_through(x) for x in seen.batch.arguments):
         return True
@@ -223,18 +222,6 @@ def _joins_views(seen: Observation) -> bool:
         if len(alone) == len(sources) > 1 and len({*call.shapes}) == 1:
             return call.shapes[0][:1] == (seen.batch.size,)
     return False
-
-
-def _next_to_one_another(call: Call) -> bool:
-    """Whether a call takes all steps but the first or the last, to compare steps."""
-    if call.name == "diff":
-        return call.kwargs.get("dim", -1) == 0 or len(call.shapes[0]) == 1
-    if call.name != "__getitem__" or len(call.args) < 2:
-        return False
-    index = call.args[1]
-    first = index[0] if isinstance(index, tuple) and index else index
-    # An array is compared entry by entry.
-    return isinstance(first, slice) and first in (slice(1, None), slice(None, -1))
 
 
 def _every_row_counts(seen: Observation) -> bool:

@@ -305,6 +305,11 @@ def _placed_by_another(seen: Observation, labels: Argument) -> bool:
             names = seen.graph.origins.get(id(part), frozenset())
             if call.attached and names and labels.name not in names:
                 return True
+    for call in seen.graph.trace.named("gather", "take_along_dim"):
+        names = seen.graph.origins.get(id(call.tensors[-1]), frozenset())
+        # An action says which of the values is compared, not at which place.
+        if labels.floating and call.attached and names and labels.name not in names:
+            return True
     return False
 
 

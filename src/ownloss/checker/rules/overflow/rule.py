@@ -131,6 +131,8 @@ def _at_large_inputs(seen: Observation) -> Finding | None:
             message += " breaks first"
         # Some losses of torch overflow themselves: soft_margin_loss does.
         own = call is None or call.name.endswith("_loss")
+        # Others grow with an exponential, as of a logarithm of a width, in any form.
+        own |= abs(exact.total) > GROWN
         # Logarithms of probabilities do not come in hundreds.
         logs = is_log_probability(argument.name)
         say = KIND.warning if own or size > 100 else KIND.error
@@ -144,6 +146,8 @@ def _at_large_inputs(seen: Observation) -> Finding | None:
     return None
 
 
+# A loss of logits that are hundreds is hundreds, or thousands.
+GROWN = 1e6
 # Costs, distances and logits of this size are nothing special.
 SIZE = 10.0
 _DIVIDES = ("div", "__truediv__", "reciprocal", "log", "rsqrt")

@@ -49,6 +49,8 @@ def mixture(seen: Observation) -> Finding | None:
         return None  # interpolated between samples, they grow by themselves
     if any(seen.graph.goes_through(x) for x in seen.batch.arguments):
         return None  # these are steps, no samples
+    if seen.layout.takes_steps:
+        return None
     if any(x.value.dim() and x not in seen.batch.arguments for x in seen.inputs):
         return None  # there are samples of another kind, which were not repeated
     if _samples_meet(seen):

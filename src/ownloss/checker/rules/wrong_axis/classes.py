@@ -113,7 +113,9 @@ def two_axes(seen: Observation) -> Iterator[Finding]:
         if len(known) == 2 and call.name in _COMPARING:
             (first, a), (second, b) = known
             apart = not origins[id(first.result)] & origins[id(second.result)]
-            if a != b and apart and first.shapes[0] == second.shapes[0]:
+            # Two probabilities are multiplied where one weighs places, and one classes.
+            logs = "log_softmax" in (first.name, second.name) or "mul" not in call.name
+            if a != b and apart and logs and first.shapes[0] == second.shapes[0]:
                 odd = min(known, key=lambda found: found[1])
                 yield say(
                     seen,

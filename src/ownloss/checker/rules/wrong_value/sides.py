@@ -1,5 +1,7 @@
 """Whether the sides that an input names are taken for one another."""
 
+from functools import partial
+
 import torch
 
 from ownloss.checker.arguments import Argument
@@ -58,6 +60,12 @@ def preferred(seen: Observation) -> Finding | None:
     )
 
 
+def _is_a_target_beside(target: Argument, other: Argument) -> bool:
+    """Whether there is another target of the same shape, of zeros and ones."""
+    same = other.value.shape == target.value.shape and other is not target
+    return same and not other.differentiable and other.domain is Domain.BINARY
+
+
 def zero_labels(seen: Observation) -> Finding | None:
     """Whether samples labelled 0 have no influence: 1 and -1 were expected."""
     prediction = seen.inputs[0] if seen.inputs else None
@@ -70,6 +78,8 @@ def zero_labels(seen: Observation) -> Finding | None:
             continue
         if argument.value.shape != prediction.value.shape:
             continue
+        if any(map(partial(_is_a_target_beside, argument), seen.arguments)):
+            continue  # it may say which of the entries of the other one count
         zero = argument.value == 0
         if not bool(zero.any()) or bool(zero.all()):
             continue
