@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from functools import partial
+from types import FunctionType
 from typing import Any
 
 from ownloss.checker.copies import modules_of
@@ -117,7 +118,7 @@ def _holds_pairs(seen: Observation) -> bool:
 
 def _raises(seen: Observation) -> Finding | None:
     size = seen.batch.size
-    if _square(seen) or _holds_pairs(seen):
+    if _square(seen):
         return None
     sizes = [n for n in (size - 1, size - 2, size // 2) if n > 1]
     runs = [seen.run(seen.batch.rows([*range(n)])) for n in sizes]
@@ -126,7 +127,9 @@ def _raises(seen: Observation) -> Finding | None:
     twice = seen.run(seen.batch.rows([*range(size)] * 2))
     if any(map(_points_past_the_end, runs)):
         return None  # nodes that edges point at
-    if sizes and all(map(_breaks, (*runs, twice))) and not seen.batch.grouped:
+    if sizes and all(map(_breaks, (*runs, twice))):
+        if seen.batch.grouped:
+            return None
         return KIND.error(
             f"The loss only runs for {size} samples; for {sizes[0]} it raises: "
             f"{first_line(runs[0].error)}",
@@ -347,9 +350,8 @@ def _configured(seen: Observation) -> dict[float, str]:
         for part in module.modules():
             held.update(vars(part))
     function = getattr(seen.loss, "__func__", seen.loss)
-    code = getattr(function, "__code__", None)
-    if code is not None:
-        known = getattr(function, "__globals__", {})
+    if isinstance(function, FunctionType):
+        code, known = function.__code__, function.__globals__
         held.update({n: known[n] for n in code.co_names if n in known})
         for name, cell in zip(
             code.co_freevars, function.__closure__ or (), strict=True
