@@ -57,13 +57,8 @@ INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 LINKS_TO = '<a class="reference internal" href="'
 LINK_TO_ITSELF = '<a class="current reference internal" href="#'
 LINK = re.compile(f'(?<={LINKS_TO})[^"]+')
-# Begins with what opens and closes the list, which the theme has put before it.
-LONG_LIST = re.compile(
-    r"(<input [^<]*<label (?:(?!</label>).)*</label>)"
-    r"<!--long (\S+)-->(.*?)<!--/long-->",
-    re.DOTALL,
-)
 LONG = 40
+LONG_LIST = re.compile(r"<!--long (\S+)-->(.*?)<!--/long-->", re.DOTALL)
 
 
 def dress(
@@ -89,14 +84,13 @@ def dress(
     builder = app.builder
     if not hasattr(builder, "site_navigation"):
         builder.site_navigation = Navigation(builder)
-    navigation = builder.site_navigation
-    context["toctree"] = lambda **_options: navigation.text
+    navigation, uri = builder.site_navigation, builder.get_target_uri(page)
+    folder = uri.rpartition("/")[0]
+    context["toctree"] = lambda **_options: navigation.in_folder(folder)
+    context["beside_page"] = functools.partial(navigation.beside, uri)
     if page == app.config.notfound_pagename:  # it is shown in any folder
         root = app.config.notfound_urls_prefix or "/"
         context["beside_page"] = functools.partial(navigation.from_root, root)
-    else:
-        uri = builder.get_target_uri(page)
-        context["beside_page"] = functools.partial(navigation.beside, uri)
 
 
 def with_landmarks(body: str) -> str:
@@ -132,9 +126,6 @@ class Navigation:
 
     Args:
         builder: The builder of the pages, which have all been read.
-
-    Attributes:
-        text: The tree as HTML, with links from the root of the site.
     """
 
     def __init__(self, builder: StandaloneHTMLBuilder) -> None:
@@ -157,17 +148,29 @@ class Navigation:
                 begin = f"<!--long {uri.rpartition('/')[0]}-->"
                 item.insert(1, nodes.raw("", begin, format="html"))
                 item.append(nodes.raw("", "<!--/long-->", format="html"))
-        self.text = builder.render_partial(tree)["fragment"] if tree else ""
-        self._from_folder = functools.cache(self._from)
+        self._text = builder.render_partial(tree)["fragment"] if tree else ""
+        self._linked_from = functools.cache(self._with_links)
+
+    def in_folder(self, folder: str) -> str:
+        """Return the tree with the long lists of the pages of a folder, and no other.
+
+        Args:
+            folder: The folder within the site.
+
+        Returns:
+            HTML, with links from the root of the site.
+        """
+        here = f"{folder}/"
+        return LONG_LIST.sub(
+            lambda found: found[2] if here.startswith(f"{found[1]}/") else "",
+            self._text,
+        )
 
     @staticmethod
-    def _from(tree: str, folder: str) -> str:
-        """The tree with the links of the pages of a folder, and their long lists."""
+    def _with_links(folder: str, tree: str) -> str:
+        """The tree with links from a folder."""
         here = f"{folder}/?" if folder else "?"  # any page of the folder
-        text = LONG_LIST.sub(
-            lambda it: it[1] + it[3] if here.startswith(f"{it[2]}/") else "", tree
-        )
-        return LINK.sub(lambda link: relative_uri(here, link[0]), text)
+        return LINK.sub(lambda link: relative_uri(here, link[0]), tree)
 
     def beside(self, uri: str, tree: str) -> str:
         """Return the tree as it stands beside a page.
@@ -180,7 +183,7 @@ class Navigation:
             HTML.
         """
         folder, _, name = uri.rpartition("/")
-        text = self._from_folder(tree, folder)
+        text = self._linked_from(folder, tree)
         for page in self._above.get(uri, []):
             link = f"{LINKS_TO}{relative_uri(uri, page) or name}"
             item, _, rest = text.partition(f'">{link}">')
@@ -203,7 +206,7 @@ class Navigation:
         Returns:
             HTML.
         """
-        return LINK.sub(lambda link: f"{root}{link[0]}", LONG_LIST.sub("", tree))
+        return LINK.sub(lambda link: f"{root}{link[0]}", tree)
 
 
 def _address(item: nodes.list_item) -> str:
