@@ -74,6 +74,13 @@ class Argument:
             return False
         return value.tolist() != sorted(value.tolist()) == list(range(len(value)))
 
+    def counts_to(self, size: int) -> bool:
+        """Whether it says how many of so many rows belong together."""
+        value = self.value
+        if self.domain is not Domain.LABELS or value.dim() != 1:
+            return False
+        return 1 < len(value) < size == int(value.sum()) and int(value.min()) >= 0
+
     @property
     def label(self) -> str:
         """The name for a sentence: "`target`, the second argument"."""

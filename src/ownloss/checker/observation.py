@@ -68,7 +68,7 @@ class Observation(Subject):
         self.branches = Branches(self, self.graph)
         self.precision = Precision(self, self.points, self.graph)
         self.batch = Batch(self, self.points, self.graph)
-        self.fit = Fit(self, self.batch, self.precision)
+        self.fit = Fit(self, self.graph, self.batch, self.precision)
         self.layout = Layout(self, self.graph, self.batch)
         self.selection = Selection(self, self.graph, self.batch)
         self.gradient = Gradient(

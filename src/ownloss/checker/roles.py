@@ -147,6 +147,21 @@ def is_preferred(name: str) -> bool | None:
     return False if any(word in _WORSE for word in words) else None
 
 
+_VIEWS = (("1", "2"), ("_a", "_b"), ("first", "second"), ("left", "right"))
+
+
+def other_view(name: str) -> str:
+    """The name of the second of two views, given that of the first; empty if none is.
+
+    >>> other_view("projection_1"), other_view("target")
+    ('projection_2', '')
+    """
+    for one, other in _VIEWS:
+        if name.endswith(one) or name.startswith(one):
+            return name.replace(one, other)
+    return ""
+
+
 def is_of_pairs(name: str, value: Tensor) -> bool:
     """Whether a tensor is a matrix of all pairs, such as costs or similarities."""
     square = value.dim() > 1 and value.shape[-1] == value.shape[-2]

@@ -288,3 +288,23 @@ def eps_that_levels_the_worst():
         return -torch.log(torch.sigmoid(better - worse) + 1e-4).mean()
 
     return preferred, (normal(5, seed=1, grad=True), normal(5, seed=2))
+
+
+def _as_probabilities(scores, target, steepness=1.0):
+    return F.mse_loss(torch.sigmoid(steepness * scores), target)
+
+
+@mistake("flat", reference=_as_probabilities)
+def sigmoid_as_steep_as_a_step():
+    """Scores are multiplied by 10,000 before the sigmoid."""
+
+    def loss(scores, target):
+        return _as_probabilities(scores, target, steepness=1e4)
+
+    return loss, (normal(8, seed=1, grad=True), binary(8, seed=2))
+
+
+@right(reference=_as_probabilities)
+def sigmoid_of_scores():
+    """The same without the factor."""
+    return _as_probabilities, (normal(8, seed=1, grad=True), binary(8, seed=2))

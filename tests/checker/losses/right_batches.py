@@ -626,3 +626,19 @@ def steps_one_after_the_other():
     paths = normal(4, 6, seed=2, grad=True), normal(4, 6, seed=3)
     start = torch.tensor(0.1, dtype=torch.float64, requires_grad=True)
     return hedge, (start, *paths, normal(6, seed=4))
+
+
+@right()
+def pictures_with_boxes_of_their_own():
+    """Boxes of three pictures in a row, and how many each has: pictures count alike."""
+
+    def loss(logits, boxes_per_picture, target):
+        pictures = zip(
+            logits.split(boxes_per_picture.tolist()),
+            target.split(boxes_per_picture.tolist()),
+            strict=True,
+        )
+        return torch.stack([F.cross_entropy(x, t) for x, t in pictures]).mean()
+
+    counts = torch.tensor([4, 1, 2])
+    return loss, (normal(7, 3, seed=1, grad=True), counts, labels(3, 7, seed=2))

@@ -277,3 +277,23 @@ def complex_prediction():
 
     prediction = torch.complex(normal(5, seed=1), normal(5, seed=2)).requires_grad_()
     return channel_loss, (prediction, torch.complex(normal(5, seed=3), normal(5)))
+
+
+@right()
+def rate_through_softplus():
+    """What is compared with the target is a function of the prediction."""
+
+    def loss(prediction, target):
+        return (F.softplus(prediction) - target).pow(2).mean()
+
+    return loss, (normal(5, seed=1, grad=True), normal(5, seed=2))
+
+
+@right()
+def rewards_that_are_clipped():
+    """The target is clipped, so that the best prediction is no longer the target."""
+
+    def loss(prediction, target):
+        return F.mse_loss(prediction, target.clamp(-1, 1))
+
+    return loss, (normal(6, seed=1, grad=True), 2 * normal(6, seed=2))

@@ -190,3 +190,29 @@ def ratio_that_learns_twice():
     old = normal(3, 4, seed=2)
     log_p = (old + 0.1 * normal(3, 4, seed=1)).requires_grad_()
     return policy, (log_p, old, normal(3, seed=3))
+
+
+def _follows(prediction_1, target_1, prediction_2, target_2, *, both=True):
+    first = target_1.detach() if both else target_1
+    near = F.cosine_similarity(prediction_1, target_2.detach())
+    return -(near + F.cosine_similarity(prediction_2, first)).mean() / 2
+
+
+def _two_views():
+    return tuple(normal(4, 3, seed=seed, grad=True) for seed in (1, 2, 3, 4))
+
+
+@mistake("stop-gradient", reference=_follows)
+def one_of_two_targets_learns():
+    """Each view's prediction follows the other view; one detach is forgotten."""
+
+    def loss(prediction_1, target_1, prediction_2, target_2):
+        return _follows(prediction_1, target_1, prediction_2, target_2, both=False)
+
+    return loss, _two_views()
+
+
+@right(reference=_follows, intentional=True)
+def no_target_learns():
+    """Each view's prediction follows the other view, which is held constant."""
+    return _follows, _two_views()

@@ -114,6 +114,17 @@ class Batch:
         fit = any(x.value.shape[0] == rows for x in others)
         return rows if fit and rows > 1 else size
 
+    def is_split_by(self, counts: Argument) -> bool:
+        """Whether an argument says how many rows of another one belong together.
+
+        Neither the rows nor these numbers can be changed by themselves.
+        """
+        return any(
+            counts.counts_to(len(x.value))
+            for x in self._subject.inputs
+            if x.value.dim() and not x.parameter
+        )
+
     def picked_by(self, mask: Argument) -> int:
         """How many rows a mask picks, where another argument has just these rows.
 

@@ -9,9 +9,11 @@ from ownloss.checker.arguments import Argument
 from ownloss.checker.copies import cast, modules_of
 from ownloss.checker.domains import Domain, jittered
 from ownloss.checker.measures.batch import Batch
+from ownloss.checker.measures.graph import Graph
 from ownloss.checker.measures.precision import Precision
 from ownloss.checker.roles import Role, is_grade
 from ownloss.checker.subject import Point, Subject
+from ownloss.checker.torch_insides import is_transformed
 
 FARTHER = (40.0, 400.0, 4000.0)
 """How far logits are moved, to see whether a loss has an end."""
@@ -20,8 +22,11 @@ FARTHER = (40.0, 400.0, 4000.0)
 class Fit:
     """What fits a target or a label, and what is off."""
 
-    def __init__(self, subject: Subject, batch: Batch, precision: Precision) -> None:
+    def __init__(
+        self, subject: Subject, graph: Graph, batch: Batch, precision: Precision
+    ) -> None:
         self._subject = subject
+        self._graph = graph
         self._batch = batch
         self._precision = precision
 
@@ -130,6 +135,29 @@ class Fit:
         counts = target.value.unsqueeze(dim) >= 0
         others = (rest <= 0) if prediction.domain is Domain.LOG_SIMPLEX else (rest < 0)
         return bool((own > 0)[counts].all()) and bool(others[counts].all())
+
+    def compares_as_given(self, prediction: Argument, target: Argument) -> bool:
+        """Whether a prediction meets its target as it is, or both as something else.
+
+        What goes through an exponential first, or is compared with a clamped target,
+        is best somewhere else.
+        """
+        given = dict(self._subject.pairs(self._graph.traced))
+        for call in self._graph.trace.calls:
+            targets = [t for t in call.tensors if self._graph.comes_from(t, target)]
+            learning = [t for t in call.tensors if t.requires_grad]
+            if any(map(is_transformed, call.tensors)):
+                return True  # their values cannot be read any more
+            if targets and learning:
+                as_given = [
+                    torch.equal(t.flatten(), given[argument].flatten())
+                    for t, argument in (
+                        (targets[0], target),
+                        (learning[0], prediction),
+                    )
+                ]
+                return as_given[0] == as_given[1]
+        return True
 
     def off(self, target: Argument, perfect: torch.Tensor) -> Iterator[torch.Tensor]:
         """Predictions that are off: by little and by much, to both sides."""

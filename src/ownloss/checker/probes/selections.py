@@ -19,7 +19,7 @@ def empty(seen: Observation) -> Iterator[Probe]:
     for argument in seen.arguments:
         if argument.parameter or argument.differentiable or not argument.value.numel():
             continue
-        if seen.batch.picked_by(argument):
+        if seen.batch.picked_by(argument) or seen.batch.is_split_by(argument):
             continue
         value = argument.value
         # Of padding something is always left, unlike of positives and of events.

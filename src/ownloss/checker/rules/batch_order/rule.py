@@ -63,9 +63,11 @@ def _reference_does_not(seen: Observation) -> bool:
 def _aligned(seen: Observation) -> bool:
     """Whether every argument with several entries has the batch as first dimension.
 
-    It does not where another argument has several views of each sample, in a row, or
-    has all entries of the samples as its rows.
+    It does not where another argument has several views of each sample, in a row, has
+    all entries of the samples as its rows, or says how many of them belong together.
     """
+    if any(map(seen.batch.is_split_by, seen.arguments)):
+        return False
     shapes = [x.value.shape for x in seen.batch.arguments if x.value.dim() > 1]
     for argument in seen.arguments:
         count, *rest = argument.value.shape or (0,)

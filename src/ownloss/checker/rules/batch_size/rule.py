@@ -44,6 +44,8 @@ def find(seen: Observation) -> Iterator[Finding]:
         yield other
     if other is not None or seen.batch.size < 2:
         return
+    if any(map(seen.batch.is_split_by, seen.arguments)):
+        return
     for judge in (
         _raises,
         _one_is_special,

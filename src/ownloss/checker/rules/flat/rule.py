@@ -16,6 +16,7 @@ from ownloss.checker.observation import Observation
 from ownloss.checker.probes.far import DOWNHILL, downhill
 from ownloss.checker.probes.selections import selecting
 from ownloss.checker.subject import Point
+from ownloss.checker.torch_insides import is_transformed
 from ownloss.checker.trace import Call
 from ownloss.checker.wording import number
 
@@ -92,6 +93,7 @@ def find(seen: Observation) -> Iterator[Finding]:
             return
     judges = (
         _saturated,
+        _too_steep,
         _beyond_its_bound,
         _saturates_unlike_reference,
         _levels_off,
@@ -148,6 +150,39 @@ def _saturated(seen: Observation) -> Iterator[Finding]:
                 rests_on=(Symptom.NO_GRADIENT,),
             )
             return
+
+
+# So many of the entries of a sigmoid are 0 or 1, but for differences of 0: a step.
+_STEEP = 0.9
+
+
+def _too_steep(seen: Observation) -> Iterator[Finding]:
+    """A sigmoid that is 0 or 1 nearly everywhere, for its input is multiplied first."""
+    for call in seen.graph.trace.named("sigmoid", "tanh"):
+        if not call.attached or not _alone(seen, call):
+            continue
+        if is_transformed(call.tensors[0]):
+            continue  # its values cannot be read any more
+        size = call.tensors[0].detach().abs().double()
+        # Beyond that, 1 - sigmoid(x) is 0 in float32.
+        level, count = int((size > 17).sum()), int((size > 0).sum())
+        if level >= _STEEP * max(count, 4) and not _as_large_as_given(seen, call):
+            yield KIND.warning(
+                f"`{call.name}` ({call.where}) is level at {level} of its "
+                f"{size.numel()} entries: it is given numbers up to "
+                f"{number(size.max().item())}.",
+                cure="Choose the factor, or the temperature, so that what is usual "
+                "lies between -5 and 5.",
+                where=call.where,
+                rests_on=(Symptom.NO_GRADIENT,),
+            )
+            return
+
+
+def _as_large_as_given(seen: Observation, call: Call) -> bool:
+    """Whether the inputs are as large themselves."""
+    largest = max((x.size for x in seen.inputs), default=0.0)
+    return float(call.tensors[0].detach().abs().median()) < 10 * largest
 
 
 def _beyond_its_bound(seen: Observation) -> Iterator[Finding]:

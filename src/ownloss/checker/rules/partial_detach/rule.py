@@ -12,6 +12,7 @@ from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.measures.gradient import GradientCheck
 from ownloss.checker.observation import Observation
 from ownloss.checker.roles import Role
+from ownloss.checker.torch_insides import is_transformed
 from ownloss.checker.trace import Call
 
 KIND = Kind(
@@ -172,6 +173,8 @@ def _is_normaliser(seen: Observation) -> bool:
         learns, constant = call.tensors[:2]
         if not learns.requires_grad or constant.requires_grad:
             continue
+        if is_transformed(call.result):
+            continue  # its values cannot be read any more
         value = call.result.detach().double()
         dims = [dim for dim in range(value.dim()) if value.shape[dim] > 1]
         if any(

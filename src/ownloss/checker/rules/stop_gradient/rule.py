@@ -9,7 +9,7 @@ from ownloss.checker.arguments import Argument
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.measures.departure import Cause
 from ownloss.checker.observation import Observation
-from ownloss.checker.roles import Role
+from ownloss.checker.roles import Role, other_view
 from ownloss.checker.runs import as_real
 from ownloss.checker.wording import apart
 
@@ -35,6 +35,7 @@ def find(seen: Observation) -> Iterator[Finding]:
     if seen.reference.loss is None:
         yield from _doubled_path(seen)
         yield from _learning_constant(seen)
+        yield from _one_side_learns(seen)
         return
     if seen.reference.differs or not seen.determinism.steady:
         return
@@ -137,6 +138,41 @@ def _learning_constant(seen: Observation) -> Iterator[Finding]:
                 "prediction is to follow, and held constant.",
                 cure=f"If it is not to learn here: `{argument.name}.detach()`.",
                 where=argument.name,
+                rests_on=(Symptom.GRADIENT,),
+            )
+            return
+
+
+def _one_side_learns(seen: Observation) -> Iterator[Finding]:
+    """A value that is the same with two views exchanged, and a gradient that is not.
+
+    Two pairs must change places at once, such as predictions and projections of both:
+    a prediction and what it is to follow may change places, and one of them learns.
+    """
+    pairs = [
+        (one, other)
+        for one in seen.inputs
+        for other in seen.inputs
+        if other.name == other_view(one.name) and one.value.shape == other.value.shape
+    ]
+    if len(pairs) < 2 or seen.graph.handmade:
+        return
+    exchanged = {one: other.value for one, other in pairs}
+    exchanged |= {other: one.value for one, other in pairs}
+    run = seen.run(seen.with_values(exchanged))
+    if not run.finite or not seen.precision.close(run.total, seen.value, 100):
+        return
+    here, there = seen.base_backward.values, seen.backward(run).values
+    for one, other in pairs:
+        own, due = here[seen.inputs.index(one)], there[seen.inputs.index(other)]
+        own, due = (torch.zeros_like(one.value) if g is None else g for g in (own, due))
+        if not torch.allclose(own.double(), due.double(), rtol=1e-4, atol=1e-9):
+            yield KIND.warning(
+                f"With `{one.name}` and `{other.name}` exchanged, and all pairs like "
+                "them, the value is the same, and the gradients are not: something is "
+                "held constant on one side alone.",
+                cure="Detach the same on both sides.",
+                where=one.name,
                 rests_on=(Symptom.GRADIENT,),
             )
             return

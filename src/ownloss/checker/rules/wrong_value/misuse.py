@@ -6,6 +6,7 @@ from ownloss.checker.domains import Domain
 from ownloss.checker.findings import Finding, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.rules.wrong_value.kind import KIND
+from ownloss.checker.torch_insides import is_transformed
 from ownloss.checker.trace import Call
 from ownloss.checker.wording import number
 
@@ -46,7 +47,7 @@ def misused(seen: Observation) -> Finding | None:
         if call.name in _SOFTMAX and isinstance(call.result, torch.Tensor):
             made[id(call.result)] = call
         first = call.tensors[0] if call.tensors else None
-        if first is None or first.is_complex():
+        if first is None or first.is_complex() or is_transformed(first):
             continue
         before = made.get(id(first))
         if call.name in _RESHAPES and before and isinstance(call.result, torch.Tensor):

@@ -74,6 +74,8 @@ def _beyond_perfect(seen: Observation, prediction: Argument) -> Finding | None:
             continue
         if not alike or not target or argument.domain is not prediction.domain:
             continue
+        if not seen.fit.compares_as_given(prediction, argument):
+            continue
         if argument.domain in (Domain.BINARY, Domain.SIGNS, Domain.LOG_SIMPLEX):
             continue
         perfect = cast(argument.value, seen.dtype).reshape(prediction.value.shape)
