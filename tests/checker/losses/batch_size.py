@@ -294,3 +294,24 @@ def speakers_as_configured():
 def speakers_as_they_come():
     """The same, divided by how many there are."""
     return _Speakers(), (normal(5, 4, seed=1, grad=True), normal(5, 4, seed=2))
+
+
+def _hardest(logits, target):
+    loss = F.cross_entropy(logits, target, reduction="none")
+    return loss.topk(max(1, 3 * len(loss) // 4)).values.mean()
+
+
+@mistake("batch-size", reference=_hardest)
+def hardest_six_whatever_the_batch():
+    """The six largest losses of eight; a last batch of five raises."""
+
+    def loss(logits, target):
+        return F.cross_entropy(logits, target, reduction="none").topk(6).values.mean()
+
+    return loss, classification(8, 3)
+
+
+@right(reference=_hardest)
+def hardest_three_quarters():
+    """As many of the largest losses as three quarters of the batch."""
+    return _hardest, classification(8, 3)

@@ -430,3 +430,47 @@ def centre_of_all_entries():
 def centre_of_valid_entries():
     """The same around the mean of what is valid."""
     return _spread, (normal(3, 5, seed=1, grad=True), _valid())
+
+
+def _overlap_of_known(logits, target):
+    known = (target != 255)[:, None]
+    hot = F.one_hot(target.where(target != 255, 0), 3).movedim(-1, 1) * known
+    p = logits.softmax(1) * known
+    both, either = (p * hot).sum((0, 2, 3)), (p + hot).sum((0, 2, 3))
+    return 1 - ((2 * both + 1) / (either + 1)).mean()
+
+
+def _ignored_pixels_matter(case):
+    loss, (logits, target) = case.fresh()
+    ignored = (target == 255)[:, None]
+    changed = torch.where(ignored, logits + torch.arange(3.0)[:, None, None], logits)
+    assert not torch.allclose(loss(changed, target), loss(logits, target))
+    torch.testing.assert_close(
+        case.reference(changed, target), case.reference(logits, target)
+    )
+
+
+def _pictures_with_borders():
+    target = labels(3, 2, 4, 4, seed=2)
+    target[:, 0] = 255
+    return normal(2, 3, 4, 4, seed=1, grad=True), target
+
+
+@mistake("mask-leak", reference=_overlap_of_known, shows=_ignored_pixels_matter)
+def ignored_pixels_in_the_sum_of_probabilities():
+    """Pixels without a label are left out of the overlap, and counted below it."""
+
+    def dice(logits, target):
+        known = (target != 255)[:, None]
+        hot = F.one_hot(target.where(target != 255, 0), 3).movedim(-1, 1) * known
+        p = logits.softmax(1)
+        both, either = (p * hot).sum((0, 2, 3)), (p + hot).sum((0, 2, 3))
+        return 1 - ((2 * both + 1) / (either + 1)).mean()
+
+    return dice, _pictures_with_borders()
+
+
+@right(reference=_overlap_of_known)
+def ignored_pixels_out_of_both_sums():
+    """Pixels without a label are left out of both sums."""
+    return _overlap_of_known, _pictures_with_borders()

@@ -765,3 +765,45 @@ def negatives_to_be_scored_higher():
         return F.margin_ranking_loss(positive_score, negative_score, below, margin=0.5)
 
     return loss, (normal(5, seed=1, grad=True), normal(5, seed=2, grad=True))
+
+
+def _alike(first, second, same):
+    return F.cosine_embedding_loss(first, second, 2 * same - 1)
+
+
+@mistake("wrong-value", reference=_alike)
+def cosine_embedding_of_flags():
+    """cosine_embedding_loss takes 1 and -1; at 0 there is no loss."""
+
+    def loss(first, second, same):
+        return F.cosine_embedding_loss(first, second, same)
+
+    same = torch.tensor([1, 0, 1, 0, 0])
+    return loss, (normal(5, 3, seed=1, grad=True), normal(5, 3, seed=2), same)
+
+
+def _sigmoid_of_pairs(image, text, labels):
+    scores = F.normalize(image, dim=1) @ F.normalize(text, dim=1).T * 5 - 1
+    return -F.logsigmoid((2 * labels - 1) * scores).mean()
+
+
+@mistake("wrong-value", reference=_sigmoid_of_pairs)
+def pairs_labelled_zero():
+    """A sigmoid loss of all pairs, for 1 and -1, with 0 for those that do not match."""
+
+    def loss(image, text, labels):
+        scores = F.normalize(image, dim=1) @ F.normalize(text, dim=1).T * 5 - 1
+        return -F.logsigmoid(labels * scores).mean()
+
+    return loss, (*_pairs_of_pictures(),)
+
+
+def _pairs_of_pictures():
+    image, text = (normal(4, 3, seed=seed, grad=True) for seed in (1, 2))
+    return image, text, torch.eye(4, dtype=torch.float64)
+
+
+@right(reference=_sigmoid_of_pairs)
+def pairs_labelled_minus_one():
+    """The same with -1 for those that do not match."""
+    return _sigmoid_of_pairs, _pairs_of_pictures()

@@ -170,7 +170,8 @@ def _combines_other_shapes(own: Call, trusted: Call) -> bool:
     if not isinstance(own.result, Tensor) or not isinstance(trusted.result, Tensor):
         return False
     same = own.result.shape == trusted.result.shape
-    return same and own.shapes != trusted.shapes and own.result.dim() > 0
+    others = sorted(own.shapes) != sorted(trusted.shapes)  # or swapped, as in b - a
+    return same and others and own.result.dim() > 0
 
 
 def _cause(own: list[Call], trusted: list[Call]) -> Cause | None:

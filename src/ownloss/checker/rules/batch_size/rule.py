@@ -141,12 +141,14 @@ def _raises(seen: Observation) -> Finding | None:
     # Rows that come in pairs or in groups are no squeeze: three do not fit either.
     several = [seen.run(seen.batch.rows([i % size for i in range(n)])) for n in (2, 3)]
     grouped = any(run.error is not None for run in several)
-    if _breaks(one) and (not grouped or size in _configured(seen)):
+    picks = "index k out of range" in text_of(one.error)  # the largest k of fewer
+    if _breaks(one) and (not grouped or size in _configured(seen) or picks):
         said = first_line(one.error)
         message = f"The loss raises for a batch of one: {said}{'.' * (said[-1] != '.')}"
         if any(call.name == "squeeze" for call in seen.graph.trace.calls):
             message += " A squeeze() without a dimension is the usual cause."
-        return KIND.error(message, **_DETAILS)
+        say = KIND.warning if picks else KIND.error
+        return say(message, **_DETAILS)
     return None
 
 

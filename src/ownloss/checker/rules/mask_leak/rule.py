@@ -139,8 +139,9 @@ def _possible_masks(
         value = other.value
         if other is argument or other.parameter or other.differentiable:
             continue
-        if other.kept is not None:
-            yield other.name, other.kept
+        kept = seen.selection.kept(other)
+        if kept is not None:
+            yield other.name, kept
         elif other.domain is Domain.LABELS and value.numel():
             lowest = int(value.min())
             if lowest < 0:
@@ -310,7 +311,7 @@ def _classes_alike(
     others = [effects(known) for known in sorted({0, *present[:TRIED]})]
     # Up to a factor: a class more may count in what the sum is divided by.
     return [
-        torch.allclose(own * (e @ own), e * (own @ own), rtol=1e-6)
+        bool((own @ e).abs() > (1 - 1e-6) * own.norm() * e.norm())
         for e in others
         if bool(e.isfinite().all())
     ]

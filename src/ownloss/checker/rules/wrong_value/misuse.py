@@ -40,6 +40,15 @@ _FROM_LOGITS = (
 _OF_LOGS = ("nll_loss", "kl_div", "ctc_loss")
 
 
+# What asks for 1 or -1: at 0 there is no loss, or a constant one.
+_OF_SIGNS = (
+    "cosine_embedding_loss",
+    "hinge_embedding_loss",
+    "margin_ranking_loss",
+    "soft_margin_loss",
+)
+
+
 def misused(seen: Observation) -> Finding | None:
     """Functions of torch that are given what they do not expect."""
     made: dict[int, Call] = {}
@@ -101,6 +110,13 @@ def misused(seen: Observation) -> Finding | None:
                     "second, and is given them in the other order",
                     sure=False,
                 )
+        signs = call.tensors[-1].detach() if call.name in _OF_SIGNS else first
+        if call.name in _OF_SIGNS and bool((signs == 0).any()):
+            return _hint(
+                call,
+                f"`{call.name}` takes targets of 1 and -1, and is given "
+                f"{int((signs == 0).sum())} zeros",
+            )
         if call.name in _BINARY and _counts_outside(seen, call):
             return _hint(
                 call,

@@ -20,7 +20,12 @@ from ownloss.checker.rules.wrong_value.misuse import (
     misused,
 )
 from ownloss.checker.rules.wrong_value.perfect import imperfect
-from ownloss.checker.rules.wrong_value.sides import attracted, preferred, zero_labels
+from ownloss.checker.rules.wrong_value.sides import (
+    attracted,
+    preferred,
+    zero_labels,
+    zeros_in_margins,
+)
 from ownloss.checker.wording import apart, number
 
 CALLS = 12
@@ -43,6 +48,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         attracted,
         preferred,
         zero_labels,
+        zeros_in_margins,
         falls_without_end,
         falls_both_ways,
         prefers_without_end,

@@ -10,6 +10,7 @@ from ownloss.checker.findings import Finding, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.roles import Role, is_preferred
 from ownloss.checker.rules.wrong_value.kind import KIND
+from ownloss.checker.torch_insides import is_transformed
 from ownloss.checker.wording import apart
 
 
@@ -64,6 +65,46 @@ def _is_a_target_beside(target: Argument, other: Argument) -> bool:
     """Whether there is another target of the same shape, of zeros and ones."""
     same = other.value.shape == target.value.shape and other is not target
     return same and not other.differentiable and other.domain is Domain.BINARY
+
+
+_OF_MARGINS = ("log_sigmoid", "logsigmoid", "softplus")
+_NEGATIONS = ("neg", "__neg__")
+
+
+def zeros_in_margins(seen: Observation) -> Finding | None:
+    """Whether labels of 0 take a score out of a loss of margins, of label times score.
+
+    What remains is the constant that a margin of 0 costs.
+    """
+    made = {id(call.result): call for call in seen.graph.trace.calls}
+    for call in seen.graph.trace.named(*_OF_MARGINS):
+        product = made.get(id(call.tensors[0]))
+        while product is not None and product.name in _NEGATIONS:
+            product = made.get(id(product.tensors[0]))
+        if product is None or product.name not in ("mul", "__mul__", "__rmul__"):
+            continue
+        if any(map(is_transformed, product.tensors)):
+            continue  # their values cannot be read any more
+        for argument in seen.arguments if product.attached else ():
+            if argument.role not in (Role.TARGET, Role.LABELS):
+                continue
+            if any(map(partial(_is_a_target_beside, argument), seen.arguments)):
+                continue  # it may say which of the entries of the other one count
+            value = argument.value
+            flags = bool(((value == 0) | (value == 1)).all())
+            used = any(seen.graph.comes_from(t, argument) for t in product.tensors)
+            raw = any(torch.equal(t, value.to(t)) for t in product.tensors)
+            if used and raw and flags and bool((value == 0).any()):
+                return KIND.error(
+                    f"`{call.name}` ({call.where}) is given a score times "
+                    f"`{argument.name}`, which is 0 or 1: where it is 0, the score has "
+                    "no influence. The formula expects -1 and 1.",
+                    cure=f"Pass `2 * {argument.name} - 1`.",
+                    where=call.where,
+                    rests_on=(Symptom.PERFECT,),
+                    aspect="labels",
+                )
+    return None
 
 
 def zero_labels(seen: Observation) -> Finding | None:
