@@ -43,7 +43,9 @@ def built() -> None:
     if ended := os.environ.get("SITE_ENDED"):
         while not (said := Path(ended).read_text() if Path(ended).exists() else ""):
             time.sleep(0.2)
-        assert said == "0", "the site cannot be built: build/docs.log says why"
+        if said != "0":
+            why = "the site cannot be built: build/docs.log says why"
+            pytest.fail(why, pytrace=False)
 
 
 @functools.cache
