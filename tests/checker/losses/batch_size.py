@@ -315,3 +315,30 @@ def hardest_six_whatever_the_batch():
 def hardest_three_quarters():
     """As many of the largest losses as three quarters of the batch."""
     return _hardest, classification(8, 3)
+
+
+def _contrast(features, half):
+    first, second = features[:half], features[half:]
+    logits = first @ second.T
+    own = torch.arange(len(first))
+    return F.cross_entropy(logits, own) + F.cross_entropy(logits.T[: len(own)], own)
+
+
+@mistake("batch-size", reference=lambda x: _contrast(x, len(x) // 2))
+def views_cut_apart_at_four():
+    """Two views of four samples each; of more samples, others meet."""
+
+    def loss(features):
+        return _contrast(features, 4)
+
+    return loss, (normal(8, 3, seed=1, grad=True),)
+
+
+@right()
+def views_cut_apart_at_half():
+    """Two views of half of the rows each."""
+
+    def loss(features):
+        return _contrast(features, len(features) // 2)
+
+    return loss, (normal(8, 3, seed=1, grad=True),)

@@ -191,3 +191,32 @@ def generator_seeded_by_the_system():
         return F.softplus((embedding[drawn] * embedding[drawn.flip(0)]).sum(1)).mean()
 
     return contrast, (normal(9, 3, seed=1, grad=True),)
+
+
+class _Distilled(nn.Module):
+    def __init__(self, probability=0.5):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones((), dtype=torch.float64))
+        self.probability = probability
+
+    def forward(self, student, teacher):
+        hidden = F.dropout(self.scale * student, self.probability, self.training)
+        return F.mse_loss(hidden, teacher)
+
+
+@mistake("nondeterministic", reference=_Distilled().eval())
+def dropout_in_evaluation():
+    """F.dropout has training=True by default: eval() does not reach it."""
+
+    class Distilled(_Distilled):
+        def forward(self, student, teacher):
+            hidden = F.dropout(self.scale * student, self.probability)
+            return F.mse_loss(hidden, teacher)
+
+    return Distilled().eval(), regression(4, 5)
+
+
+@right(reference=_Distilled().eval())
+def dropout_in_training_only():
+    """The same, and F.dropout is told whether it is training."""
+    return _Distilled().eval(), regression(4, 5)

@@ -429,3 +429,46 @@ def ctc_of_batch_first_probabilities():
     letters = labels(4, 3, 3, seed=2) + 1
     counts = torch.tensor([8, 7, 8]), torch.tensor([3, 2, 3])
     return loss, (normal(8, 3, 5, seed=1, grad=True), letters, *counts)
+
+
+def _survives(logits, interval, *, dim=1):
+    survival = F.logsigmoid(-logits).cumsum(dim)
+    return -survival.gather(1, interval[:, None]).mean()
+
+
+@mistake("wrong-axis", reference=_survives)
+def survival_over_the_subjects():
+    """Logarithms of chances to survive are summed over subjects, not intervals."""
+
+    def loss(logits, interval):
+        return _survives(logits, interval, dim=0)
+
+    return loss, (normal(4, 3, seed=1, grad=True), torch.tensor([0, 2, 1, 2]))
+
+
+@right(reference=_survives)
+def survival_over_the_intervals():
+    """Logarithms of chances to survive the intervals of each subject."""
+    return _survives, (normal(4, 3, seed=1, grad=True), torch.tensor([0, 2, 1, 2]))
+
+
+def _earth_mover(logits, target, *, dim=1):
+    return (logits.softmax(1) - target).cumsum(dim).abs().mean()
+
+
+@mistake("wrong-axis", reference=_earth_mover)
+def cumulative_difference_over_the_samples():
+    """The difference of two histograms is summed up over the samples."""
+
+    def loss(logits, target):
+        return _earth_mover(logits, target, dim=0)
+
+    target = normal(4, 6, seed=2).softmax(1)
+    return loss, (normal(4, 6, seed=1, grad=True), target)
+
+
+@right(reference=_earth_mover)
+def cumulative_difference_over_the_bins():
+    """The difference of two histograms is summed up over the bins."""
+    target = normal(4, 6, seed=2).softmax(1)
+    return _earth_mover, (normal(4, 6, seed=1, grad=True), target)

@@ -807,3 +807,33 @@ def _pairs_of_pictures():
 def pairs_labelled_minus_one():
     """The same with -1 for those that do not match."""
     return _sigmoid_of_pairs, _pairs_of_pictures()
+
+
+_GROUPS = torch.tensor([0, 0, 1, 1, 2])
+
+
+def _coarse(logits, target):
+    log_p = logits.log_softmax(1)
+    joint = torch.stack([log_p[:, _GROUPS == g].logsumexp(1) for g in range(3)], 1)
+    return F.nll_loss(joint, target)
+
+
+def _grouped():
+    return normal(4, 5, seed=1, grad=True), torch.tensor([0, 2, 1, 0])
+
+
+@mistake("wrong-value", reference=_coarse)
+def summed_probabilities_as_logits():
+    """Probabilities of classes are summed to those of groups, and taken for logits."""
+
+    def loss(logits, target):
+        coarse = logits.new_zeros(len(logits), 3)
+        return F.cross_entropy(coarse.index_add(1, _GROUPS, logits.softmax(1)), target)
+
+    return loss, _grouped()
+
+
+@right(reference=_coarse)
+def summed_probabilities_by_their_logarithm():
+    """The logarithm of the probabilities of groups."""
+    return _coarse, _grouped()

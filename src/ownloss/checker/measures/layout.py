@@ -66,7 +66,12 @@ class Layout:
             return None
         if first.value.shape[0] != self._batch.size or self._batch.size < 2:
             return None
-        return self._by_lengths(first) or self._by_mask(first) or self._by_target()
+        return (
+            self._by_lengths(first)
+            or self._by_mask(first)
+            or self._by_target()
+            or self._by_choice()
+        )
 
     @cached_property
     def takes_steps(self) -> bool:
@@ -157,6 +162,23 @@ class Layout:
                         return Parts(samples, other[1], f"{why} of its rows", True)
         return None
 
+    def _by_choice(self) -> Parts | None:
+        """From an index (N,) that chooses one of the entries of each row."""
+        samples = self._batch.size
+        given = [x for x in self._subject.arguments if not x.differentiable]
+        for call in self._graph.trace.named("gather"):
+            index = call.tensors[-1]
+            wide = len(call.shapes[0]) == 2 and call.shapes[0][1] > 1
+            one_each = tuple(index.shape) == (samples, 1) and call.args[1:2] == (1,)
+            for argument in given if wide and one_each and call.attached else ():
+                if self._graph.comes_from(index, argument):
+                    count = call.shapes[0][1]
+                    why = (
+                        f"`{argument.name}` chooses one of {count} entries of each row"
+                    )
+                    return Parts(samples, count, why)
+        return None
+
     def samples_stay(self, call: Call) -> bool:
         """Whether what a call makes of (N, K, ...) loses its parts before its samples.
 
@@ -203,7 +225,7 @@ class Layout:
         another such call on what comes from something else, to compare with.
         """
         if not _has_distributions(call):
-            return False
+            return _has_differences(call)
         labels = any(
             x.role is Role.LABELS and x.value.shape == call.shapes[0][:1]
             for x in self._subject.arguments
@@ -382,6 +404,16 @@ def _takes_a_step(call: Call) -> bool:
     first = index[0] if isinstance(index, tuple) and index else index
     # An array is compared entry by entry.
     return isinstance(first, slice) and first in _STEPS
+
+
+def _has_differences(call: Call) -> bool:
+    """Whether the rows of a matrix sum to 0, as differences of distributions do."""
+    if len(call.shapes[0]) != 2 or min(call.shapes[0]) < 2:
+        return False
+    value = call.tensors[0].detach()
+    rows, columns = (value.sum(dim).abs() < 1e-4 for dim in (1, 0))
+    small = bool((value.abs() <= 1).all())
+    return small and bool(value.any() and rows.all() and not columns.all())
 
 
 def _takes(call: Call, made: set[int]) -> bool:

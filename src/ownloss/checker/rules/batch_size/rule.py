@@ -51,6 +51,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         _one_is_special,
         _divides_by_constant,
         _divides_by_configured,
+        _cut_in_half_here,
         _divides_by_its_size,
         _by_reference,
         _one_has_no_spread,
@@ -257,6 +258,39 @@ def _divides_by_configured(seen: Observation) -> Finding | None:
                 **_DETAILS,
             )
     return None
+
+
+def _cut_in_half_here(seen: Observation) -> Finding | None:
+    """Views of the samples that are cut apart at half of this batch, of any batch."""
+    size = seen.batch.size
+    if size < 6 or size % 2 or seen.batch.arguments[0] is not seen.inputs[0]:
+        return None
+    half = _ends(seen.graph.trace, size)
+    trace = Trace(seen.budget)
+    if size // 2 not in half:
+        return None
+    with trace:
+        seen.run(seen.batch.rows([*range(size - 2)]), dtype=seen.native)
+    if size // 2 not in _ends(trace, size - 2):
+        return None
+    return KIND.error(
+        f"Samples are cut apart at {size // 2} ({half[size // 2]}), which is half of "
+        f"this batch; {size - 2} samples are cut apart there, too.",
+        cure="Cut at half of what is given: `first, second = x.chunk(2)`.",
+        where=half[size // 2],
+        **_DETAILS,
+    )
+
+
+def _ends(trace: Trace, size: int) -> dict[int, str]:
+    """Where rows are cut apart by slices of both sides, and in which line."""
+    starts, stops = set(), {}
+    for call in trace.named("__getitem__"):
+        index = call.args[1] if len(call.args) > 1 else None
+        if isinstance(index, slice) and call.shapes[0][:1] == (size,):
+            starts.add(index.start)
+            stops[index.stop] = call.where
+    return {stop: where for stop, where in stops.items() if stop in starts and stop}
 
 
 def _divides_by_its_size(seen: Observation) -> Finding | None:

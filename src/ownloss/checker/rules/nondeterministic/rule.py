@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from ownloss.checker.copies import modules_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.wording import apart
@@ -67,12 +68,15 @@ def find(seen: Observation) -> Iterator[Finding]:
     if not _same(seen, *unseeded) or not _same(seen, first.total, unseeded[0]):
         dropped = any("dropout" in call.name for call in seen.graph.trace.calls)
         say = KIND.error if dropped else KIND.warning
-        if seen.intent.samples:
+        modules = modules_of(seen.loss)
+        evaluates = bool(modules) and not any(module.training for module in modules)
+        if seen.intent.samples and not (dropped and evaluates):
             say = KIND.note
         details = dict(_DETAILS)
         details["explains"] = ()
         values = " and ".join(apart(unseeded[0], unseeded[1]))
         cause = "drops entries out at random" if dropped else "draws random numbers"
+        cause += ", in evaluation, too" if dropped and evaluates else ""
         yield say(
             f"Two calls with the same inputs differ, {values}; with a fixed seed they "
             f"agree: the loss {cause}.",

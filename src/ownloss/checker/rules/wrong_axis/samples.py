@@ -99,7 +99,8 @@ def between_samples(seen: Observation) -> Iterator[Finding]:
     steps = [*seen.layout.neighbours()]
     both = {id(c.tensors[0]) for c in seen.graph.trace.calls if along(c) == 1}
     for call, shape in (*over, *steps):
-        if len(shape) < 2 or id(call.tensors[0]) in both:
+        members = parts is not None and parts.members and call.name in PICKING
+        if len(shape) < 2 or (id(call.tensors[0]) in both and not members):
             continue  # one over each, as where two sets are matched
         sliced = any(call is step for step, _ in steps)
         if parts is not None and parts.fit(shape):
@@ -108,7 +109,7 @@ def between_samples(seen: Observation) -> Iterator[Finding]:
                 continue
             why = f"{parts.why}: dimension 0 holds samples"
         elif call.name in _CUMULATIVE and seen.layout.of_distributions(call):
-            why = "the rows are distributions: they sum to 1"
+            why = "the rows are distributions, or differences of two"
         elif _normalises(call, shape, seen) and seen.layout.samples_stay(call):
             why = "what it gives is put together row by row: each row is a sample"
         else:

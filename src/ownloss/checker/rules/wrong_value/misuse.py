@@ -75,6 +75,11 @@ def misused(seen: Observation) -> Finding | None:
                     f"`{call.name}` takes log-probabilities, and is given "
                     "numbers between 0 and 1",
                 )
+        if call.name == "cross_entropy" and _are_distributions(first):
+            return _hint(
+                call,
+                f"`{call.name}` takes logits, and is given probabilities that sum to 1",
+            )
         if call.name in _OF_LOGS and first.numel() and first.detach().max() > 1e-3:
             return _hint(
                 call,
@@ -138,6 +143,14 @@ def misused(seen: Observation) -> Finding | None:
 
 
 _BINARY = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
+
+
+def _are_distributions(tensor: torch.Tensor) -> bool:
+    """Whether what stands for the classes are numbers from 0 to 1 that sum to 1."""
+    if tensor.dim() < 2 or not tensor.numel() or tensor.shape[1] < 2:
+        return False
+    value = tensor.detach()
+    return bool((value >= 0).all()) and bool(((value.sum(1) - 1).abs() < 1e-4).all())
 
 
 def _counts_outside(seen: Observation, call: Call) -> bool:
