@@ -52,6 +52,7 @@ _OF_SIGNS = (
 def misused(seen: Observation) -> Finding | None:
     """Functions of torch that are given what they do not expect."""
     made: dict[int, Call] = {}
+    given = {id(tensor) for _, tensor in seen.pairs(seen.graph.traced)}
     for call in seen.graph.trace.calls:
         if call.name in _SOFTMAX and isinstance(call.result, torch.Tensor):
             made[id(call.result)] = call
@@ -75,7 +76,8 @@ def misused(seen: Observation) -> Finding | None:
                     f"`{call.name}` takes log-probabilities, and is given "
                     "numbers between 0 and 1",
                 )
-        if call.name == "cross_entropy" and _are_distributions(first):
+        made_here = id(first) not in given  # an identity matrix may be anything
+        if call.name == "cross_entropy" and made_here and _are_distributions(first):
             return _hint(
                 call,
                 f"`{call.name}` takes logits, and is given probabilities that sum to 1",
