@@ -14,6 +14,7 @@ from ownloss.checker.functions import (
     function_nodes,
     nodes_of,
 )
+from ownloss.checker.roles import Role
 from ownloss.checker.runs import Run
 from ownloss.checker.subject import Subject
 from ownloss.checker.torch_insides import function_of
@@ -136,7 +137,14 @@ class Graph:
         """Whether a loop takes one row after the other, as a recurrence over time."""
         count = argument.value.shape[0] if argument.value.dim() else 0
         if argument.floating and self.calls_on(argument, "unbind", "__iter__"):
-            return count > 2
+            labels = (
+                x
+                for x in self._subject.arguments
+                if x.role is Role.LABELS and x.value.shape == (count,)
+            )
+            # Rows that come with a label each are samples.
+            taken_with = any(self.calls_on(x, "unbind", "__iter__") for x in labels)
+            return count > 2 and not taken_with
         taken = set()
         for call in self.calls_on(argument, "__getitem__"):
             index = call.args[1]

@@ -113,19 +113,15 @@ def _square(seen: Observation) -> bool:
     )
 
 
-def _holds_pairs(seen: Observation) -> bool:
-    """Whether an argument has a number for each pair of samples: one of them is odd."""
-    pairs = (seen.batch.size // 2,) if seen.batch.size % 2 == 0 else None
-    return any(x.floating and x.value.shape == pairs for x in seen.arguments)
-
-
 def _raises(seen: Observation) -> Finding | None:
     size = seen.batch.size
     if _square(seen):
         return None
     sizes = [n for n in (size - 1, size - 2, size // 2) if n > 1]
     runs = [seen.run(seen.batch.rows([*range(n)])) for n in sizes]
-    if any(seen.run(seen.batch.rows_of_all([*range(n)])).finite for n in sizes):
+    if all(map(_breaks, runs)) and any(
+        seen.run(seen.batch.rows_of_all([*range(n)])).finite for n in sizes
+    ):
         return None  # what may be a table has a row for each sample
     twice = seen.run(seen.batch.rows([*range(size)] * 2))
     if any(map(_points_past_the_end, runs)):

@@ -18,7 +18,7 @@ def halves(seen: Observation) -> Finding | None:
     if math.isclose(two, 1 / 2, rel_tol=1e-5) and math.isclose(
         three, 1 / 3, rel_tol=1e-5
     ):
-        if _samples_meet(seen) and not seen.reference.differs:
+        if _are_paired(seen) and not seen.reference.differs:
             return None  # a mean over the pairs of samples, each row of them normalised
         return KIND.error(
             "The loss halves when every sample is taken twice: it is divided by the "
@@ -28,6 +28,14 @@ def halves(seen: Observation) -> Finding | None:
             aspect="twice",
         )
     return None
+
+
+def _are_paired(seen: Observation) -> bool:
+    """Whether samples meet in a matrix of all their pairs, and in no normaliser."""
+    size = seen.batch.size
+    calls = seen.graph.trace.calls
+    square = any(shape.count(size) > 1 for call in calls for shape in call.shapes)
+    return square and _samples_meet(seen)
 
 
 def mixture(seen: Observation) -> Finding | None:
