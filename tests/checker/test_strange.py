@@ -325,6 +325,39 @@ def test_complex_predictions_beside_numbers_of_0_and_1(dtype):
     assert report.crashes == {}
 
 
+@pytest.mark.parametrize(
+    "as_complex",
+    [
+        lambda x: torch.polar(torch.ones_like(x), x),
+        lambda x: torch.complex(x, x.square()),
+        lambda x: torch.exp(1j * x),
+        lambda x: torch.fft.rfft(x),
+    ],
+)
+@pytest.mark.parametrize(
+    "function",
+    [
+        *(torch.exp, torch.sqrt, torch.cosh, torch.fft.fft),
+        lambda z: (z + 2).log(),
+        lambda z: 1 / (1 + (-z).exp()),
+        lambda z: z.exp() / z.exp().sum(1, keepdim=True),
+        lambda z: z / z.abs().clamp(min=1e-3),
+        lambda z: z.cumsum(0),
+        lambda z: z.cumprod(0),
+        lambda z: z[1:] - z[:-1],
+        lambda z: 1 - z.mean(0),
+    ],
+)
+def test_losses_of_real_numbers_that_compute_with_complex_ones(as_complex, function):
+    def loss(prediction, target):
+        both = function(as_complex(prediction)), function(as_complex(target))
+        return (both[0] - both[1]).abs().square().mean()
+
+    x = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    report = check(loss, x.double().requires_grad_(), x.double().flip(0))
+    assert report.crashes == {}
+
+
 def test_complex_inputs_in_half_precision():
     def power(a, b):
         return a.abs().square().mean() + b.square().mean()

@@ -106,7 +106,7 @@ def role_of(name: str, value: Tensor, domain: Domain, differentiable: bool) -> R
     if differentiable:
         return Role.PREDICTION
     named = _named_like(name, _TARGETS) or name.lower() in _TARGET_LETTERS
-    if named and not _is_of_a_reference_model(name):
+    if named and not _is_of_a_reference_model(name) and not _is_constant(name):
         return Role.TARGET
     return Role.OTHER
 
@@ -127,7 +127,8 @@ def _is_table(name: str, value: Tensor) -> bool:
 
 def _is_constant(name: str) -> bool:
     words = name.lower().split("_")
-    bootstrapped = "next" in words and any(word in _VALUES for word in words)
+    values = any(word in _VALUES for word in words)
+    bootstrapped = values and ("next" in words or "target" in words)
     # Embeddings that others are compared with: no model is frozen that gives them.
     peers = "ref" in words and any(word in _PEERS for word in words)
     return bootstrapped or (any(word in _CONSTANTS for word in words) and not peers)
@@ -197,6 +198,11 @@ def is_spread(name: str) -> bool:
 def is_log_probability(name: str) -> bool:
     """Whether a name is that of a logarithm of probabilities."""
     return _named_like(name, _LOG_PROBABILITIES)
+
+
+def is_logarithm(name: str) -> bool:
+    """Whether a name is that of a logarithm, of a width or of anything else."""
+    return "log" in name.lower().split("_")
 
 
 def is_size(name: str) -> bool:

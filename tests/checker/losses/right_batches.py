@@ -642,3 +642,17 @@ def pictures_with_boxes_of_their_own():
 
     counts = torch.tensor([4, 1, 2])
     return loss, (normal(7, 3, seed=1, grad=True), counts, labels(3, 7, seed=2))
+
+
+@right()
+def proposals_of_several_pictures():
+    """Targets come in lists, one entry a picture; what is predicted in one tensor."""
+
+    def box_head(logits, boxes, labels, targets):
+        classes = F.cross_entropy(logits, torch.cat(labels), reduction="sum")
+        places = F.smooth_l1_loss(boxes, torch.cat(targets), reduction="sum")
+        return (classes + places) / len(logits)
+
+    predicted = normal(7, 3, seed=1, grad=True), normal(7, 4, seed=2, grad=True)
+    found = [labels(3, 4, seed=3), labels(3, 3, seed=4)]
+    return box_head, (*predicted, found, [normal(4, 4, seed=5), normal(3, 4, seed=6)])

@@ -420,3 +420,30 @@ def what_to_care_for_in_a_map():
 
     truth = {"text": binary(2, 5, 6, seed=2), "care": binary(2, 5, 6, seed=3)}
     return shrunk, (normal(2, 5, 6, seed=1, grad=True), truth)
+
+
+@right()
+def bins_that_were_not_measured():
+    """What was not measured is NaN, and excluded."""
+
+    def spectra(prediction, target, excluded):
+        error = prediction[~excluded] - target[~excluded]
+        return error.square().sum() / (~excluded).sum().clamp(min=1)
+
+    excluded = binary(4, 5, seed=3) > 0
+    target = normal(4, 5, seed=2).masked_fill(excluded, torch.nan)
+    return spectra, (normal(4, 5, seed=1, grad=True), target, excluded)
+
+
+@right()
+def pointers_into_sources_of_unlike_length():
+    """The padding of a source cannot be pointed at: its scores are the smallest."""
+
+    def pointing(scores, pointers, key_padding_mask):
+        least = torch.finfo(scores.dtype).min
+        log_p = scores.masked_fill(key_padding_mask[:, None], least).log_softmax(-1)
+        return -log_p.gather(-1, pointers[..., None]).sum() / pointers.numel()
+
+    pointers = torch.tensor([[0, 3, 1], [1, 0, 2]])
+    padding = torch.tensor([[False] * 4, [False, False, False, True]])
+    return pointing, (normal(2, 3, 4, seed=1, grad=True), pointers, padding)

@@ -399,3 +399,17 @@ def quantiser_with_its_codes():
 
     x = uniform(5, 2, low=-0.5, high=3.5, seed=1, grad=True)
     return quantised, (x, normal(5, 2, seed=2), uniform(4, seed=3))
+
+
+@right(intentional=True)
+def values_of_a_target_network():
+    """What a slow copy of the network says enters the target; it is not the target."""
+
+    def munchausen(q, target_q, actions, rewards):
+        with torch.no_grad():
+            log_policy = target_q.log_softmax(1).gather(1, actions[:, None])[:, 0]
+            target = rewards + log_policy.clamp(-1, 0) + 0.9 * target_q.logsumexp(1)
+        return F.huber_loss(q.gather(1, actions[:, None])[:, 0], target)
+
+    values = normal(5, 3, seed=1, grad=True), normal(5, 3, seed=2)
+    return munchausen, (*values, labels(3, 5, seed=3), normal(5, seed=4))

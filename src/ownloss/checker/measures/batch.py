@@ -84,6 +84,8 @@ class Batch:
             lengths = {len(t) for t in given if isinstance(t, Tensor) and t.dim()}
             if len(lengths) > 1 and (size in lengths or len(given) == size):
                 return True
+            if sum(len(t) for t in given if isinstance(t, Tensor) and t.dim()) == size:
+                return True  # the rows of several pictures, put together
         return False
 
     @staticmethod

@@ -387,7 +387,7 @@ class Layout:
 
 def _has_distributions(call: Call) -> bool:
     """Whether the rows of a matrix sum to 1, and not its columns."""
-    if len(call.shapes[0]) != 2 or 0 in call.shapes[0]:
+    if len(call.shapes[0]) != 2 or 0 in call.shapes[0] or call.tensors[0].is_complex():
         return False
     value = call.tensors[0].detach()
     rows, columns = ((value.sum(dim) - 1).abs() < 1e-4 for dim in (1, 0))

@@ -28,7 +28,7 @@ def empty(seen: Observation) -> Iterator[Probe]:
         pads |= seen.batch.size > 0 and argument not in seen.batch.arguments
         if argument.domain is Domain.MASK:
             for keep, word in ((False, "False"), (True, "True")):
-                if keep and leaves_out_fillers(seen, argument):
+                if leaves_out_fillers(seen, argument, keep):
                     continue
                 yield Probe(
                     f"if all of `{argument.name}` is {word}",
@@ -40,7 +40,7 @@ def empty(seen: Observation) -> Iterator[Probe]:
             if not selects and bool((value == value.reshape(-1)[0]).all()):
                 continue  # weights that are all 1 say nothing of a choice
             for one in (0, 1):
-                if one and leaves_out_fillers(seen, argument):
+                if leaves_out_fillers(seen, argument, bool(one)):
                     continue
                 yield Probe(
                     f"if all of `{argument.name}` is {one}",
@@ -75,16 +75,22 @@ def empty(seen: Observation) -> Iterator[Probe]:
                 )
 
 
-def leaves_out_fillers(seen: Observation, mask: Argument) -> bool:
-    """Whether other inputs hold zeros wherever a mask is off: there is nothing."""
+def leaves_out_fillers(seen: Observation, mask: Argument, keep: bool = True) -> bool:
+    """Whether other inputs hold nothing, zeros or NaN, where a mask is not `keep`."""
     if mask.domain not in (Domain.MASK, Domain.BINARY) or mask.differentiable:
         return False
-    off = ~mask.value.bool()
+    off = mask.value.bool() != keep
+    if not bool(off.any()):
+        return False
     for other in seen.arguments:
-        if other.floating and not other.parameter and other.value.dim() > off.dim():
-            rows = other.value.shape[: off.dim()] == off.shape
-            if rows and bool(off.any()) and not bool(other.value[off].any()):
-                return True
+        if not other.floating or other.parameter or other is mask:
+            continue
+        if other.value.shape[: off.dim()] != off.shape:
+            continue
+        fillers = other.value[off]
+        zeros = other.value.dim() > off.dim() and not bool(fillers.any())
+        if zeros or bool(fillers.isnan().all()):
+            return True
     return False
 
 

@@ -28,6 +28,8 @@ def special(seen: Observation) -> Iterator[Probe]:
         value = cast(argument.value, seen.dtype)
         # A prior or a direction may never be 0; predictions and targets are at times.
         beside = argument.role is Role.OTHER or nodes
+        # Nor is what is learned as one thing, such as the state of a system.
+        beside |= len(arguments) > 1 and argument not in seen.batch.arguments
         if argument.domain in (Domain.REAL, Domain.NONNEGATIVE):
             if seen.batch.size > 1 and argument in seen.batch.arguments:
                 row = value.clone()

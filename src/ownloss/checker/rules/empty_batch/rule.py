@@ -52,7 +52,8 @@ def find(seen: Observation) -> Iterator[Finding]:
             trouble = f"the loss is {'NaN' if nan else 'infinite'}"
             call = first_not_finite(seen, probe.point, seen.native)
             where = call.where if call else ""
-            if not nan and call is not None and call.name in _FORBIDS:
+            forbids = call is not None and call.name in _FORBIDS
+            if not nan and (forbids or seen.graph.trace.named(*_FORBIDS[:2])):
                 continue  # a label that the loss forbids by a score of -inf
             if call is not None:
                 trouble += f": `{call.name}`"

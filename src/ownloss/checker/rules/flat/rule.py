@@ -281,6 +281,8 @@ def _eps_inside(seen: Observation, log: Call) -> float:
             continue
         numbers = [a for a in call.args if isinstance(a, float)]
         within = call.tensors[0].detach()
+        if within.is_complex():
+            continue
         unit = bool(((within >= 0) & (within <= 1)).all())
         if numbers and unit and 0 < numbers[0] <= LARGEST_EPS:
             return numbers[0]

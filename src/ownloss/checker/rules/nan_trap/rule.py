@@ -74,6 +74,8 @@ def find(seen: Observation) -> Iterator[Finding]:
         if trouble == "the loss is infinite" and not seen.scalar:
             continue  # a pole of an elementwise function, such as the logarithm
         certain = not probe.boundary or trouble == "the loss is NaN"
+        # A relative error is infinite where there is nothing, by its definition.
+        certain &= trouble != "the loss is infinite"
         say = KIND.error if trusted or (certain and not probe.guess) else KIND.warning
         found = _finding(
             seen,

@@ -22,7 +22,7 @@ from ownloss.checker.probes.outcome import (
 )
 from ownloss.checker.probes.probe import PROBES
 from ownloss.checker.probes.special import special
-from ownloss.checker.roles import is_log_probability
+from ownloss.checker.roles import is_log_probability, is_logarithm
 from ownloss.checker.runs import Backward, Run
 from ownloss.checker.trace import Trace
 from ownloss.checker.wording import number
@@ -90,7 +90,7 @@ def _at_special_inputs(seen: Observation) -> Finding | None:
             continue
         call = first_not_finite(seen, probe.point, seen.native)
         assert call is not None
-        largest = max(t.detach().max().item() for t in call.tensors)
+        largest = max(t.detach().real.max().item() for t in call.tensors)
         say = KIND.warning if probe.boundary or probe.guess else KIND.error
         return say(
             f"{probe.when[0].upper()}{probe.when[1:]} the loss is not finite: "
@@ -133,8 +133,9 @@ def _at_large_inputs(seen: Observation) -> Finding | None:
         own = call is None or call.name.endswith("_loss")
         # Others grow with an exponential, as of a logarithm of a width, in any form.
         own |= abs(exact.total) > GROWN
-        # Logarithms of probabilities do not come in hundreds.
+        # Logarithms do not come in hundreds, least of all those of probabilities.
         logs = is_log_probability(argument.name)
+        own |= is_logarithm(argument.name)
         say = KIND.warning if own or size > 100 else KIND.error
         say = KIND.note if logs or is_of_torch(seen.loss) else say
         return say(
@@ -160,7 +161,11 @@ def _underflows(seen: Observation) -> Finding | None:
     Such are the kernel of Sinkhorn's algorithm, exp(-cost / eps), and neighbours
     weighted by exp(-distance).
     """
-    exponentials = [c for c in seen.graph.trace.named("exp") if c.attached]
+    exponentials = [
+        call
+        for call in seen.graph.trace.named("exp")
+        if call.attached and not call.result.is_complex()
+    ]
     if not any(bool((c.result <= 1).all()) for c in exponentials):
         return None
     scalable = [x for x in seen.arguments if x.floating and x.domain in _SCALABLE]
