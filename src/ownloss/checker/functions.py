@@ -13,6 +13,8 @@ from torch.autograd.function import BackwardCFunction
 from ownloss.checker.containers import tensors_in
 from ownloss.checker.signatures import parameter_names
 
+# What is clamped on both sides has two values there.
+BOUNDS = 2
 _WRAPPED = ("forward", "setup_context", "backward")
 
 
@@ -88,6 +90,32 @@ class FunctionCall:
                 tensors[0].detach().double(), self.outputs[0].detach().double()
             )
         )
+
+    @property
+    def bounds(self) -> bool:
+        """Whether forward clamps, and backward lets some of what it clamped return.
+
+        Where the output is the input the gradient is handed on; beyond a bound only one
+        that leads back is.
+        """
+        given = [a for a in self.args if isinstance(a, Tensor)][:1]
+        four = [*given, *self.outputs[:1], *self.grad_outputs[:1], *self.gradients[:1]]
+        if len(four) < 4 or not all(map(_holds_real_numbers, four)):
+            return False
+        x, y, upstream, gradient = (tensor.detach() for tensor in four)
+        if not x.shape == y.shape == upstream.shape == gradient.shape:
+            return False
+        inside, passes = x == y, gradient == upstream
+        clamped = y[~inside].unique().numel() <= BOUNDS
+        hands_on = bool(inside.any()) and bool(passes[inside].all())
+        some_pass = bool((passes & (upstream != 0))[~inside].any())
+        others_stop = bool((gradient[~passes] == 0).all()) and not bool(passes.all())
+        return clamped and hands_on and some_pass and others_stop
+
+
+def _holds_real_numbers(held: Any) -> bool:
+    real = isinstance(held, Tensor) and held.is_floating_point()
+    return real and held.itemsize > 1  # of one byte, torch only stores them
 
 
 def _tensors_of(tree: Any) -> list[Tensor]:

@@ -656,3 +656,55 @@ def proposals_of_several_pictures():
     predicted = normal(7, 3, seed=1, grad=True), normal(7, 4, seed=2, grad=True)
     found = [labels(3, 4, seed=3), labels(3, 3, seed=4)]
     return box_head, (*predicted, found, [normal(4, 4, seed=5), normal(3, 4, seed=6)])
+
+
+@right()
+def members_of_an_ensemble_first():
+    """Members stand in dimension 0, samples in dimension 1 and in the target."""
+
+    def spread_and_error(members, target, usual_spread):
+        error = (members.mean(0) - target).square()
+        spread = (members.var(0) + 1e-8).sqrt()
+        return (error + (spread - usual_spread).square()).mean()
+
+    fields = normal(3, 5, seed=2), uniform(3, 5, seed=3)
+    return spread_and_error, (normal(4, 3, 5, seed=1, grad=True), *fields)
+
+
+@right(intentional=True)
+def scales_bounded_from_below():
+    """Beyond a bound a gradient passes only where a step leads back."""
+
+    class LowerBound(Function):
+        @staticmethod
+        def forward(ctx, x, bound):
+            ctx.save_for_backward(x)
+            ctx.bound = bound
+            return x.clamp(min=bound)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            (x,) = ctx.saved_tensors
+            return grad_output * ((x >= ctx.bound) | (grad_output < 0)), None
+
+    def likelihood(scale, error):
+        bounded = LowerBound.apply(scale, 0.3)
+        return (bounded.log() + 0.5 * (error / bounded).square()).mean()
+
+    return likelihood, (uniform(4, 5, seed=1, grad=True), normal(4, 5, seed=8))
+
+
+@right()
+def features_for_a_model_within():
+    """The loss holds the model: its input is no prediction of the labels."""
+
+    class Bayes(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.mean = nn.Parameter(-2 * torch.eye(3, 4, dtype=torch.float64))
+
+        def forward(self, features, labels):
+            nll = F.cross_entropy(features @ self.mean.T, labels)
+            return nll + 0.01 * self.mean.square().sum()
+
+    return Bayes(), (normal(5, 4, seed=1), labels(3, 5, seed=2))

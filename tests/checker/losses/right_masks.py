@@ -409,6 +409,22 @@ def points_of_a_mask_to_predict():
 
 
 @right()
+def masks_of_found_instances():
+    """The target is a mask, of the class and of the boxes that labels pick."""
+
+    def mask_head(logits, classes, target_masks):
+        found = torch.where(classes > 0)[0]
+        if not len(found):
+            return logits.sum() * 0
+        chosen = logits[found, classes[found]]
+        return F.binary_cross_entropy_with_logits(chosen, target_masks[found])
+
+    classes = torch.tensor([0, 2, 1, 0, 2])
+    masks = binary(5, 4, 4, seed=2)
+    return mask_head, (normal(5, 3, 4, 4, seed=1, grad=True), classes, masks)
+
+
+@right()
 def what_to_care_for_in_a_map():
     """A map of text and one of where it counts, both of zeros and ones."""
 

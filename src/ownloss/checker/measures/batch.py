@@ -112,8 +112,10 @@ class Batch:
         if len(sizes) != 1 or size in sizes:
             return size
         rows = sizes.pop()
+        if rows in first.value.shape[1:2]:
+            return 0  # steps, cameras or members of an ensemble come first
         others = [x for x in arguments if x.floating and x not in labels]
-        fit = any(x.value.shape[0] == rows for x in others)
+        fit = any(x.value.shape[0] == rows and x.value.dim() > 1 for x in others)
         return rows if fit and rows > 1 else size
 
     def is_split_by(self, counts: Argument) -> bool:

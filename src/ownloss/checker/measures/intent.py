@@ -85,7 +85,7 @@ class Intent:
     @cached_property
     def reroutes(self) -> list[FunctionCall]:
         """Functions that hand their input on: only there to change the gradient."""
-        return [call for call in self._graph.calls if call.identity]
+        return [call for call in self._graph.calls if call.identity or call.bounds]
 
     @cached_property
     def surrogates(self) -> list[FunctionCall]:

@@ -155,10 +155,13 @@ def _possible_masks(
 def _is_predicted(seen: Observation, argument: Argument, mask: str) -> bool:
     """Whether an input is trained to say where a mask is on, as a confidence is."""
     origins = seen.graph.origins
+    shapes = {x.name: x.value.shape for x in seen.arguments}
     for call in seen.graph.trace.named(*_BINARY_ENTROPIES):
         prediction, target = (origins.get(id(t), frozenset()) for t in call.tensors[:2])
-        # `mask.to(prediction)` comes of both.
-        if argument.name in prediction and mask in target <= {mask, argument.name}:
+        # `mask.to(prediction)` comes of both, and `mask[positive]` of labels, too.
+        beside = target - {mask, argument.name}
+        masked = any(shapes.get(name) == shapes.get(mask) for name in beside)
+        if argument.name in prediction and mask in target - prediction and not masked:
             return True
     return False
 

@@ -20,6 +20,8 @@ def imperfect(seen: Observation) -> Finding | None:
     if not seen.scalar or not seen.inputs or seen.inputs[0].parameter:
         return None
     prediction = seen.inputs[0]
+    if not seen.intent.needs_gradient(prediction):
+        return None  # features, of which parameters make a prediction
     for argument in seen.arguments:
         if argument is prediction or argument.parameter or is_distance(prediction.name):
             continue
