@@ -383,3 +383,25 @@ def test_a_reference_with_another_gradient_objects_to_what_stands_in(inputs):
     report = check(loss, *inputs, reference=mse)
     assert report.findings[0].kind == "sign"
     assert report.findings[0].severity != "note"
+
+
+def test_one_batch_size_is_an_error_where_all_inputs_have_a_row_for_each_sample():
+    def fixed(prediction, target):
+        return (prediction.view(6, 4) - target.view(6, 4)).square().mean()
+
+    def with_cameras(prediction, target, cameras):
+        return fixed(prediction, target) * cameras.square().sum()
+
+    def severities(loss, *inputs, **options):
+        report = check(loss, *inputs, **options)
+        return {f.severity for f in report.findings if f.kind == "batch-size"}
+
+    x, y = torch.randn(6, 4, requires_grad=True), torch.randn(6, 4)
+    cameras = torch.randn(5, 3)
+    assert severities(fixed, x, y) == {"error"}
+    assert severities(with_cameras, x, y, cameras) == {"warning"}
+
+    def trusted(prediction, target, cameras):
+        return (prediction - target).square().mean() * cameras.square().sum()
+
+    assert severities(with_cameras, x, y, cameras, reference=trusted) == {"error"}

@@ -101,6 +101,21 @@ def _breaks(run: Run) -> bool:
     )
 
 
+def _is_sure_of_samples(seen: Observation, fewer: int) -> bool:
+    """Whether all inputs have a row for each sample, or the reference takes fewer.
+
+    Else what is taken for samples may be features, nodes, members or steps.
+    """
+    trusted = seen.reference.loss is not None
+    if trusted and seen.reference.run(seen.batch.rows([*range(fewer)])).finite:
+        return True
+    return all(
+        argument in seen.batch.arguments or not argument.value.dim()
+        for argument in seen.arguments
+        if not argument.parameter
+    )
+
+
 def _points_past_the_end(run: Run) -> bool:
     """Whether an index given is too large for fewer rows."""
     return isinstance(run.error, IndexError) and "out of bounds" in text_of(run.error)
@@ -129,7 +144,8 @@ def _raises(seen: Observation) -> Finding | None:
     if sizes and all(map(_breaks, (*runs, twice))):
         if seen.batch.grouped:
             return None
-        return KIND.error(
+        say = KIND.error if _is_sure_of_samples(seen, sizes[0]) else KIND.warning
+        return say(
             f"The loss only runs for {size} samples; for {sizes[0]} it raises: "
             f"{first_line(runs[0].error)}",
             **_DETAILS,

@@ -250,8 +250,10 @@ def _leaks(
             **details,
         )
     if out and into:
-        # What is beside the prediction may be normalised as a whole.
-        certain = sure or argument.differentiable or seen.reference.differs
+        # What is beside the prediction may be normalised as a whole, and masks of
+        # several things may be what is to be predicted.
+        certain = argument.differentiable and not name.endswith("masks")
+        certain |= sure or seen.reference.differs
         say = KIND.error if certain else KIND.warning
         return say(
             f"{count} entries of `{argument.name}` are masked out by `{name}`, and "

@@ -59,9 +59,12 @@ def find(seen: Observation) -> Iterator[Finding]:
         reacting = seen.influence.of(argument)
         # Where two dimensions may be the classes, one that fits is enough.
         said = [_run_together(argument, prediction, reacting, dim) for dim in dims]
-        if all(said):
-            yield KIND.error(
-                said[-1],
+        if all(message for message, _ in said):
+            message, sure = said[-1]
+            sure |= seen.reference.differs
+            say = KIND.error if sure else KIND.warning
+            yield say(
+                message,
                 where=argument.name,
                 rests_on=(Symptom.PLACE,),
                 explains=(Symptom.VALUE, Symptom.ORDER),
@@ -318,10 +321,14 @@ def _run_together(
     prediction: Argument,
     reacting: dict[Place, list[Place]],
     classes: int,
-) -> str:
-    """Say which label acts in the wrong place; nothing where all places fit."""
+) -> tuple[str, bool]:
+    """Say which label acts in the wrong place, and whether that is sure.
+
+    Nothing is said where all places fit. Rows that run into one another are never
+    meant; the distances of a graph or of a search for partners may be.
+    """
     if len(reacting) < 3 or prediction.value.shape[classes] < 2:
-        return ""
+        return "", False
     distances: dict[tuple[int, ...], tuple[Place, Place]] = {}
     alone = 0
     for label, entries in reacting.items():
@@ -334,14 +341,15 @@ def _run_together(
                 listed = " and ".join(str(list(place)) for place in places[:2])
                 return (
                     f"`{argument.name}` {list(label)} acts on `{prediction.name}` at "
-                    f"{listed}, in one class each: places and classes are mixed up."
+                    f"{listed}, in one class each: places and classes are mixed up.",
+                    False,
                 )
-            return ""
+            return "", False
         alone += 1
         distance = tuple(a - b for a, b in zip(places[0], label, strict=True))
         distances.setdefault(distance, (label, places[0]))
     if alone < 3 or len(distances) < 2:
-        return ""
+        return "", False
     counts = {
         distance: sum(
             1
@@ -364,7 +372,8 @@ def _run_together(
     )
     return (
         f"`{argument.name}` {list(label)} acts on `{prediction.name}` at "
-        f"{list(place)}: {why}."
+        f"{list(place)}: {why}.",
+        across,
     )
 
 
