@@ -31,6 +31,22 @@ def _tensors_in(
             yield from _tensors_in(branch, f"{path}{place}", (*above, id(tree)))
 
 
+def places_in(tree: Any) -> list[str]:
+    """The paths of all that a nested structure holds, tensors or not.
+
+    >>> places_in({"a": [1, 2]})
+    ["['a']", "['a'][0]", "['a'][1]"]
+    """
+    return list(_places_in(tree, "", ()))
+
+
+def _places_in(tree: Any, path: str, above: tuple[int, ...]) -> Iterator[str]:
+    if not isinstance(tree, Tensor) and _opens(tree, above):
+        for place, branch in _branches(tree):
+            yield f"{path}{place}"
+            yield from _places_in(branch, f"{path}{place}", (*above, id(tree)))
+
+
 def with_tensors(tree: Any, tensors: Iterator[Tensor]) -> Any:
     """Rebuild a nested structure around other tensors, in the same order."""
     return _rebuilt(tree, tensors, ())

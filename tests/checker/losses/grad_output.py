@@ -380,3 +380,44 @@ def sum_of_grad_output_for_a_shared_weight():
         return _CappedOfSums.apply(x, weight).pow(2).mean()
 
     return loss, _capped()
+
+
+class _Polar(Function):
+    @staticmethod
+    def forward(ctx, x, y):
+        ctx.save_for_backward(x, y)
+        return (x.square() + y.square()).sqrt(), torch.atan2(y, x)
+
+    @staticmethod
+    def backward(ctx, grad_radius, grad_angle):
+        x, y = ctx.saved_tensors
+        square = x.square() + y.square()
+        radial, turning = grad_radius / square.sqrt(), grad_angle / square
+        return radial * x - turning * y, radial * y + turning * x
+
+
+class _PolarOfRadius(_Polar):
+    @staticmethod
+    def backward(ctx, grad_radius, grad_angle):
+        return _Polar.backward(ctx, grad_radius, 0 * grad_angle)
+
+
+def _bearing(polar):
+    def loss(x, y, radius, angle):
+        found = polar.apply(x, y)
+        return (found[0] - radius).square().mean() + (found[1] - angle).cos().mean()
+
+    place = uniform(5, seed=1, grad=True), uniform(5, seed=2, grad=True)
+    return loss, (*place, uniform(5, seed=3), uniform(5, seed=4))
+
+
+@mistake("grad-output", reference=_bearing(_Polar)[0], shows=formula)
+def second_output_forgotten():
+    """Of radius and angle, backward uses what comes back for the radius alone."""
+    return _bearing(_PolarOfRadius)
+
+
+@right()
+def both_outputs_learned():
+    """Of radius and angle, backward uses what comes back for both."""
+    return _bearing(_Polar)

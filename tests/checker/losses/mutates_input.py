@@ -243,3 +243,35 @@ def targets_of_a_list_halved():
 
     outputs = [normal(3, 2, seed=s, grad=True) for s in (1, 2)]
     return DeepSupervision(), (outputs, [normal(3, 2, seed=s) for s in (3, 4)])
+
+
+def _where_valid(prediction, target):
+    error = (prediction - target["flow"]).abs()
+    valid = target.get("valid", torch.ones_like(error))
+    return (error * valid).sum() / valid.sum().clamp(min=1)
+
+
+def _loses_its_mask(case):
+    loss, (prediction, target) = case.fresh()
+    loss(prediction, target)
+    assert "valid" not in target
+
+
+@mistake("mutates-input", reference=_where_valid, shows=_loses_its_mask)
+def pops_the_mask():
+    """The mask is popped from the caller's dictionary: the next call finds none."""
+
+    def loss(prediction, target):
+        error = (prediction - target["flow"]).abs()
+        valid = target.pop("valid", torch.ones_like(error))
+        return (error * valid).sum() / valid.sum().clamp(min=1)
+
+    prediction, flow = regression(4, 3)
+    return loss, (prediction, {"flow": flow, "valid": binary(4, 3, seed=3)})
+
+
+@right()
+def reads_the_mask():
+    """The mask is read from the caller's dictionary."""
+    prediction, flow = regression(4, 3)
+    return _where_valid, (prediction, {"flow": flow, "valid": binary(4, 3, seed=3)})

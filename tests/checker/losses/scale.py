@@ -353,3 +353,39 @@ def half_a_term_of_a_larger_loss():
         return pull + 0.3 * F.softplus(x).mean()
 
     return weighed, (*regression(5, 3), uniform(5, seed=3))
+
+
+class _WeightedMean(Function):
+    @staticmethod
+    def forward(ctx, prediction, target, weight):
+        ctx.save_for_backward(prediction, target, weight)
+        return (weight * (prediction - target).square()).sum() / weight.sum()
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        prediction, target, weight = ctx.saved_tensors
+        slope = 2 * weight * (prediction - target)
+        return grad_output * slope / weight.sum(), None, None
+
+
+class _WeightedMeanByNumber(_WeightedMean):
+    @staticmethod
+    def backward(ctx, grad_output):
+        prediction, target, weight = ctx.saved_tensors
+        slope = 2 * weight * (prediction - target)
+        return grad_output * slope / weight.numel(), None, None
+
+
+@mistake("scale", reference=_WeightedMean.apply)
+def number_for_the_sum_of_weights():
+    """forward divides by the sum of the weights, backward by how many there are."""
+    return _WeightedMeanByNumber.apply, (
+        *regression(5, 3),
+        uniform(5, 3, low=0.2, high=3, seed=4),
+    )
+
+
+@right()
+def sum_of_weights_twice():
+    """forward and backward divide by the sum of the weights."""
+    return _WeightedMean.apply, (*regression(5, 3), uniform(5, 3, seed=4))

@@ -330,3 +330,35 @@ def scale_kept_in_a_global():
         return ((prediction - target) / _SCALES["target"]).pow(2).mean()
 
     return loss, regression(6)
+
+
+class _Loudness(nn.Module):
+    def __init__(self, remembers):
+        super().__init__()
+        self.remembers = remembers
+        self.peak = 1e-3
+
+    def forward(self, prediction, target):
+        peak = max(1e-3, target.abs().max().item())
+        if self.remembers:
+            self.peak = peak = max(peak, self.peak)
+        return ((prediction - target) / peak).square().mean()
+
+
+def _remembers(case):
+    loss, (prediction, target) = case.fresh()
+    first = loss(prediction, target)
+    loss(10 * prediction, 10 * target)
+    assert not torch.isclose(first, loss(prediction, target))
+
+
+@mistake("shared-state", reference=_Loudness(False), shows=_remembers)
+def largest_ever_met():
+    """Waveforms are divided by the loudest peak of all calls so far."""
+    return _Loudness(True), regression(4, 6)
+
+
+@right()
+def largest_of_this_call():
+    """Waveforms are divided by their own loudest peak."""
+    return _Loudness(False), regression(4, 6)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ownloss.checker.copies import modules_of, printed
 from ownloss.checker.measures.precision import Precision
-from ownloss.checker.subject import Subject
+from ownloss.checker.subject import Point, Subject
 
 
 class Determinism:
@@ -20,10 +20,14 @@ class Determinism:
     @cached_property
     def changes(self) -> tuple[str, bool]:
         """What a call changes in a Module: its name, and whether it is a buffer."""
+        return self.changed_by(self._subject.point)
+
+    def changed_by(self, point: Point) -> tuple[str, bool]:
+        """What a call with other inputs changes in a Module, after one as given."""
         session = self._subject.run().call
         modules = modules_of(session)
         before = [_state(module) for module in modules]
-        self._subject.run(on=session)
+        self._subject.run(point, on=session)
         for module, old in zip(modules, before, strict=True):
             for name, value in _state(module).items():
                 if name in old and str(old[name]) != str(value):

@@ -437,6 +437,21 @@ class Gradient:
         spread = max(ratios) - min(ratios)
         return ratios[0] if spread <= 1e-3 * abs(ratios[0]) else math.nan
 
+    def varying_ratio(self, argument: Argument) -> tuple[float, float]:
+        """Two factors, each of a whole gradient at one point; NaN if there are none.
+
+        A sum of weights and their number have another ratio for other weights.
+        """
+        ratios = [
+            check.ratio
+            for check in self.all_checks
+            if check.argument is argument and check.matters
+            if len(check.indices) > 2 and not check.elsewhere_wrong
+        ]
+        if not ratios or not all(math.isfinite(r) and r > 0 for r in ratios):
+            return math.nan, math.nan
+        return min(ratios), max(ratios)
+
     def ratio_with_double_batch(self, argument: Argument) -> float:
         """The factor with every sample twice, which tells a batch size from others."""
         if not self._batch.size or argument not in [

@@ -46,6 +46,7 @@ def find(seen: Observation) -> Iterator[Finding]:
     if not all(c.ok for c in seen.gradient.checks):
         # A loss that weighs the entries of a Function shows it in its own gradient.
         for name, alone in seen.functions_alone.items():
+            found += _forgets_an_output(alone, name)
             found += _collapsed(alone, f"`{name}`")
     yield from found[:1]
 
@@ -80,6 +81,33 @@ def _ignored(
         rests_on=(Symptom.UPSTREAM,),
         explains=(Symptom.GRADIENT, Symptom.SECOND),
     )
+
+
+def _forgets_an_output(seen: Observation, name: str) -> Iterator[Finding]:
+    """One output after the other: an upstream gradient of one alone must arrive."""
+    outputs = seen.base.outputs
+    for k in range(len(outputs) if len(outputs) > 1 else 0):
+        weights = [
+            seen.random_like(o.detach(), 7) * (i == k) for i, o in enumerate(outputs)
+        ]
+        checks = [
+            seen.gradient.check(argument, weights=weights, entries=6)
+            for argument in seen.gradient.looked_at
+        ]
+        known = [c for c in checks if c is not None and c.matters]
+        silent = [c.analytic is None or not bool(c.analytic.any()) for c in known]
+        if known and all(silent):
+            yield KIND.error(
+                f"`{name}` returns {len(outputs)} outputs, and its backward ignores "
+                f"what comes back for output {k}: nothing that follows from that one "
+                "is learned.",
+                cure="Multiply the derivative of each output by its own grad_output, "
+                "and add them up.",
+                where=f"{name}.backward",
+                rests_on=(Symptom.UPSTREAM,),
+                explains=(Symptom.GRADIENT, Symptom.SECOND),
+            )
+            return
 
 
 def _collapsed(seen: Observation, subject: str) -> Iterator[Finding]:

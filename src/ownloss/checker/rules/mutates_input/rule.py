@@ -5,9 +5,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from ownloss.checker.containers import places_in
 from ownloss.checker.errors import first_line, text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
+from ownloss.checker.signatures import parameter_names
 from ownloss.checker.subject import Point
 
 KIND = Kind(
@@ -19,7 +21,7 @@ KIND = Kind(
     cure="Compute a new tensor instead of writing into an argument; call .clone() "
     "first where you must write.",
 )
-CALLS = 9
+CALLS = 10
 
 _DETAILS = {
     "rests_on": (Symptom.CHANGED,),
@@ -37,6 +39,10 @@ def find(seen: Observation) -> Iterator[Finding]:
             evidence={"error": first_line(error)},
             **_DETAILS,
         )
+        return
+    taken = _taken_out(seen)
+    if taken is not None:
+        yield taken
         return
     points = [("", seen.point), (" at larger inputs", seen.points.scaled(5.0))]
     for at, point in points:
@@ -57,6 +63,33 @@ def find(seen: Observation) -> Iterator[Finding]:
                 **_DETAILS,
             )
             return
+
+
+def _taken_out(seen: Observation) -> Finding | None:
+    """Whether a call takes entries out of a container, or puts others in."""
+    args, kwargs = seen.inputs_again([value.clone() for value in seen.point])
+    names = parameter_names(seen.loss)
+    given = dict(zip(names, args, strict=False)) | kwargs
+    before = {name: places_in(value) for name, value in given.items()}
+    try:
+        seen.call(seen.fresh_copy(seen.native), args, kwargs)
+    except (Exception, SystemExit):  # whatever the loss raises, other rules say
+        return None
+    for name, value in given.items():
+        after = places_in(value)
+        gone = [place for place in before[name] if place not in after]
+        new = [place for place in after if place not in before[name]]
+        if gone or new:
+            what = f"takes `{gone[0]}` out of" if gone else f"puts `{new[0]}` into"
+            return KIND.error(
+                f"The loss {what} `{name}`, which is the caller's: the next call finds "
+                "it like that.",
+                cure='Read without changing, `target["valid"]` in place of '
+                '`target.pop("valid")`, or work on a copy.',
+                where=name,
+                **_DETAILS,
+            )
+    return None
 
 
 def _weights(seen: Observation) -> list[Tensor]:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 
+from ownloss.checker.arguments import Argument
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.wording import meaning_of, number, times
@@ -31,10 +32,28 @@ def find(seen: Observation) -> Iterator[Finding]:
             yield from _of(alone, f" in `{name}`")
 
 
+def _varying(seen: Observation, argument: Argument, whose: str) -> Iterator[Finding]:
+    """One factor for all entries at each point, but another one at other points."""
+    low, high = seen.gradient.varying_ratio(argument)
+    if math.isnan(low) or seen.intent.deliberate:
+        return
+    yield KIND.error(
+        f"The gradient of `{argument.name}`{whose} has the right direction and another "
+        f"length: {times(low)} at some inputs, {times(high)} at others.",
+        cure="Divide by the same in backward as in forward: by the sum of the weights, "
+        "or by how many there are.",
+        where=argument.name,
+        evidence={"lowest": low, "highest": high},
+        rests_on=(Symptom.GRADIENT,),
+    )
+
+
 def _of(seen: Observation, whose: str) -> Iterator[Finding]:
     """The gradients of a loss, or of a Function in it."""
     for argument in seen.inputs:
         ratio = seen.gradient.constant_ratio(argument)
+        if math.isnan(ratio):
+            yield from _varying(seen, argument, whose)
         if not ratio > 0 or math.isclose(ratio, 1, rel_tol=1e-3):
             continue
         meaning = meaning_of(

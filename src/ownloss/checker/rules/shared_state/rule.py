@@ -5,6 +5,8 @@ from typing import Any
 
 import torch
 
+from ownloss.checker.copies import cast
+from ownloss.checker.domains import Domain
 from ownloss.checker.errors import first_line, text_of
 from ownloss.checker.findings import Finding, Kind, Symptom
 from ownloss.checker.observation import Observation
@@ -20,7 +22,8 @@ KIND = Kind(
     "alone. Or a value changes with what was computed before.",
     cure="Keep it on ctx, with save_for_backward; compute it again in every call.",
 )
-CALLS = 7
+CALLS = 9
+_SIZED = (Domain.REAL, Domain.POSITIVE, Domain.NONNEGATIVE)
 
 
 def find(seen: Observation) -> Iterator[Finding]:
@@ -72,6 +75,10 @@ def find(seen: Observation) -> Iterator[Finding]:
                     aspect="gradient",
                 )
                 return
+    loud = _after_larger_ones(seen)
+    if loud is not None:
+        yield loud
+        return
     again = seen.run(on=seen.run().call)
     if (
         not alone.finite
@@ -91,6 +98,36 @@ def find(seen: Observation) -> Iterator[Finding]:
             rests_on=(Symptom.AGAIN,),
             explains=(Symptom.KEPT,),
         )
+
+
+def _after_larger_ones(seen: Observation) -> Finding | None:
+    """Whether inputs of a larger size stay in mind, as the largest one met so far."""
+    if seen.determinism.changes[0]:
+        return None  # the same inputs again are enough to tell
+    larger = seen.with_values(
+        {
+            x: 10 * cast(x.value, seen.dtype)
+            for x in seen.arguments
+            if x.domain in _SIZED and x.floating and not x.parameter
+        }
+    )
+    before = seen.run(larger)
+    later = seen.run(on=before.call)
+    if not before.finite or not later.finite:
+        return None
+    if seen.precision.close(later.total, seen.value, 100):
+        return None
+    name, registered = seen.determinism.changed_by(larger)
+    if not name or (registered and not seen.reference.differs):
+        return None
+    after, alone = apart(later.total, seen.value)
+    return KIND.error(
+        f"After a call with inputs ten times as large the loss is {after}, and {alone} "
+        f"where it comes first: `{name}` keeps what was met before.",
+        where=name,
+        rests_on=(Symptom.AGAIN,),
+        explains=(Symptom.KEPT,),
+    )
 
 
 def _left_in_common(seen: Observation) -> Finding | None:
