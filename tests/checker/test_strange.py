@@ -307,6 +307,16 @@ def test_float8_beside_a_loss_that_returns_no_tensor():
         assert check(lambda a: 3, given).crashes == {}
 
 
+def test_labels_in_bytes_up_to_255():
+    def loss(logits, target):
+        kept = target != 255
+        return F.cross_entropy(logits[kept], target[kept].long())
+
+    target = torch.tensor([0, 2, 255, 1], dtype=torch.uint8)
+    report = check(loss, torch.randn(4, 3, requires_grad=True), target)
+    assert report.crashes == {}
+
+
 def test_a_gradient_in_bytes():
     def power(coded):
         return torch.fft.fft(coded.float(), dim=-1).abs().square().mean()

@@ -463,3 +463,19 @@ def pointers_into_sources_of_unlike_length():
     pointers = torch.tensor([[0, 3, 1], [1, 0, 2]])
     padding = torch.tensor([[False] * 4, [False, False, False, True]])
     return pointing, (normal(2, 3, 4, seed=1, grad=True), pointers, padding)
+
+
+@right()
+def target_that_says_what_it_leaves_out():
+    """A pixel of 255 is out of the sum and out of the mean, whatever its logit is."""
+
+    def void_pixels(logits, target):
+        kept = (target != 255).double()
+        each = F.binary_cross_entropy_with_logits(
+            logits, target.clamp(max=1), reduction="none"
+        )
+        return (each * kept).sum() / kept.sum().clamp(min=1)
+
+    target = binary(3, 4, seed=2)
+    target[0, 1] = target[2, 3] = 255
+    return void_pixels, (normal(3, 4, seed=1, grad=True), target)

@@ -55,6 +55,7 @@ def empty(seen: Observation) -> Iterator[Probe]:
             yield Probe(
                 f"if all of `{argument.name}` is 0",
                 put(seen, argument, torch.zeros_like(value)),
+                guess=pads or argument.role is Role.OTHER,  # such as weights
             )
         elif argument.role is Role.LABELS:
             # Members of a set are each another.

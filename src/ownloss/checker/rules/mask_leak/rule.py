@@ -60,6 +60,7 @@ def find(seen: Observation) -> Iterator[Finding]:
             for name, kept, sure in masks
             if (selected := spread(kept, argument.value)) is not None
             and not _is_predicted(seen, argument, name)
+            and not _says_so_itself(argument, selected)
         ]
         # Of several masks, each is for its own inputs.
         own = [mask for mask in fitting if _meet(seen, argument, mask[0], names)]
@@ -150,6 +151,18 @@ def _possible_masks(
             if row and lowest >= 0 and int(value.max()) <= shape[1]:
                 steps = torch.arange(shape[1], device=value.device)
                 yield other.name, steps < value[:, None]
+
+
+def _says_so_itself(argument: Argument, selected: Tensor) -> bool:
+    """Whether a target holds one value of its own where it is masked out, such as 255.
+
+    The loss may go by that value: another one there would count.
+    """
+    value = argument.value
+    if argument.differentiable or bool(selected.all()):
+        return False
+    marks = value[~selected].unique()
+    return marks.numel() == 1 and not bool((value[selected] == marks).any())
 
 
 def _is_predicted(seen: Observation, argument: Argument, mask: str) -> bool:

@@ -238,7 +238,8 @@ def _others(seen: Observation, argument: Argument) -> Iterator[tuple[str, Tensor
             return
         yield "all 0", torch.zeros_like(value)
         yield f"all {highest}", torch.full_like(value, highest)
-        yield "other labels", (value + 1) % (highest + 1)
+        turned = (value.long() + 1) % (highest + 1)  # 255 + 1 is 0 in a byte
+        yield "other labels", turned.to(value.dtype)
     elif argument.floating and not value.is_complex():
         wide = cast(value, seen.dtype)
         for seed, amount in ((61, 0.5), (62, 1.0), (63, 2.0)):
