@@ -18,7 +18,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 sys.path.insert(0, str(Path(__file__).parent))
-from ours import *  # noqa: F403 - the settings, but for what follows
+from ours import *  # noqa: F403 - Sphinx takes its settings from names of this file
 from ours import extensions, sphinx_gallery_conf
 
 DIRECTIVES = (

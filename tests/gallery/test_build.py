@@ -364,7 +364,7 @@ def test_the_table_of_what_works_has_a_row_of_each_loss_whatever_was_built_befor
     index = site.root / "docs" / "index.md"
     index.write_text(index.read_text() + "\n```{support-matrix}\n```\n")
     shutil.copy(ROOT / "src" / "examples" / "robust" / "huber.py", site.topic)
-    alone = ("-D", "suppress_warnings=ref.doc")  # its relatives are not here
+    alone = ("-D", "suppress_warnings=ref.doc")  # huber links its relatives, not here
 
     assert "exit 0" in site.build(*alone)
     assert rows() == ["Huber"]

@@ -105,8 +105,9 @@ def page_of(kind: "Kind") -> str:
 def run(source: str) -> dict[str, Any]:
     """Run the source of a loss; return what it defines, ``loss`` and ``inputs``."""
     namespace: dict[str, Any] = {"__name__": "a_loss"}
-    # The rule's own file, shown on the page: what is shown is what is run.
-    exec(compile(source, "a_loss.py", "exec"), namespace)  # noqa: S102 - a rule's own
+    # What the page shows is what is run; the name is the one that a report prints.
+    code = compile(source, "a_loss.py", "exec")
+    exec(code, namespace)  # noqa: S102 - our own file, wrong.py or right.py of a rule
     return namespace
 
 

@@ -282,7 +282,7 @@ _VARIABLES = (float, int, Tensor, list, dict, set)
 def _in_modules(loss: Any) -> dict[tuple[Any, str], Any]:
     """The global variables of the modules in which a loss is written, that it names."""
     parts = [part for module in modules_of(loss) for part in module.modules()]
-    functions = [getattr(loss, "__func__", loss), getattr(loss, "__call__", None)]  # noqa: B004
+    functions = [getattr(loss, "__func__", loss), type(loss).__call__]
     functions += [type(part).forward for part in parts]
     found: dict[tuple[Any, str], Any] = {}
     for function in functions:
