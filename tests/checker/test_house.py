@@ -17,6 +17,7 @@ ORDER = [
     "numeric",
     "torch_insides",
     "signatures",
+    "packed",
     "containers",
     "randomness",
     "domains",

@@ -117,19 +117,83 @@ def test_no_dtype_of_a_second_input_crashes_the_check(dtype):
     assert report.crashes == {} and report.gradient == "right"
 
 
+def test_tensors_without_numbers_are_refused():
+    with pytest.raises(ValueError, match="is on the meta device"):
+        check(lambda x: x.sum(), torch.ones(3, device="meta"))
+
+
+PATTERN = torch.tensor([[0.0, 2.0, 0.0, 1.0], [3.0, 0.0, 0.0, 0.0]]).double()
+
+
+def uncoalesced():
+    """One place is named twice."""
+    places = torch.tensor([[0, 0, 1], [1, 1, 0]])
+    ones = torch.ones(3).double()
+    return torch.sparse_coo_tensor(places, ones, (2, 4), check_invariants=True)
+
+
 @pytest.mark.parametrize(
-    ("make", "says"),
+    "make",
     [
-        (lambda: torch.eye(3).to_sparse(), "is sparse"),
-        (lambda: torch.eye(3).to_sparse_csr(), "is sparse"),
-        (lambda: torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]), "nested"),
-        (lambda: torch.ones(3, device="meta"), "is on the meta device"),
+        PATTERN.to_sparse,
+        uncoalesced,
+        PATTERN.to_sparse_csr,
+        PATTERN.to_sparse_csc,
+        lambda: PATTERN.to_sparse_bsr((1, 2)),
+        lambda: PATTERN.to_sparse_bsc((2, 2)),
     ],
+    ids=["coo", "uncoalesced", "csr", "csc", "bsr", "bsc"],
 )
+@pytest.mark.filterwarnings("ignore:Sparse")
+def test_of_a_sparse_input_the_values_are_differentiated(make):
+    packed = make()
+    before = packed.to_dense()
+    packed = packed.requires_grad_()
+
+    def right(packed):
+        return packed.to_dense().square().sum()
+
+    def wrong(packed):
+        return (packed.to_dense().detach() * packed.to_dense()).sum()
+
+    assert check(right, packed).ok
+    report = check(wrong, packed)
+    assert [f.kind for f in report.findings] == ["partial-detach"]
+    assert ".values()" in str(report)
+    assert packed.grad is None and torch.equal(packed.detach().to_dense(), before)
+
+
+class HalfAsSteep(torch.autograd.Function):
+    """Hands its input on, and half of the gradient."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return grad_output / 2
+
+
+@pytest.mark.parametrize("layout", [torch.strided, torch.jagged])
 @pytest.mark.filterwarnings("ignore")
-def test_tensors_that_cannot_be_moved_are_refused(make, says):
-    with pytest.raises(ValueError, match=says):
-        check(lambda x: x.sum(), make())
+def test_of_a_nested_input_the_values_are_differentiated(layout):
+    parts = [torch.randn(2, 3).double(), torch.randn(4, 3).double()]
+    prediction = torch.nested.nested_tensor(parts, layout=layout, requires_grad=True)
+    target = prediction.detach() + 1  # of the same raggedness
+
+    def right(prediction, target):
+        rows = zip(prediction.unbind(), target.unbind(), strict=True)
+        return sum((p - t).square().sum() for p, t in rows)
+
+    def wrong(prediction, target):
+        rows = zip(prediction.unbind(), target.unbind(), strict=True)
+        return sum(HalfAsSteep.apply(p - t).square().sum() for p, t in rows)
+
+    assert check(right, prediction, target).ok
+    report = check(wrong, prediction, target)
+    assert not report.crashes
+    assert [f.kind for f in report.findings if f.severity == "error"] == ["scale"]
 
 
 NEIGHBOURS = torch.eye(4, dtype=torch.float64).roll(1, 0).to_sparse()

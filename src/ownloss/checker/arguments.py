@@ -42,9 +42,14 @@ class Argument:
         return not self.path
 
     @property
+    def packed(self) -> bool:
+        """Whether it holds the values of a sparse or a nested tensor."""
+        return ".values()" in self.path or ".unbind()" in self.path
+
+    @property
     def in_record(self) -> bool:
         """Whether it is part of a mapping, a dataclass or a named tuple."""
-        return "." in self.path or "['" in self.path
+        return not self.packed and ("." in self.path or "['" in self.path)
 
     def beside(self, other: "Argument") -> bool:
         """Whether both are parts of one argument."""

@@ -1,8 +1,8 @@
 """Tensors in containers: find them, and put others in their places.
 
 Opened are tuples, lists, mappings and dataclasses, of any class of their own, and kept
-in that class. Anything else is handed on as it is; so is what lies very deep, or in
-itself.
+in that class; of sparse and nested tensors, the values. Anything else is handed on as
+it is; so is what lies very deep, or in itself.
 """
 
 import copy
@@ -12,6 +12,8 @@ from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor
+
+from ownloss.checker.packed import is_packed, repacked, values_of
 
 DEEPEST = 64
 
@@ -24,7 +26,7 @@ def tensors_in(tree: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
 def _tensors_in(
     tree: Any, path: str, above: tuple[int, ...]
 ) -> Iterator[tuple[str, Tensor]]:
-    if isinstance(tree, Tensor):
+    if isinstance(tree, Tensor) and not is_packed(tree):
         yield path, tree
     elif _opens(tree, above):
         for place, branch in _branches(tree):
@@ -41,7 +43,7 @@ def places_in(tree: Any) -> list[str]:
 
 
 def _places_in(tree: Any, path: str, above: tuple[int, ...]) -> Iterator[str]:
-    if not isinstance(tree, Tensor) and _opens(tree, above):
+    if _opens(tree, above):
         for place, branch in _branches(tree):
             yield f"{path}{place}"
             yield from _places_in(branch, f"{path}{place}", (*above, id(tree)))
@@ -54,6 +56,8 @@ def with_tensors(tree: Any, tensors: Iterator[Tensor]) -> Any:
 
 def _rebuilt(tree: Any, tensors: Iterator[Tensor], above: tuple[int, ...]) -> Any:
     if isinstance(tree, Tensor):
+        if is_packed(tree):
+            return repacked(tree, [next(tensors) for _ in values_of(tree)])
         return next(tensors)
     if type(tree).__module__ == "numpy" and hasattr(tree, "copy"):
         return tree.copy()
@@ -83,6 +87,8 @@ def with_fewer(tree: Any, longest: int, entries: int) -> Any:
 
 def _opens(tree: Any, above: tuple[int, ...]) -> bool:
     """Whether there may be tensors in it, and it does not lie in itself or too deep."""
+    if isinstance(tree, Tensor):
+        return is_packed(tree)
     container = isinstance(tree, (Mapping, tuple, list)) or (
         dataclasses.is_dataclass(tree) and not isinstance(tree, type)
     )
@@ -91,6 +97,8 @@ def _opens(tree: Any, above: tuple[int, ...]) -> bool:
 
 def _held(tree: Any) -> list[Any]:
     """What a container holds."""
+    if isinstance(tree, Tensor):
+        return [*values_of(tree).values()]
     if isinstance(tree, Mapping):
         return [tree[key] for key in tree]
     if isinstance(tree, (tuple, list)):
@@ -100,6 +108,8 @@ def _held(tree: Any) -> list[Any]:
 
 def _branches(tree: Any) -> Iterator[tuple[str, Any]]:
     """What a container holds, with the end of the path to it."""
+    if isinstance(tree, Tensor):
+        return iter(values_of(tree).items())
     if isinstance(tree, Mapping):
         places = [f"[{key!r}]" for key in tree]
     elif names := getattr(tree, "_fields", ()):  # a named tuple

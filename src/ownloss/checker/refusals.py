@@ -45,19 +45,11 @@ def refuse_layout(tensor: Tensor) -> None:
             "an input belongs to torch.vmap or torch.func.grad, which are running; "
             "expected a plain tensor: check the loss outside of them"
         )
-    # Before its shape, which a nested one does not have.
-    if tensor.is_nested:
-        raise ValueError("an input is nested; expected a padded tensor with a mask")
     shape = tuple(tensor.shape)
     if tensor.is_meta:
         raise ValueError(
             f"an input of shape {shape} is on the meta device, which holds no numbers; "
             "expected a device such as 'cpu'"
-        )
-    if tensor.layout != torch.strided:
-        raise ValueError(
-            f"an input of shape {shape} is sparse; expected a dense tensor, such as "
-            "its to_dense(), or a loss that holds it, by functools.partial"
         )
 
 

@@ -96,7 +96,7 @@ def _plans(
     """What can be made smaller: the samples alone where that suffices, else more."""
     elements = sum(x.value.numel() for x in given)
     looped = len(graph.nodes) > MANY_NODES
-    if elements <= MANY_ELEMENTS and not looped:
+    if (elements <= MANY_ELEMENTS and not looped) or any(x.packed for x in given):
         return []
     plans = []
     few = batch.size

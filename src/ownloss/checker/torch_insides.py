@@ -36,3 +36,14 @@ def is_transformed(tensor: Tensor) -> bool:
 def outside_of_transforms() -> AbstractContextManager[Any]:
     """Suspend the torch.vmap or torch.func.grad that is running around this."""
     return temporarily_clear_interpreter_stack()
+
+
+def with_offsets_of(nested: Any, values: Tensor) -> Tensor:
+    """A jagged tensor with other values, and the very offsets of another one.
+
+    With a copy of them, torch takes the two for ragged in unlike ways.
+    """
+    found: Tensor = torch.nested.nested_tensor_from_jagged(
+        values, nested.offsets(), nested.lengths(), jagged_dim=nested._ragged_idx
+    )
+    return found

@@ -102,7 +102,7 @@ class Trace(TorchFunctionMode):
         kwargs = kwargs or {}
         recording = torch.is_grad_enabled()
         tensors = list(_tensors((args, tuple(kwargs.values()))))
-        shapes = [tuple(t.shape) for t in tensors]
+        shapes = [_shape(t) for t in tensors]
         attached = any(t.requires_grad for t in tensors)
         name = _name(func)
         if name == "_set_grad_enabled" and recording and not args[0]:
@@ -133,6 +133,11 @@ class Trace(TorchFunctionMode):
     def named(self, *names: str) -> list[Call]:
         """The calls of these functions."""
         return [call for call in self.calls if call.name in names]
+
+
+def _shape(tensor: Tensor) -> tuple[int, ...]:
+    """The shape of a tensor; that of one number where a nested one has none."""
+    return () if tensor.is_nested else tuple(tensor.shape)
 
 
 def _finite(tensor: Tensor) -> bool:

@@ -30,13 +30,16 @@ class Batch:
         """The number of samples: the first size of the first input; 0 if unclear.
 
         It is unclear where there are other inputs and none of them has that size, or
-        where the label is a single one. Tables to learn belong to no sample; and nodes
-        that edges or triangles name by their places cannot be dropped.
+        where the label is a single one. Tables to learn belong to no sample; nodes that
+        edges or triangles name by their places cannot be dropped, nor can the rows of a
+        sparse tensor.
         """
         given = [x for x in self._subject.arguments if not x.parameter]
         arguments = [x for x in given if x.value.dim() and x.role is not Role.TABLE]
         first = next((x for x in arguments if x.differentiable), None)
         if first is None or first.top != arguments[0].top:
+            return 0
+        if any(x.packed for x in given):
             return 0
         if self._is_histogram(first, arguments):
             return 0

@@ -128,9 +128,11 @@ class Graph:
             if not rows or not isinstance(first, Tensor) or not first.dim():
                 continue
             if call.shapes[0][:1] in counts and self.comes_from(first, argument):
-                # Means of classes are made of the labels that pick them.
+                # Means of classes are made of the labels that pick them; degrees of
+                # nodes of the pairs that are the edges.
                 of = self.origins.get(id(call.args[0]), frozenset())
-                return bool(of) and argument.name not in of
+                edges = value.dim() == 2 and 2 in value.shape
+                return bool(of) and (argument.name not in of or edges)
         return False
 
     def goes_through(self, argument: Argument) -> bool:

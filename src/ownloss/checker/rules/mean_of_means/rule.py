@@ -46,6 +46,8 @@ def find(seen: Observation) -> Iterator[Finding]:
 
 def _joined(seen: Observation) -> Finding | None:
     """Lists of parts of different lengths, against the same joined to one part."""
+    if any(argument.packed for argument in seen.arguments):
+        return None
     try:
         sizes = _part_sizes(seen.args)
     except RecursionError:  # a list that holds itself, or is nested too deep for parts
