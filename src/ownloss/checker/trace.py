@@ -110,7 +110,7 @@ class Trace(TorchFunctionMode):
         where, inside = _caller()
         fine = self._looking and all(map(_finite, tensors))
         result = func(*args, **kwargs)
-        if not where:  # the checker's own
+        if not where or _is_ragged(result):  # the checker's own, or without a shape
             return result
         self.calls.append(
             Call(
@@ -137,7 +137,13 @@ class Trace(TorchFunctionMode):
 
 def _shape(tensor: Tensor) -> tuple[int, ...]:
     """The shape of a tensor; that of one number where a nested one has none."""
-    return () if tensor.is_nested else tuple(tensor.shape)
+    return () if _is_ragged(tensor) else tuple(tensor.shape)
+
+
+def _is_ragged(value: Any) -> bool:
+    """Whether it is a nested tensor in pieces, which has no shape to ask for."""
+    nested = isinstance(value, Tensor) and value.is_nested
+    return nested and value.layout is torch.strided
 
 
 def _finite(tensor: Tensor) -> bool:

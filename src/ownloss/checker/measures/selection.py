@@ -15,6 +15,7 @@ _EQUALS = ("eq", "ne", "__eq__", "__ne__", "equal", "not_equal")
 _COMPARES = ("lt", "le", "gt", "ge", "__lt__", "__le__", "__gt__", "__ge__")
 _COUNTS = ("tolist", "item", "__int__", "__index__", "unbind", "__iter__")
 _NEGATIONS = ("__invert__", "bitwise_not", "logical_not", "rsub", "__rsub__")
+_CLASSES = ("cross_entropy", "nll_loss", "gather", "one_hot", "scatter", "scatter_")
 _PRODUCTS = ("mul", "__mul__", "__rmul__", "multiply")
 
 
@@ -170,8 +171,10 @@ class Selection:
         """Whether a mask chooses between two sources: nothing is left out then.
 
         Such are masked_scatter, where(mask, a, b), and weights of both regions,
-        a * mask + b * (1 - mask).
+        a * mask + b * (1 - mask); and a mask of 0 and 1 whose entries are classes.
         """
+        if self._graph.calls_on(mask, *_CLASSES):
+            return True
         if self._graph.calls_on(mask, "masked_scatter", "masked_scatter_"):
             return True
         for call in self._graph.trace.named("where"):

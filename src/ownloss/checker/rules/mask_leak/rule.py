@@ -38,7 +38,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         for name, kept, sure in _masks(seen, seen.inputs[0])
         if bool(kept.any()) and not bool(kept.all())
         # A node without a label still acts on its neighbours.
-        if sure or kept.dim() > 1 or not seen.layout.propagates
+        if sure or kept.dim() > 1 or not _is_a_graph(seen)
     ]
     if seen.reference.differs:
         leak = next(_unlike_reference(seen), None)
@@ -81,6 +81,11 @@ def find(seen: Observation) -> Iterator[Finding]:
             return
         notes += [f for f in found if f is not None and f not in said]
     yield from notes[:1]
+
+
+def _is_a_graph(seen: Observation) -> bool:
+    """Whether samples are nodes with neighbours, given by a matrix or by their places."""
+    return seen.layout.propagates or any(map(seen.graph.picks_rows, seen.arguments))
 
 
 def _unlike_reference(seen: Observation) -> Iterator[Finding]:
@@ -207,10 +212,21 @@ def _masks(
                 yield argument.name, kept, False
         elif len(shape) > 1 and shape[0] == argument.value.numel() > 1:
             steps = seen.selection.steps(argument, shape[1])
-            longest = int(argument.value.max()) if steps is not None else 0
-            elsewhere = longest < shape[1] and longest in shape[2:]
-            if steps is not None and longest <= shape[1] and not elsewhere:
+            if steps is not None and _are_its_lengths(seen, argument, shape):
                 yield argument.name, steps, False
+
+
+def _are_its_lengths(
+    seen: Observation, lengths: Argument, shape: tuple[int, ...]
+) -> bool:
+    """Whether lengths are those of an input of this shape, and not of another one."""
+    longest = int(lengths.value.max())
+    if longest > shape[1] or (longest < shape[1] and longest in shape[2:]):
+        return False
+    # As a rule the longest sequence fills its row.
+    others = (x for x in seen.arguments if x is not lengths and x.role is Role.LENGTHS)
+    filled = any(int(other.value.max()) == shape[1] for other in others)
+    return longest == shape[1] or not filled
 
 
 def _leaks(
@@ -263,9 +279,9 @@ def _leaks(
             **details,
         )
     if out and into:
-        # What is beside the prediction may be normalised as a whole, and masks of
-        # several things may be what is to be predicted.
-        certain = argument.differentiable and not name.endswith("masks")
+        # What is beside the prediction may be normalised as a whole; and what other
+        # masks or lengths are for is a guess.
+        certain = argument.differentiable and (name == "mask" or not selects)
         certain |= sure or seen.reference.differs
         say = KIND.error if certain else KIND.warning
         return say(
