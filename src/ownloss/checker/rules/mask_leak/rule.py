@@ -84,7 +84,7 @@ def find(seen: Observation) -> Iterator[Finding]:
 
 
 def _is_a_graph(seen: Observation) -> bool:
-    """Whether samples are nodes with neighbours, given by a matrix or by their places."""
+    """Whether samples are nodes, with neighbours by a matrix or by their places."""
     return seen.layout.propagates or any(map(seen.graph.picks_rows, seen.arguments))
 
 
