@@ -33,6 +33,7 @@ ORDER = [
     "subject",
     "measures.points",
     "measures.graph",
+    "measures.rows",
     "measures.branches",
     "measures.precision",
     "measures.batch",

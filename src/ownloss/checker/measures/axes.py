@@ -19,6 +19,8 @@ ALONG = (
     "std",
     "var",
     "flip",
+    "cross",
+    "linalg_cross",
 )
 TOTALS = ("mean", "sum", "norm", "linalg_vector_norm")
 # What picks one entry along a dimension, or some of them.
@@ -30,9 +32,15 @@ PICKING = (
 _PLACES = {
     **dict.fromkeys(("cosine_similarity", "normalize", "diff"), 2),
     **dict.fromkeys(("quantile", "topk", "kthvalue"), 2),
-    **dict.fromkeys(("norm", "linalg_vector_norm"), 2),
+    **dict.fromkeys(("norm", "linalg_vector_norm", "cross", "linalg_cross"), 2),
 }
-_DEFAULTS = {"cosine_similarity": 1, "normalize": 1, "diff": -1, "sort": -1}
+_DEFAULTS = {
+    "cosine_similarity": 1,
+    "normalize": 1,
+    "diff": -1,
+    "sort": -1,
+    "linalg_cross": -1,
+}
 
 
 def along(call: Call, *more: str) -> int | None:
@@ -52,6 +60,8 @@ def along(call: Call, *more: str) -> int | None:
     if dim is None and call.name in SOFTMAX:
         # Torch's own choice for a softmax that is given none, with a warning.
         dim = 0 if len(call.shapes[0]) in (1, 3) else 1
+    if dim is None and call.name == "cross" and 3 in call.shapes[0]:
+        dim = call.shapes[0].index(3)  # whatever stands there
     if dim is None:
         dim = _DEFAULTS.get(call.name)
     if not isinstance(dim, int) or isinstance(dim, bool):  # two tensors, for min

@@ -20,6 +20,7 @@ class Cause(enum.Enum):
     SHAPES = "operands of other shapes are broadcast"
     SUMS = "other things are summed, averaged or counted"
     NUMBER = "a plain number"
+    AXIS = "a matrix is transposed before something runs over one dimension of it"
     CONSTANT = "the reference detaches something"
 
 
@@ -120,11 +121,29 @@ class Comparison:
             else:
                 found.append((own[i:j], trusted[k:m]))
         causes = {_cause(*calls) for calls in found}
+        if causes == {Cause.PLACES} and _turn_what_is_run_over(found, own + trusted):
+            causes = {Cause.AXIS}
         if len(causes) != 1 or None in causes:
             return None
         (cause,) = causes
         assert cause is not None
         return Departure(cause, *found[0], len(found))
+
+
+# What takes its rows and its columns for different things.
+_RUN_OVER = {
+    *("cov", "corrcoef", "softmax", "log_softmax", "logsumexp", "normalize"),
+    *("cumsum", "cumprod", "logcumsumexp", "sort", "argsort", "std", "var"),
+}
+
+
+def _turn_what_is_run_over(
+    found: list[tuple[list[Call], list[Call]]], calls: list[Call]
+) -> bool:
+    """Whether all that differs are matrices transposed for what runs over them."""
+    differing = [call for pair in found for side in pair for call in side]
+    given = {id(t) for c in calls if _name(c) in _RUN_OVER for t in c.tensors[:1]}
+    return all(_name(c) == "transpose" and id(c.result) in given for c in differing)
 
 
 def _name(call: Call) -> str:

@@ -143,20 +143,20 @@ class Fit:
         is best somewhere else.
         """
         given = dict(self._subject.pairs(self._graph.traced))
+
+        def as_given(tensor: torch.Tensor, argument: Argument) -> bool:
+            return bool(torch.isin(tensor.detach(), given[argument].detach()).all())
+
         for call in self._graph.trace.calls:
-            targets = [t for t in call.tensors if self._graph.comes_from(t, target)]
-            learning = [t for t in call.tensors if t.requires_grad]
             if any(map(is_transformed, call.tensors)):
                 return True  # their values cannot be read any more
+            targets = [t for t in call.tensors if self._graph.comes_from(t, target)]
+            learning = [t for t in call.tensors if t.requires_grad]
+            learning = [t for t in learning if self._graph.comes_from(t, prediction)]
             if targets and learning:
-                as_given = [
-                    torch.equal(t.flatten(), given[argument].flatten())
-                    for t, argument in (
-                        (targets[0], target),
-                        (learning[0], prediction),
-                    )
-                ]
-                return as_given[0] == as_given[1]
+                one = as_given(targets[0], target)
+                if one != as_given(learning[0], prediction):
+                    return False
         return True
 
     def off(self, target: Argument, perfect: torch.Tensor) -> Iterator[torch.Tensor]:

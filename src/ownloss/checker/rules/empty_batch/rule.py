@@ -64,7 +64,9 @@ def find(seen: Observation) -> Iterator[Finding]:
         else:
             continue
         own = call.name if call and call.name in _TORCH_MEANS else ""
-        unsure = probe.boundary or probe.guess or (own and not by_values)
+        # Nobody overlooks what raises.
+        unsure = probe.boundary or probe.guess or run.error is not None
+        unsure |= bool(own) and not by_values
         say = KIND.warning if unsure else KIND.error
         if is_of_torch(seen.loss) or own not in ("", "mean"):
             say = KIND.note

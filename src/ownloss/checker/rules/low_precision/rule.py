@@ -68,12 +68,13 @@ def find(seen: Observation) -> Iterator[Finding]:
             )
             if jolted is not None:
                 rounding = max(rounding, _distance(jolted, exact))
-        if not off > max(OFF, TIMES_ROUNDING * rounding):
+        worse = off > 4 * rounding and _reference_is_better(seen, point, dtype, off)
+        if not worse and not off > max(OFF, TIMES_ROUNDING * rounding):
             continue
         name = str(dtype).removeprefix("torch.")
         own = dtype == seen.native
         # Off by more than its own size, nothing of the gradient is left.
-        grave = off > 1 or _reference_is_better(seen, point, dtype, off)
+        grave = off > 1 or worse
         say = KIND.warning if own or grave else KIND.note
         yield say(
             f"In {name} the gradient is off by {off:.0%}, {off / rounding:.0f} times "

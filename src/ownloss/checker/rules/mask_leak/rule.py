@@ -156,6 +156,11 @@ def _possible_masks(
             if row and lowest >= 0 and int(value.max()) <= shape[1]:
                 steps = torch.arange(shape[1], device=value.device)
                 yield other.name, steps < value[:, None]
+        elif value.is_floating_point() and value.dim():
+            # Where nothing was measured, a target may be 0.
+            levels, counts = value.unique(return_counts=True)
+            if len(levels) > 2 and int(counts.max()) > 1:
+                yield other.name, value != levels[counts.argmax()]
 
 
 def _says_so_itself(argument: Argument, selected: Tensor) -> bool:

@@ -135,7 +135,7 @@ def _chunked(seen: Observation) -> Finding | None:
     if size < 3 or not seen.scalar or _order_is_free(seen, seen.point, swapped):
         return None
     for ends in _chunkings(size):
-        if not _adds_up(seen, ends[0]):
+        if not _adds_up(seen, ends):
             continue
         if all(_is_mean_of(seen, order, ends) for order in ([*range(size)], swapped)):
             say = KIND.error if seen.reference.differs else KIND.warning
@@ -168,11 +168,15 @@ def _all_kept(seen: Observation) -> Point:
     return seen.with_values(values)
 
 
-def _adds_up(seen: Observation, count: int) -> bool:
-    """Whether the first samples give the mean of what each gives, if all counts."""
-    point = _all_kept(seen)
-    whole = seen.run(seen.batch.rows([*range(count)], point))
-    alone = [seen.run(seen.batch.rows([i], point)) for i in range(count)]
+def _adds_up(seen: Observation, ends: list[int]) -> bool:
+    """Whether the first samples give the mean of what each gives, if all counts.
+
+    All are repeated: where the loss cuts what it is given, into so many chunks, each
+    chunk is the same.
+    """
+    point, times, count = _all_kept(seen), len(ends), ends[0]
+    whole = seen.run(seen.batch.rows([*range(count)] * times, point))
+    alone = [seen.run(seen.batch.rows([i] * times, point)) for i in range(count)]
     mean = sum(run.total for run in alone) / count
     known = whole.finite and all(run.finite for run in alone)
     return known and seen.precision.close(whole.total, mean, 100)
@@ -193,7 +197,7 @@ def _chunkings(size: int) -> list[list[int]]:
 def _is_mean_of(seen: Observation, order: list[int], ends: list[int]) -> bool:
     """Whether the samples in some order give the mean of what their chunks give."""
     chunks = [order[a:b] for a, b in pairwise((0, *ends))]
-    alone = [seen.run(seen.batch.rows(chunk)) for chunk in chunks]
+    alone = [seen.run(seen.batch.rows(chunk * len(chunks))) for chunk in chunks]
     mean = sum(run.total for run in alone) / len(alone)
     whole = seen.run(seen.batch.rows(order)).total
     known = all(run.finite for run in alone)

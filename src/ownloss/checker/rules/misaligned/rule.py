@@ -7,25 +7,17 @@ from torch import Tensor
 
 from ownloss.checker.arguments import Argument
 from ownloss.checker.domains import Domain
-from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.findings import Finding, Symptom
 from ownloss.checker.measures.departure import Cause
 from ownloss.checker.measures.influence import Place
 from ownloss.checker.observation import Observation
 from ownloss.checker.roles import Role, is_reversed
-
-KIND = Kind(
-    slug="misaligned",
-    title="Predictions and labels of different places",
-    meaning="A label is compared with the prediction of another place: a shift over "
-    "the flattened batch instead of within rows, rows gathered in another order, "
-    "(N, T, C) viewed as (N, C, T), `view` where `permute` was meant.",
-    shows="One label is changed at a time; the predictions that react must have the "
-    "same place, or the same distance, for every label.",
-    cure="Shift within rows, `logits[:, :-1]` against `labels[:, 1:]`, and move "
-    "dimensions with permute or transpose, never with view.",
-)
+from ownloss.checker.rules.misaligned.blocks import in_other_blocks
+from ownloss.checker.rules.misaligned.kind import KIND
 
 CALLS = 8
+
+__all__ = ["CALLS", "KIND", "find"]
 
 
 def find(seen: Observation) -> Iterator[Finding]:
@@ -37,6 +29,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         return
     mixed_up = (
         _flags_for_places(seen)
+        or in_other_blocks(seen)
         or _scrambled(seen)
         or _elsewhere(seen)
         or _wraps_round(seen)

@@ -7,6 +7,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
+from ownloss.checker.arguments import Argument
 from ownloss.checker.copies import cast, is_of_torch
 from ownloss.checker.domains import Domain
 from ownloss.checker.errors import first_line, text_of
@@ -24,6 +25,7 @@ from ownloss.checker.probes.probe import PROBES
 from ownloss.checker.probes.special import special
 from ownloss.checker.roles import is_log_probability, is_logarithm
 from ownloss.checker.runs import Backward, Run
+from ownloss.checker.subject import Point
 from ownloss.checker.trace import Trace
 from ownloss.checker.wording import number
 
@@ -82,7 +84,7 @@ def _as_given(seen: Observation) -> Finding | None:
 
 def _at_special_inputs(seen: Observation) -> Finding | None:
     """Where an exponential is too large for inputs that are not."""
-    if not seen.graph.trace.named("exp", "exp2", "expm1", "cosh", "sinh"):
+    if not seen.graph.trace.named(*_EXPONENTIALS):
         return None
     for probe in islice(special(seen), PROBES):
         run = seen.run(probe.point, dtype=seen.native)
@@ -110,6 +112,8 @@ def _at_large_inputs(seen: Observation) -> Finding | None:
         exact, exact_gradients = tried(seen, point, torch.float64)
         other = "float64"
         if not _fits(exact, exact_gradients, 1e30):
+            if size <= SMALL and _cancels(seen, point, exact):
+                return _at_small_inputs(seen, argument, size, point)
             if seen.reference.loss is None:
                 continue
             exact = seen.run(point, dtype=torch.float32, loss=seen.reference.loss)
@@ -136,7 +140,11 @@ def _at_large_inputs(seen: Observation) -> Finding | None:
         # Logarithms do not come in hundreds, least of all those of probabilities.
         logs = is_log_probability(argument.name)
         own |= is_logarithm(argument.name)
-        say = KIND.warning if own or size > 100 else KIND.error
+        # A determinant has as many factors as the matrix has rows.
+        own |= call is not None and call.name.startswith("linalg_")
+        say = KIND.error
+        if own or (size > LOGITS and not _reference_bears(seen, point)):
+            say = KIND.warning
         say = KIND.note if logs or is_of_torch(seen.loss) else say
         return say(
             message + ".",
@@ -147,6 +155,52 @@ def _at_large_inputs(seen: Observation) -> Finding | None:
     return None
 
 
+def _cancels(seen: Observation, point: Point, exact: Run) -> bool:
+    """Whether exponentials are too large even for float64, and no part of the value.
+
+    The value would be infinite, and is NaN: of them only a quotient or a difference
+    counts.
+    """
+    if exact.error is not None or not math.isnan(exact.total):
+        return False
+    call = first_not_finite(seen, point, torch.float64)
+    return call is not None and call.name in _EXPONENTIALS
+
+
+def _at_small_inputs(
+    seen: Observation, argument: Argument, size: float, point: Point
+) -> Finding:
+    call = first_not_finite(seen, point, torch.float64)
+    assert call is not None
+    say = KIND.error if _reference_bears(seen, point) else KIND.warning
+    return say(
+        f"NaN even in float64 for `{argument.name}` up to {size:g}: `{call.name}` "
+        f"({call.where}) is too large for it, and what is made of it is not.",
+        cure="Stay with logarithms: a difference of them for a quotient, logsumexp for "
+        "a sum.",
+        where=call.where,
+        evidence={"size": size},
+        rests_on=(Symptom.LARGE,),
+    )
+
+
+_EXPONENTIALS = ("exp", "exp2", "expm1", "cosh", "sinh")
+# Numbers of this size are given to any loss.
+SMALL = 20
+
+
+def _reference_bears(
+    seen: Observation, point: Point, dtype: torch.dtype = torch.float32
+) -> bool:
+    """Whether there is a reference, and it is finite there."""
+    if seen.reference.loss is None:
+        return False
+    run = seen.run(point, dtype=dtype, loss=seen.reference.loss)
+    return run.finite and seen.backward(run).finite
+
+
+# Logits may grow that large while a model is trained.
+LOGITS = 50
 # A loss of logits that are hundreds is hundreds, or thousands.
 GROWN = 1e6
 # Costs, distances and logits of this size are nothing special.
@@ -223,6 +277,8 @@ def _in_half(seen: Observation) -> Finding | None:
         by = f": `{call.name}` ({call.where}) breaks first" if call else ""
         many = call is not None and call.name in _SUMS
         cure = "Compute the sum in float32: `x.float()`." if many else None
+        if not meant and _reference_bears(there, there.point, dtype):
+            say = KIND.warning
         return say(
             f"Not finite in {name} at the inputs given, where float64 gives "
             f"{there.value:.4g}{by}.",

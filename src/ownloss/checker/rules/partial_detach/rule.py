@@ -74,6 +74,9 @@ def find(seen: Observation) -> Iterator[Finding]:
         return
     checks = [c for c in seen.gradient.checks if not c.ok]
     checks = [c for c in checks if seen.intent.needs_gradient(c.argument)]
+    apart = _unlike_reference(seen)
+    if apart is not None:
+        checks = [c for c in checks if c.argument in apart]
     wrong = [c for c in checks if c.analytic is not None and not _rounds(seen, c)]
     lost = [c for c in checks if c.analytic is None]
     if not wrong and not (lost and len(lost) < len(seen.gradient.checks)):
@@ -83,9 +86,6 @@ def find(seen: Observation) -> Iterator[Finding]:
     found = (wrong or lost)[0]
     if not wrong and found.argument.parameter:
         return  # it has no gradient at all: a missing one
-    meant = _reference_agrees(seen)
-    if meant:
-        return
     details = {
         "where": found.argument.name,
         "evidence": {
@@ -104,7 +104,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         )
         return
     cuts = [c for c in seen.graph.cuts if c.name != "grad"]
-    if not cuts or (meant is None and _weighs_by_own_probability(seen)):
+    if not cuts or (apart is None and _weighs_by_own_probability(seen)):
         return
     unlike = [
         c
@@ -114,9 +114,9 @@ def find(seen: Observation) -> Iterator[Finding]:
     cut = seen.intent.telling(unlike or cuts)
     place = f" ({cut.where})" if cut.where else ""
     message = f"{_missing(found)}: {_NAMES[cut.name]}{place} cuts one path"
-    message += "." if meant is False else ". Is that meant?"
-    say = KIND.error if meant is False else KIND.warning
-    if meant is None and cut.name in _WRITTEN:
+    message += ". Is that meant?" if apart is None else "."
+    say = KIND.warning if apart is None else KIND.error
+    if apart is None and cut.name in _WRITTEN:
         # A target of another network, a teacher, a critic behind an advantage.
         leads = found.argument is seen.inputs[0]
         held = not wrong and (not leads or found.argument.role is Role.CONSTANT)
@@ -342,8 +342,8 @@ def _missing(found: GradientCheck) -> str:
     return f"The gradient of `{name}` is not the derivative of the loss"
 
 
-def _reference_agrees(seen: Observation) -> bool | None:
-    """Whether a reference has the same incomplete gradient; None without one."""
+def _unlike_reference(seen: Observation) -> set[Argument] | None:
+    """The inputs whose gradient is not that of the reference; None without one."""
     if seen.reference.loss is None:
         return None
     run = seen.reference.run()
@@ -352,10 +352,14 @@ def _reference_agrees(seen: Observation) -> bool | None:
     trusted, own = seen.backward(run), seen.base_backward
     if trusted.error is not None or not seen.precision.close(run.total, seen.value):
         return None
-    for a, b in zip(trusted.values, own.values, strict=False):
-        if a is None or b is None:
-            if a is not b:
-                return False
-        elif not torch.allclose(a.double(), b.double(), rtol=1e-4, atol=1e-7):
-            return False
-    return True
+    return {
+        argument
+        for argument, a, b in zip(seen.inputs, own.values, trusted.values, strict=False)
+        if not _alike(a, b)
+    }
+
+
+def _alike(own: Tensor | None, trusted: Tensor | None) -> bool:
+    if own is None or trusted is None:
+        return own is trusted
+    return torch.allclose(own.double(), trusted.double(), rtol=1e-4, atol=1e-7)

@@ -42,8 +42,9 @@ def find(seen: Observation) -> Iterator[Finding]:
     departure = seen.comparison.departure
     detaches = departure is not None and departure.cause is Cause.CONSTANT
     own_right = all(check.ok for check in seen.gradient.checks)
-    if not own_right and not detaches:  # its own backward is wrong: others say how
-        return
+    cuts = bool(seen.graph.cuts) and not seen.graph.handmade
+    if not (own_right or detaches or cuts):
+        return  # its own backward is wrong: others say how
     here = seen.reference.gradient_apart(seen.point)
     if here is None or here[0].parameter:
         return

@@ -64,7 +64,7 @@ def find(seen: Observation) -> Iterator[Finding]:
             f"`{argument.name}` has no influence on the loss: with {named} it is "
             f"{number(seen.value)}.",
             where=argument.name,
-            explains=(Symptom.VALUE, Symptom.MASKED) if trusted else (),
+            explains=(Symptom.VALUE,) if trusted else (),
             aspect="reference" if trusted else "",
         )
 

@@ -9,6 +9,7 @@ from ownloss.checker.arguments import Argument
 from ownloss.checker.copies import cast
 from ownloss.checker.findings import Finding, Symptom
 from ownloss.checker.measures.axes import TOTALS, along
+from ownloss.checker.measures.departure import Cause
 from ownloss.checker.observation import Observation
 from ownloss.checker.rules.wrong_axis.kind import KIND
 from ownloss.checker.trace import Call
@@ -39,6 +40,19 @@ def unlike_reference(seen: Observation) -> Iterator[Finding]:
                 explains=(Symptom.VALUE, Symptom.GROWTH, Symptom.ORDER),
             )
             return
+
+
+def transposed_unlike_reference(seen: Observation) -> Iterator[Finding]:
+    """A matrix that the reference transposes, or does not, before it runs over it."""
+    departure = seen.comparison.departure
+    if departure is None or departure.cause is not Cause.AXIS:
+        return
+    yield KIND.error(
+        f"It runs over another dimension than the reference: {departure}.",
+        where=departure.where,
+        rests_on=(Symptom.AXIS,),
+        explains=(Symptom.VALUE, Symptom.GROWTH, Symptom.ORDER, Symptom.PLACE),
+    )
 
 
 def _is_a_statistic(seen: Observation, call: Call) -> bool:

@@ -7,6 +7,7 @@ from ownloss.checker.findings import Finding
 from ownloss.checker.observation import Observation
 from ownloss.checker.rules.wrong_axis.beside_reference import (
     meeting_unlike_reference,
+    transposed_unlike_reference,
     unlike_reference,
 )
 from ownloss.checker.rules.wrong_axis.classes import (
@@ -25,6 +26,7 @@ from ownloss.checker.rules.wrong_axis.samples import (
     over_samples,
     pairs_of_samples,
     statistic_of_samples,
+    vectors_of_samples,
 )
 
 CALLS = 4
@@ -41,6 +43,8 @@ def find(seen: Observation) -> Iterator[Finding]:
     judges = (
         unlike_labels,
         over_ctc,
+        vectors_of_samples,
+        transposed_unlike_reference,
         unlike_reference,
         over_samples,
         over_places,

@@ -226,3 +226,23 @@ def channels_of_all_images(seen: Observation) -> Iterator[Finding]:
             cure="Keep the images apart: `x = x.flatten(2)`, then `x @ x.mT`.",
             where=call.where,
         )
+
+
+def vectors_of_samples(seen: Observation) -> Iterator[Finding]:
+    """A cross product of three samples, in place of three coordinates."""
+    for call in seen.graph.trace.named("cross", "linalg_cross"):
+        dim, shape = along(call), call.shapes[0]
+        coordinates = len(shape) > 1 and shape[-1] == 3 and dim != len(shape) - 1
+        named = "dim" in call.kwargs or len(call.args) > 2
+        # (3, N) may as well be coordinates first.
+        samples = dim == 0 and len(shape) > 2 and seen.batch.size == 3
+        if coordinates and (samples or not named):
+            yield say(
+                seen,
+                f"`{call.name}` ({call.where}) runs over dimension {dim} of {shape}: "
+                "there are three by chance, and the coordinates are the last ones.",
+                cure="Pass dim=-1.",
+                where=call.where,
+                explains=(Symptom.VALUE, Symptom.GROWTH, Symptom.ORDER, Symptom.PLACE),
+            )
+            return
