@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from ownloss.checker.budget import Budget
+from ownloss.checker.packed import is_packed
 
 # With a separator, for torchmetrics and torchvision are libraries of their own.
 TORCH = str(Path(torch.__file__).parent) + os.sep
@@ -149,7 +150,7 @@ def _is_ragged(value: Any) -> bool:
 def _finite(tensor: Tensor) -> bool:
     # torch does not compute with numbers of one byte.
     known = tensor.is_floating_point() or tensor.is_complex()
-    if not known or tensor.itemsize == 1:
+    if not known or tensor.itemsize == 1 or is_packed(tensor):
         return True
     return bool(tensor.detach().isfinite().all())
 

@@ -289,3 +289,43 @@ def answers_compared_in_groups():
 
     mask = (torch.arange(4) < torch.tensor([4, 2, 3, 1, 4, 3])[:, None]).double()
     return loss, (-normal(6, 4, seed=1).abs().requires_grad_(), normal(6, seed=2), mask)
+
+
+def _all_tokens(logits, target):
+    return F.cross_entropy(logits, target, ignore_index=-100)
+
+
+def _eight_tokens():
+    target = labels(3, 8, seed=2)
+    target[2] = target[6] = target[7] = -100
+    return normal(8, 3, seed=1, grad=True), target
+
+
+@mistake("mean-of-means", reference=_all_tokens)
+def shards_of_any_batch():
+    """tensor_split cuts every batch into three shards, whose means are averaged."""
+
+    def loss(logits, target):
+        shards = zip(logits.tensor_split(3), target.tensor_split(3), strict=True)
+        means = [
+            F.cross_entropy(x, t, ignore_index=-100, reduction="sum")
+            / (t != -100).sum().clamp(min=1)
+            for x, t in shards
+        ]
+        return torch.stack(means).mean()
+
+    return loss, _eight_tokens()
+
+
+@right(reference=_all_tokens)
+def shards_divided_by_all():
+    """Sums of three shards, divided by what counts in all of them."""
+
+    def loss(logits, target):
+        shards = zip(logits.tensor_split(3), target.tensor_split(3), strict=True)
+        sums = [
+            F.cross_entropy(x, t, ignore_index=-100, reduction="sum") for x, t in shards
+        ]
+        return torch.stack(sums).sum() / (target != -100).sum().clamp(min=1)
+
+    return loss, _eight_tokens()

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from . import mistake, right
-from .inputs import classification, labels, normal, regression
+from .inputs import binary, classification, labels, normal, regression
 
 
 def _tokens():
@@ -243,3 +243,67 @@ def targets_repeated_as_a_whole():
 def targets_repeated_one_by_one():
     """The same with repeat_interleave."""
     return _of_crops, (normal(12, 2, seed=1, grad=True), normal(4, 2, seed=2))
+
+
+def _views():
+    return normal(3, 2, 5, seed=1, grad=True), labels(5, 3, seed=2)
+
+
+def _each_view(logits, target):
+    return F.cross_entropy(logits.flatten(0, 1), target.repeat_interleave(2))
+
+
+@mistake("misaligned", reference=_each_view)
+def labels_repeated_as_a_whole():
+    """The views of a sample lie side by side, its label does not."""
+
+    def loss(logits, target):
+        rows, views, classes = logits.shape
+        flat = logits.view(rows * views, classes)
+        return F.cross_entropy(flat, target.repeat(views))
+
+    return loss, _views()
+
+
+@right(reference=_each_view)
+def labels_repeated_in_their_place():
+    """Views and labels side by side."""
+    return _each_view, _views()
+
+
+def _both_crops(first, second, target):
+    return F.cross_entropy(torch.cat([first, second]), target.repeat(2))
+
+
+@mistake("misaligned", reference=_both_crops)
+def labels_side_by_side():
+    """All first crops come before all second ones, the labels in pairs."""
+
+    def loss(first, second, target):
+        smoothed = torch.cat([first, second]) / 2
+        error = F.cross_entropy(smoothed, target.repeat_interleave(2, dim=0))
+        return error + 0.1 * (first - second).square().mean()
+
+    crops = (normal(4, 3, seed=s, grad=True) for s in (1, 2))
+    return loss, (*crops, labels(3, 4, seed=3))
+
+
+@right(reference=_both_crops)
+def labels_one_crop_after_the_other():
+    """All first crops, then all second ones, labels as well."""
+    crops = (normal(4, 3, seed=s, grad=True) for s in (1, 2))
+    return _both_crops, (*crops, labels(3, 4, seed=3))
+
+
+@right()
+def all_pairs_by_repeating():
+    """Each query beside each document: one repeated in its place, one as a whole."""
+
+    def loss(queries, documents, relevance):
+        left = queries.repeat_interleave(len(documents), 0)
+        right_ = documents.repeat(len(queries), 1)
+        scores = (left * right_).sum(1)
+        return F.binary_cross_entropy_with_logits(scores, relevance.flatten())
+
+    made = normal(3, 4, seed=1, grad=True), normal(5, 4, seed=2, grad=True)
+    return loss, (*made, binary(3, 5, seed=3))

@@ -330,3 +330,44 @@ def neighbours_weighed_by_softmax():
         return _neighbours(queries, keys, lambda scores: scores.softmax(1))
 
     return neighbours, (normal(4, 3, seed=1, grad=True), normal(5, 3, seed=2))
+
+
+def _beta_binomial(logits, hits, trials):
+    a = 1 + logits.exp()
+    b = torch.ones_like(a)
+    at = torch.lgamma(a + b) - torch.lgamma(a) - torch.lgamma(b)
+    with_counts = torch.lgamma(a + hits) + torch.lgamma(b + trials - hits)
+    return -(at + with_counts - torch.lgamma(a + b + trials)).mean()
+
+
+def _hits():
+    trials = labels(4, 5, seed=2).double() + 3
+    return normal(5, seed=1, grad=True), labels(3, 5, seed=3).double(), trials
+
+
+def _sure_of_hits():
+    logits, *counts = _hits()
+    return 6 + logits.detach(), *counts
+
+
+@mistake("overflow", reference=_beta_binomial, at=_sure_of_hits)
+def quotient_of_gamma_functions():
+    """exp(lgamma(a)) is infinite from a = 172 on, even in float64: inf / inf."""
+
+    def gamma(x):
+        return torch.lgamma(x).exp()
+
+    def loss(logits, hits, trials):
+        a = 1 + logits.exp()
+        b = torch.ones_like(a)
+        before = gamma(a) * gamma(b) / gamma(a + b)
+        after = gamma(a + hits) * gamma(b + trials - hits) / gamma(a + b + trials)
+        return -(after / before).log().mean()
+
+    return loss, _hits()
+
+
+@right(reference=_beta_binomial)
+def difference_of_log_gammas():
+    """Logarithms all the way."""
+    return _beta_binomial, _hits()

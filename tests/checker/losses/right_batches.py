@@ -708,3 +708,68 @@ def features_for_a_model_within():
             return nll + 0.01 * self.mean.square().sum()
 
     return Bayes(), (normal(5, 4, seed=1), labels(3, 5, seed=2))
+
+
+@right()
+def discounted_costs():
+    """One trajectory: later costs are discounted, so their order matters."""
+
+    def loss(log_probs, costs, discount=0.9):
+        to_go = discount ** torch.arange(len(costs), dtype=costs.dtype) * costs
+        return (log_probs.cumsum(0) * to_go).mean()
+
+    return loss, (normal(6, seed=1, grad=True), uniform(6, seed=2))
+
+
+@right()
+def spikes_through_a_fading_kernel():
+    """Van Rossum: both trains are filtered by exp(-lag / tau), time comes first."""
+
+    def loss(rates, spikes, tau=2.0):
+        steps = torch.arange(len(rates), dtype=rates.dtype)
+        lag = steps[:, None] - steps
+        kernel = torch.exp(-lag.clamp(min=0) / tau) * (lag >= 0)
+        return (kernel @ (rates - spikes)).square().mean()
+
+    return loss, (uniform(7, 3, seed=1, grad=True), binary(7, 3, seed=2))
+
+
+@right()
+def triangular_factor():
+    """A Gaussian with a learned triangular factor, of which one half does not count."""
+
+    def loss(factor, mean, observed):
+        lower = factor.tril(-1) + torch.diag(factor.diagonal().exp())
+        white = torch.linalg.solve_triangular(
+            lower, (observed - mean)[:, None], upper=False
+        )
+        return 0.5 * white.square().sum() + factor.diagonal().sum()
+
+    made = normal(4, 4, seed=1, grad=True), normal(4, seed=2, grad=True)
+    return loss, (*made, normal(4, seed=3))
+
+
+@right()
+def episodes_by_their_starts():
+    """Returns within episodes, of which a list says where each starts."""
+
+    def loss(values, rewards, starts):
+        ends = [*starts[1:], len(rewards)]
+        losses = []
+        for begin, end in zip(starts, ends, strict=True):
+            to_go = rewards[begin:end].flip(0).cumsum(0).flip(0)
+            losses.append((values[begin:end] - to_go).square().sum())
+        return torch.stack(losses).mean()
+
+    return loss, (normal(7, seed=1, grad=True), normal(7, seed=2), [0, 4, 5])
+
+
+@right()
+def as_many_classes_as_samples():
+    """A last layer that learns, with as many rows as there are samples."""
+
+    def loss(features, head, speaker):
+        return F.cross_entropy(features.mean(1) @ head.T, speaker)
+
+    made = normal(3, 5, 4, seed=1, grad=True), normal(3, 4, seed=2, grad=True)
+    return loss, (*made, torch.tensor([0, 2, 1]))

@@ -479,3 +479,79 @@ def target_that_says_what_it_leaves_out():
     target = binary(3, 4, seed=2)
     target[0, 1] = target[2, 3] = 255
     return void_pixels, (normal(3, 4, seed=1, grad=True), target)
+
+
+@right()
+def completions_after_prompts():
+    """Lengths of prompts say where the completion starts, others where it ends."""
+
+    def loss(logits, ids, prompt_lens, lengths):
+        place = torch.arange(1, ids.shape[1])
+        kept = (place >= prompt_lens[:, None]) & (place < lengths[:, None])
+        token = F.cross_entropy(
+            logits[:, :-1].transpose(1, 2), ids[:, 1:], reduction="none"
+        )
+        return (token * kept).sum() / kept.sum()
+
+    made = normal(3, 8, 5, seed=1, grad=True), labels(5, 3, 8, seed=2)
+    return loss, (*made, torch.tensor([3, 2, 4]), torch.tensor([8, 6, 7]))
+
+
+@right()
+def two_kinds_of_lengths():
+    """Text and sound have lengths of their own, each masks its own outputs."""
+
+    def loss(pred, text_lens, mel_lens, target):
+        def masked(error, lengths):
+            kept = torch.arange(error.shape[1]) < lengths[:, None]
+            return (error * kept).sum() / kept.sum()
+
+        mel = (pred["mel"] - target["mel"]).abs().mean(-1)
+        duration = (pred["duration"] - target["duration"]).square()
+        return masked(mel, mel_lens) + masked(duration, text_lens)
+
+    shapes = {"mel": (2, 8, 3), "duration": (2, 4)}
+    pred = {k: normal(*s, seed=1, grad=True) for k, s in shapes.items()}
+    target = {k: normal(*s, seed=2) for k, s in shapes.items()}
+    return loss, (pred, torch.tensor([4, 3]), torch.tensor([8, 5]), target)
+
+
+@right()
+def masks_that_are_the_classes():
+    """Pixel cross-entropy, where the classes of two are called masks."""
+
+    def loss(logits, masks, weight_maps):
+        log_p = logits.log_softmax(1).gather(1, masks[:, None])[:, 0]
+        return -(log_p * weight_maps).sum() / weight_maps.sum()
+
+    made = normal(2, 2, 4, 4, seed=1, grad=True), labels(2, 2, 4, 4, seed=2)
+    return loss, (*made, uniform(2, 4, 4, low=1, high=3, seed=3))
+
+
+@right()
+def nodes_that_train():
+    """Nodes without a label act on their neighbours, who are named in pairs."""
+
+    def loss(logits, classes, train_mask, edges):
+        log_p = logits.log_softmax(1)
+        own = F.nll_loss(log_p, classes, reduction="none")
+        source, sink = edges
+        apart = (log_p.exp()[source] - log_p.exp()[sink]).square().sum(1)
+        return (own * train_mask).sum() / train_mask.sum() + 0.1 * apart.mean()
+
+    made = normal(6, 3, seed=1, grad=True), labels(3, 6, seed=2)
+    train = torch.tensor([True, False, True, True, False, False])
+    return loss, (*made, train, torch.tensor([[0, 1, 2, 4, 5], [1, 2, 3, 5, 0]]))
+
+
+@right()
+def sizes_by_their_logarithms():
+    """Boxes: centres are compared as they are, sizes by their logarithm."""
+
+    def loss(boxes, targets):
+        centres = (boxes[..., :3] - targets[..., :3]).square().sum(-1)
+        sizes = (boxes[..., 3:] - targets[..., 3:].log()).abs().sum(-1)
+        return (centres + sizes).mean()
+
+    targets = uniform(5, 6, low=0.3, high=3, seed=2)
+    return loss, (normal(5, 6, seed=1, grad=True), targets)

@@ -216,3 +216,34 @@ def one_of_two_targets_learns():
 def no_target_learns():
     """Each view's prediction follows the other view, which is held constant."""
     return _follows, _two_views()
+
+
+def _quantised(z, codebook, target):
+    nearest = codebook[(z[:, None] - codebook).square().sum(-1).argmin(1)]
+    passed = z + (nearest - z).detach()
+    codes = (nearest - z.detach()).square().mean()
+    return (passed - target).square().mean() + codes
+
+
+def _codes():
+    made = normal(5, 2, seed=1, grad=True), normal(3, 2, seed=2, grad=True)
+    return *made, normal(5, 2, seed=3)
+
+
+@mistake("stop-gradient", reference=_quantised)
+def codebook_follows_the_decoder():
+    """Straight-through with the latent alone detached: the codes learn twice."""
+
+    def loss(z, codebook, target):
+        nearest = codebook[(z[:, None] - codebook).square().sum(-1).argmin(1)]
+        passed = z + nearest - z.detach()
+        codes = (nearest - z.detach()).square().mean()
+        return (passed - target).square().mean() + codes
+
+    return loss, _codes()
+
+
+@right(reference=_quantised, intentional=True)
+def codebook_has_its_own_term():
+    """Straight-through with the difference detached."""
+    return _quantised, _codes()

@@ -472,3 +472,56 @@ def cumulative_difference_over_the_bins():
     """The difference of two histograms is summed up over the bins."""
     target = normal(4, 6, seed=2).softmax(1)
     return _earth_mover, (normal(4, 6, seed=1, grad=True), target)
+
+
+def _normals(edges, others, target):
+    normal_ = torch.linalg.cross(edges, others)
+    return 1 - F.cosine_similarity(normal_, target, dim=-1).mean()
+
+
+def _three_meshes():
+    made = (normal(3, 4, 3, seed=s, grad=True) for s in (1, 2))
+    return *made, normal(3, 4, 3, seed=3)
+
+
+@mistake("wrong-axis", reference=_normals)
+def cross_product_of_three_meshes():
+    """cross over dimension 0, which is 3 by chance: the meshes."""
+
+    def loss(edges, others, target):
+        normal_ = torch.linalg.cross(edges, others, dim=0)
+        return 1 - F.cosine_similarity(normal_, target, dim=-1).mean()
+
+    return loss, _three_meshes()
+
+
+@right(reference=_normals)
+def cross_product_of_coordinates():
+    """cross over the last dimension, that of the coordinates."""
+    return _normals, _three_meshes()
+
+
+def _coral(source, target):
+    apart = torch.cov(source.T) - torch.cov(target.T)
+    return apart.square().sum() / (4 * source.shape[1] ** 2)
+
+
+def _two_domains():
+    return normal(5, 4, seed=1, grad=True), normal(5, 4, seed=2)
+
+
+@mistake("wrong-axis", reference=_coral)
+def covariance_of_samples():
+    """torch.cov takes rows for variables: it needs the transposed matrix."""
+
+    def loss(source, target):
+        apart = torch.cov(source) - torch.cov(target)
+        return apart.square().sum() / (4 * source.shape[1] ** 2)
+
+    return loss, _two_domains()
+
+
+@right(reference=_coral)
+def covariance_of_features():
+    """Covariances of the columns."""
+    return _coral, _two_domains()

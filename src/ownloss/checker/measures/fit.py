@@ -12,6 +12,7 @@ from ownloss.checker.measures.batch import Batch
 from ownloss.checker.measures.graph import Graph
 from ownloss.checker.measures.precision import Precision
 from ownloss.checker.roles import Role, is_grade
+from ownloss.checker.runs import as_real
 from ownloss.checker.subject import Point, Subject
 from ownloss.checker.torch_insides import is_transformed
 
@@ -145,12 +146,14 @@ class Fit:
         given = dict(self._subject.pairs(self._graph.traced))
 
         def as_given(tensor: torch.Tensor, argument: Argument) -> bool:
-            return bool(torch.isin(tensor.detach(), given[argument].detach()).all())
+            entries, known = (as_real(t.detach()) for t in (tensor, given[argument]))
+            return bool(torch.isin(entries, known).all())
 
         for call in self._graph.trace.calls:
             if any(map(is_transformed, call.tensors)):
                 return True  # their values cannot be read any more
-            targets = [t for t in call.tensors if self._graph.comes_from(t, target)]
+            numbers = [t for t in call.tensors if t.dtype is not torch.bool]
+            targets = [t for t in numbers if self._graph.comes_from(t, target)]
             learning = [t for t in call.tensors if t.requires_grad]
             learning = [t for t in learning if self._graph.comes_from(t, prediction)]
             if targets and learning:

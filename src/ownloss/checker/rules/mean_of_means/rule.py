@@ -178,7 +178,7 @@ def _adds_up(seen: Observation, ends: list[int]) -> bool:
     whole = seen.run(seen.batch.rows([*range(count)] * times, point))
     alone = [seen.run(seen.batch.rows([i] * times, point)) for i in range(count)]
     mean = sum(run.total for run in alone) / count
-    known = whole.finite and all(run.finite for run in alone)
+    known = whole.finite and all(run.finite for run in alone) and bool(whole.total)
     return known and seen.precision.close(whole.total, mean, 100)
 
 

@@ -140,11 +140,10 @@ def _at_large_inputs(seen: Observation) -> Finding | None:
         # Logarithms do not come in hundreds, least of all those of probabilities.
         logs = is_log_probability(argument.name)
         own |= is_logarithm(argument.name)
-        # A determinant has as many factors as the matrix has rows.
-        own |= call is not None and call.name.startswith("linalg_")
-        say = KIND.error
-        if own or (size > LOGITS and not _reference_bears(seen, point)):
-            say = KIND.warning
+        # A determinant has as many factors as the matrix has rows, and there is no
+        # other form of the logarithm of a gamma function.
+        own |= call is not None and call.name.startswith(("linalg_", "lgamma"))
+        say = KIND.warning if own or size > LOGITS else KIND.error
         say = KIND.note if logs or is_of_torch(seen.loss) else say
         return say(
             message + ".",
@@ -199,8 +198,8 @@ def _reference_bears(
     return run.finite and seen.backward(run).finite
 
 
-# Logits may grow that large while a model is trained.
-LOGITS = 50
+# Logits may grow that large while a model is trained, and exp(89) is infinite.
+LOGITS = 100
 # A loss of logits that are hundreds is hundreds, or thousands.
 GROWN = 1e6
 # Costs, distances and logits of this size are nothing special.
