@@ -20,7 +20,7 @@ class Domain(enum.Enum):
     BINARY = "zeros and ones"
     SIGNS = "ones and minus ones"
     BOXES = "boxes as two corners"
-    SYMMETRIC = "symmetric matrices"
+    SYMMETRIC = "symmetric or antisymmetric matrices"
     LABELS = "integers"
     MASK = "booleans"
     OPAQUE = "numbers of a dtype that torch does not compute with"
@@ -66,7 +66,14 @@ def _can_be_anything(value: Tensor) -> bool:
     rows, columns = value.shape[-2:]
     first = value.detach().reshape(-1, rows, columns)[0]
     boxes = columns == 4 and bool((first[:, 2:] > first[:, :2]).all())
-    return not boxes and not (rows == columns and torch.equal(first, first.mT))
+    return not boxes and not _is_symmetric(first)
+
+
+def _is_symmetric(value: Tensor) -> bool:
+    """Whether matrices are symmetric, as of distances, or antisymmetric."""
+    if not value.shape[-1] == value.shape[-2] > 1:
+        return False
+    return torch.equal(value, value.mT) or torch.equal(value, -value.mT)
 
 
 def domain_of(value: Tensor) -> Domain:
@@ -106,7 +113,7 @@ def domain_of(value: Tensor) -> Domain:
         if full.dim() > 1:
             if _is_direction(full, _class_dim(full)) or _is_direction(full, -1):
                 return Domain.DIRECTION
-            if full.shape[-1] == full.shape[-2] > 1 and torch.equal(full, full.mT):
+            if _is_symmetric(full):
                 return Domain.SYMMETRIC
             corners = full.shape[-1] == 4 and full.shape[0] > 1
             if corners and (full[..., 2:] > full[..., :2]).all():

@@ -33,6 +33,7 @@ class Role(enum.Enum):
 _SELECTS = ("mask", "valid", "keep", "legal", "allowed", "hidden")
 _NEVER_TARGETS = ("valid", "keep", "legal", "allowed")
 _SELECTING_LETTERS = ("m",)
+_POSITIVES = ("fg", "foreground", "pos", "positive", "obj", "object", "matched")
 _IGNORES = ("pad", "prompt", "ignore", "invalid", "illegal", "missing")
 _AVOIDS = ("forbid", "neg", "complement", "avoid", "unlikely", "banned", "reject")
 _TARGETS = ("target", "truth", "label", "gt", "y_true", "true", "reference", "observed")
@@ -131,6 +132,8 @@ def _is_constant(name: str) -> bool:
     bootstrapped = values and ("next" in words or "target" in words)
     # Embeddings that others are compared with: no model is frozen that gives them.
     peers = "ref" in words and any(word in _PEERS for word in words)
+    if words == ["momentum"]:
+        return False  # that of a body, as well
     return bootstrapped or (any(word in _CONSTANTS for word in words) and not peers)
 
 
@@ -178,6 +181,11 @@ def is_grade(name: str) -> bool:
 def is_distance(name: str) -> bool:
     """Whether numbers of this name are small where things fit."""
     return _named_like(name, _DISTANCES)
+
+
+def is_of_a_part(name: str) -> bool:
+    """Whether a mask of this name tells positives from negatives, which count, too."""
+    return any(word in _POSITIVES for word in name.lower().split("_"))
 
 
 def may_be_a_target(name: str) -> bool:

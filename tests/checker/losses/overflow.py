@@ -333,7 +333,7 @@ def neighbours_weighed_by_softmax():
 
 
 def _beta_binomial(logits, hits, trials):
-    a = 1 + logits.exp()
+    a = 1 + logits.clamp(max=10).exp()
     b = torch.ones_like(a)
     at = torch.lgamma(a + b) - torch.lgamma(a) - torch.lgamma(b)
     with_counts = torch.lgamma(a + hits) + torch.lgamma(b + trials - hits)
@@ -358,7 +358,7 @@ def quotient_of_gamma_functions():
         return torch.lgamma(x).exp()
 
     def loss(logits, hits, trials):
-        a = 1 + logits.exp()
+        a = 1 + logits.clamp(max=10).exp()
         b = torch.ones_like(a)
         before = gamma(a) * gamma(b) / gamma(a + b)
         after = gamma(a + hits) * gamma(b + trials - hits) / gamma(a + b + trials)

@@ -121,6 +121,8 @@ class Comparison:
             else:
                 found.append((own[i:j], trusted[k:m]))
         causes = {_cause(*calls) for calls in found}
+        if causes == {Cause.SHAPES} and _are_only_summed(found, own + trusted):
+            causes = {Cause.SUMS}
         if causes == {Cause.PLACES} and _turn_what_is_run_over(found, own + trusted):
             causes = {Cause.AXIS}
         if len(causes) != 1 or None in causes:
@@ -144,6 +146,20 @@ def _turn_what_is_run_over(
     differing = [call for pair in found for side in pair for call in side]
     given = {id(t) for c in calls if _name(c) in _RUN_OVER for t in c.tensors[:1]}
     return all(_name(c) == "transpose" and id(c.result) in given for c in differing)
+
+
+def _are_only_summed(
+    found: list[tuple[list[Call], list[Call]]], calls: list[Call]
+) -> bool:
+    """Whether what differs is expanded to be counted, as in a denominator."""
+    for pair in found:
+        for call in (*pair[0], *pair[1]):
+            takes = [
+                _name(c) for c in calls if any(t is call.result for t in c.tensors)
+            ]
+            if not takes or any(name not in _SUMS for name in takes):
+                return False
+    return True
 
 
 def _name(call: Call) -> str:

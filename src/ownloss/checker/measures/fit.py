@@ -50,6 +50,8 @@ class Fit:
             given = (*self._subject.args, *self._subject.kwargs.values())
             if any(type(n) is int and n == classes + 1 for n in given):
                 return None
+            if self._picks_among_others(target, classes):
+                return None
             known = labels.long().clamp(min=0).unsqueeze(dim)  # torch 2.5 wants int64
             points = []
             for index in (known, (known + 1) % classes):
@@ -136,6 +138,19 @@ class Fit:
         counts = target.value.unsqueeze(dim) >= 0
         others = (rest <= 0) if prediction.domain is Domain.LOG_SIMPLEX else (rest < 0)
         return bool((own > 0)[counts].all()) and bool(others[counts].all())
+
+    def _picks_among_others(self, labels: Argument, classes: int) -> bool:
+        """Whether labels pick among other classes than the prediction has columns.
+
+        Such are unions of the words of a vocabulary.
+        """
+        picks = self._graph.trace.named("cross_entropy", "nll_loss")
+        picks = [c for c in picks if self._graph.comes_from(c.tensors[-1], labels)]
+        return (
+            bool(picks)
+            and all(c.shapes[0][-1] != classes for c in picks)
+            and all(classes not in c.shapes[0][1:] for c in picks)
+        )
 
     def compares_as_given(self, prediction: Argument, target: Argument) -> bool:
         """Whether a prediction meets its target as it is, or both as something else.

@@ -6,7 +6,7 @@ from torch import Tensor
 from ownloss.checker.arguments import Argument, spread
 from ownloss.checker.measures.batch import Batch
 from ownloss.checker.measures.graph import Graph
-from ownloss.checker.roles import Role, may_be_a_target
+from ownloss.checker.roles import Role, is_of_a_part, may_be_a_target
 from ownloss.checker.subject import Subject
 from ownloss.checker.trace import Call
 
@@ -167,13 +167,29 @@ class Selection:
             and call.args[1] == number
         ]
 
+    def _only_weighs(self, mask: Argument) -> bool:
+        """Whether all that is multiplied and made of a mask alone is nowhere 0."""
+        if bool(mask.value.bool().all()):
+            return False
+        factors = [
+            tensor
+            for call in self._graph.trace.named(*_PRODUCTS)
+            if call.attached
+            for tensor in call.tensors
+            if self._graph.comes_from(tensor, mask)
+        ]
+        return bool(factors) and all(bool((f != 0).all()) for f in factors)
+
     def _chooses(self, mask: Argument) -> bool:
         """Whether a mask chooses between two sources: nothing is left out then.
 
         Such are masked_scatter, where(mask, a, b), and weights of both regions,
-        a * mask + b * (1 - mask); and a mask of 0 and 1 whose entries are classes.
+        a * mask + b * (1 - mask); a mask of 0 and 1 whose entries are classes, or of
+        positives and negatives; and one that makes weights that are nowhere 0.
         """
-        if self._graph.calls_on(mask, *_CLASSES):
+        if self._graph.calls_on(mask, *_CLASSES) or is_of_a_part(mask.name):
+            return True
+        if self._only_weighs(mask):
             return True
         if self._graph.calls_on(mask, "masked_scatter", "masked_scatter_"):
             return True

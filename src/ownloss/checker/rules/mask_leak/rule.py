@@ -60,6 +60,7 @@ def find(seen: Observation) -> Iterator[Finding]:
             for name, kept, sure in masks
             if (selected := spread(kept, argument.value)) is not None
             and not _is_predicted(seen, argument, name)
+            and not _is_of_another_record(seen, argument, name)
             and not _says_so_itself(argument, selected)
         ]
         # Of several masks, each is for its own inputs.
@@ -173,6 +174,15 @@ def _says_so_itself(argument: Argument, selected: Tensor) -> bool:
         return False
     marks = value[~selected].unique()
     return marks.numel() == 1 and not bool((value[selected] == marks).any())
+
+
+def _is_of_another_record(seen: Observation, argument: Argument, mask: str) -> bool:
+    """Whether an input and a mask lie in two records, each with a mask of its own."""
+    other = next((x for x in seen.arguments if x.name == mask), None)
+    if other is None or not (other.in_record and argument.in_record):
+        return False
+    own = any(x.path == other.path and x.beside(argument) for x in seen.arguments)
+    return own and not other.beside(argument)
 
 
 def _is_predicted(seen: Observation, argument: Argument, mask: str) -> bool:
@@ -296,6 +306,8 @@ def _leaks(
         )
     if out and not into:
         say = KIND.error if sure or seen.reference.differs else KIND.warning
+        if say == KIND.warning and _may_mean_the_reverse(seen, name):
+            say = KIND.note
         return say(
             f"Only the entries of `{argument.name}` that `{name}` leaves out count: "
             "the mask is inverted, unless True means to ignore.",
@@ -317,6 +329,12 @@ def _leaks(
             **details,
         )
     return None
+
+
+def _may_mean_the_reverse(seen: Observation, name: str) -> bool:
+    """Whether True in what is called padding may stand for what is none."""
+    mask = next((x for x in seen.arguments if x.name == name), None)
+    return mask is not None and mask.role is Role.IGNORED
 
 
 def _classes_alike(
@@ -361,9 +379,11 @@ def _shifted(seen: Observation, argument: Argument, kept: Tensor) -> bool:
 
     Then the gradient vanishes just where the mask, shifted by some steps, leaves out.
     """
-    if argument not in seen.inputs or kept.dim() < 2:
+    # What a frozen model says is as the prediction is.
+    like = argument if argument in seen.inputs else seen.inputs[0]
+    if like.value.shape != argument.value.shape or kept.dim() < 2:
         return False
-    gradient = seen.base_backward.values[seen.inputs.index(argument)]
+    gradient = seen.base_backward.values[seen.inputs.index(like)]
     if gradient is None:
         return False
     steps = kept.shape[1]

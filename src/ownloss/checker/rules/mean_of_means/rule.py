@@ -95,7 +95,8 @@ def _joined(seen: Observation) -> Finding | None:
 
 def _alike(seen: Observation) -> Finding | None:
     """Parts of one batch that count alike, though they have other numbers of labels."""
-    parts = [x for x in seen.arguments if not x.top and x.role is Role.LABELS]
+    parts = [x for x in seen.arguments if x.role is Role.LABELS]
+    parts = [x for x in parts if not x.top and not x.in_record]
     counts = []
     for part in parts:
         ignored = seen.selection.ignored_label(part)
@@ -455,7 +456,8 @@ def _ragged(seen: Observation) -> Finding | None:
         return None
     if not seen.reference.differs and _has_numbers_of_rows(seen):
         return None
-    say = KIND.error if seen.reference.differs else KIND.warning
+    # Many average over rows on purpose, whatever their lengths.
+    say = KIND.error if seen.reference.differs else KIND.note
     split = " + ".join(str(c) for _, c in known[:6])
     return say(
         f"Rows with {split} tokens count alike, so a token in a short row counts more "

@@ -30,6 +30,7 @@ _DETAILS = {"rests_on": (Symptom.LAYOUT,)}
 
 def find(seen: Observation) -> Iterator[Finding]:
     """Transpose in memory: the inputs, then the upstream gradient."""
+    yield from _as_given(seen)
     if (
         not seen.base.finite
         or not seen.base_backward.finite
@@ -47,6 +48,23 @@ def find(seen: Observation) -> Iterator[Finding]:
     yield from _inputs(seen, base.total, expected.values)
     if expected.error is None:
         yield from _upstream(seen)
+
+
+def _as_given(seen: Observation) -> Iterator[Finding]:
+    """It raises for inputs that lie as those given do, and only for such."""
+    error = seen.base.error or seen.base_backward.error
+    if error is None or _VIEWED not in text_of(error):
+        return
+    spread = [x for x in seen.arguments if not x.value.is_contiguous()]
+    run = seen.run([x.value.contiguous() for x in seen.arguments], exact=True)
+    if spread and run.error is None and seen.backward(run).error is None:
+        names = " and ".join(f"`{x.name}`" for x in spread)
+        yield KIND.error(
+            f"The loss raises for the memory layout of {names}: {first_line(error)}",
+            where=names,
+            rests_on=(Symptom.LAYOUT,),
+            explains=(Symptom.FAILS,),
+        )
 
 
 def _inputs(

@@ -83,6 +83,8 @@ def _left_in_a_record(seen: Observation, argument: Argument) -> bool:
         return False
     if argument.in_record:
         return not seen.graph.uses(argument)
+    if not argument.differentiable and not seen.graph.uses(argument):
+        return True
     paired = any(x.differentiable and x.path == argument.path for x in seen.arguments)
     return not paired or seen.graph.uses(argument)
 
