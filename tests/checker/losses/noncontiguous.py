@@ -1,6 +1,7 @@
 """The loss assumes a memory layout."""
 
 import numpy as np
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -241,3 +242,42 @@ def grad_output_viewed_per_group():
             return grad, -grad
 
     return GroupL1.apply, regression(2, 4, 3)
+
+
+class TopError(Function):
+    """The largest error of each row."""
+
+    @staticmethod
+    def forward(ctx, prediction, target):
+        apart = prediction - target
+        top = apart.square().argmax(1)
+        ctx.save_for_backward(apart, top)
+        return apart.square().amax(1).mean()
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        apart, top = ctx.saved_tensors
+        gradient = torch.zeros_like(apart)
+        rows = torch.arange(len(top)) * apart.shape[1]
+        picked = apart.reshape(-1)[rows + top]
+        gradient.view(-1)[rows + top] = 2 * picked / len(top) * grad_output
+        return gradient, None
+
+
+def _top_error(prediction, target):
+    return (prediction - target).square().amax(1).mean()
+
+
+def raises_for_the_layout_given(case):
+    loss, (prediction, target) = case.fresh()
+    with pytest.raises(RuntimeError, match="view size"):
+        loss(prediction, target).backward()
+    prediction = prediction.detach().contiguous().requires_grad_()
+    loss(prediction, target.contiguous()).backward()
+
+
+@mistake("noncontiguous", reference=_top_error, shows=raises_for_the_layout_given)
+def zeros_like_what_is_transposed():
+    """zeros_like keeps the strides of a transposed prediction: view(-1) raises."""
+    prediction = normal(3, 4, seed=1).T.requires_grad_()
+    return TopError.apply, (prediction, normal(3, 4, seed=2).T)

@@ -406,3 +406,14 @@ def classes_and_regions_multiplied():
 
     logits = normal(3, 5, 4, seed=1, grad=True), normal(3, 5, 4, seed=2, grad=True)
     return detection, (*logits, binary(3, 4, seed=3))
+
+
+@right()
+def words_of_a_vocabulary():
+    """Prompting: a class is a few words, and other words belong to none."""
+
+    def loss(mask_logits, classes, words=((1, 4, 6), (2,), (0, 5))):
+        scores = [mask_logits[:, list(group)].logsumexp(-1) for group in words]
+        return F.cross_entropy(torch.stack(scores, -1), classes)
+
+    return loss, (normal(4, 8, seed=1, grad=True), torch.tensor([0, 2, 1, 0]))

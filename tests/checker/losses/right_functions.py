@@ -437,3 +437,27 @@ def numpy_labels():
         return torch.where(wrong > 0, margin, 0.0).sum(1).mean() / scores.shape[1]
 
     return loss, (normal(6, 3, seed=1, grad=True), labels(3, 6, seed=2))
+
+
+class Synchronise(Function):
+    """Clocks by their measured differences; every pair is counted twice."""
+
+    @staticmethod
+    def forward(ctx, clocks, offsets, weight):
+        apart = clocks[:, None] - clocks - offsets
+        ctx.save_for_backward(clocks, offsets, weight)
+        return (weight * apart.square()).sum()
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        clocks, offsets, weight = ctx.saved_tensors
+        apart = clocks[:, None] - clocks - offsets
+        return grad_output * 4 * (weight * apart).sum(1), None, None
+
+
+@right()
+def backward_of_symmetric_pairs():
+    """Its backward relies on what all of its callers give it: symmetric weights."""
+    offsets, weight = normal(4, 4, seed=2), uniform(4, 4, seed=3)
+    pairs = offsets - offsets.T, weight + weight.T
+    return Synchronise.apply, (normal(4, seed=1, grad=True), *pairs)

@@ -555,3 +555,70 @@ def sizes_by_their_logarithms():
 
     targets = uniform(5, 6, low=0.3, high=3, seed=2)
     return loss, (normal(5, 6, seed=1, grad=True), targets)
+
+
+@right()
+def mask_that_weighs():
+    """Adaptive wing: entries of the mask weigh more, the others count as well."""
+
+    def loss(heatmap, target, mask, weight=10.0):
+        apart = (heatmap - target).abs()
+        return ((apart.square() + apart).mul(mask * weight + 1)).mean()
+
+    made = uniform(2, 3, 4, 4, seed=1, grad=True), uniform(2, 3, 4, 4, seed=2)
+    return loss, (*made, binary(2, 3, 4, 4, seed=3, share=0.3))
+
+
+@right()
+def mask_of_the_foreground():
+    """Boxes count at the foreground, scores everywhere."""
+
+    def loss(scores, boxes, target_scores, target_boxes, fg_mask):
+        error = F.binary_cross_entropy_with_logits(
+            scores, target_scores * fg_mask[..., None], reduction="none"
+        )
+        apart = (boxes - target_boxes).abs().sum(-1)
+        count = fg_mask.sum().clamp(min=1)
+        return error.sum() / count + (apart * fg_mask).sum() / count
+
+    made = normal(2, 5, 3, seed=1, grad=True), normal(2, 5, 4, seed=2, grad=True)
+    targets = binary(2, 5, 3, seed=3), normal(2, 5, 4, seed=4)
+    return loss, (*made, *targets, binary(2, 5, seed=5, share=0.4).bool())
+
+
+@right()
+def padding_that_means_tokens():
+    """True in what is called padding stands for a token."""
+
+    def loss(logits, labels_, padding):
+        error = F.binary_cross_entropy_with_logits(logits, labels_, reduction="none")
+        return error[padding].sum() / padding.sum().clamp(min=1)
+
+    lengths = torch.tensor([5, 3, 2])
+    made = normal(3, 5, seed=1, grad=True), binary(3, 5, seed=2)
+    return loss, (*made, torch.arange(5) < lengths[:, None])
+
+
+@right()
+def frozen_model_beside_shifted_labels():
+    """DPO from logits: labels are those of the next token, for both models."""
+
+    def loss(logits, ref_logits, ids):
+        kept = ids[:, 1:] != -100
+        at = ids[:, 1:].clamp(min=0)[..., None]
+
+        def total(scores):
+            picked = scores[:, :-1].log_softmax(-1).gather(-1, at)[..., 0]
+            return (picked * kept).sum(1)
+
+        margin = total(logits) - total(ref_logits)
+        better, worse = margin.chunk(2)
+        count = kept[: len(better)].sum().clamp(min=1)
+        nll = -total(logits)[: len(better)].sum() / count
+        return -F.logsigmoid(0.1 * (better - worse)).mean() + nll
+
+    ids = labels(5, 4, 6, seed=3)
+    ids[:, :2] = -100
+    ids[1, 4:] = -100
+    made = normal(4, 6, 5, seed=1, grad=True), normal(4, 6, 5, seed=2)
+    return loss, (*made, ids)

@@ -20,6 +20,8 @@ from ownloss.checker.roles import Role
 def special(seen: Observation) -> Iterator[Probe]:
     """Ties, zeros, constants and saturated probabilities."""
     arguments = [x for x in seen.arguments if x.floating and not x.parameter]
+    # What a sparse tensor holds is not 0.
+    arguments = [x for x in arguments if not x.packed]
     yield from ties(seen, arguments)
     yield from softmax_ties(seen, arguments)
     # Nodes that edges name are apart: not all of them lie in one place.

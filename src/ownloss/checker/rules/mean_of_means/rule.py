@@ -26,6 +26,10 @@ KIND = Kind(
     shows="The samples are split unevenly, or joined; the value must not change.",
     cure="Sum over all parts, count over all parts, divide once.",
 )
+_LOSSES = (
+    *("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "kl_div"),
+    *("binary_cross_entropy", "binary_cross_entropy_with_logits"),
+)
 CALLS = 10
 
 _DETAILS = {
@@ -435,6 +439,12 @@ def _has_numbers_of_rows(seen: Observation) -> bool:
     )
 
 
+def _averages_several(seen: Observation) -> bool:
+    """Whether torch's own losses take a mean each, of one part after the other."""
+    calls = seen.graph.trace.named("cross_entropy", "nll_loss", *_LOSSES)
+    return sum(c.kwargs.get("reduction", "mean") == "mean" for c in calls) > 1
+
+
 def _ragged(seen: Observation) -> Finding | None:
     """Rows with different numbers of tokens that count alike."""
     counts = _counts(seen)[:12]
@@ -456,8 +466,9 @@ def _ragged(seen: Observation) -> Finding | None:
         return None
     if not seen.reference.differs and _has_numbers_of_rows(seen):
         return None
-    # Many average over rows on purpose, whatever their lengths.
-    say = KIND.error if seen.reference.differs else KIND.note
+    # Whoever divides by the length of each row knows that there are rows.
+    say = KIND.warning if _averages_several(seen) else KIND.note
+    say = KIND.error if seen.reference.differs else say
     split = " + ".join(str(c) for _, c in known[:6])
     return say(
         f"Rows with {split} tokens count alike, so a token in a short row counts more "
