@@ -52,6 +52,8 @@ class Batch:
         size = self._size_of(first, arguments)
         if self._is_listed(size, arguments):
             return 0
+        if self._is_of_a_model(size, arguments):
+            return 0
         others = [x for x in arguments if x is not first]
         if first.value.dim() == 1 and any(map(partial(_has_columns, size), others)):
             return 0  # one vector, of as many features as others have in their rows
@@ -63,6 +65,16 @@ class Batch:
         if any(self._names_places(x, size) for x in others):
             return 0
         return size if shared or not others else 0
+
+    @staticmethod
+    def _is_of_a_model(size: int, arguments: list[Argument]) -> bool:
+        """Whether what is learned are parameters, and the samples are data beside it.
+
+        Then two arguments of data have as many rows, and none has as many as these.
+        """
+        data = [len(x.value) for x in arguments if not x.differentiable]
+        leads = not arguments[0].differentiable
+        return leads and size not in data and data.count(data[0]) > 1
 
     def _names_places(self, index: Argument, size: int) -> bool:
         """Whether an argument that is no batch itself picks rows of the batch."""

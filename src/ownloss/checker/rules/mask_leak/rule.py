@@ -285,6 +285,8 @@ def _leaks(
         return None  # no label acts on these entries, whatever it is
     if alike and not any(alike):
         say = KIND.error if seen.reference.differs else KIND.warning
+        if say == KIND.warning and _is_unlabelled(seen, name):
+            say = KIND.note
         return say(
             f"A part of the loss leaves out the {count} entries of `{argument.name}` "
             f"that `{name}` leaves out, and another part counts them: changing them "
@@ -329,6 +331,12 @@ def _leaks(
             **details,
         )
     return None
+
+
+def _is_unlabelled(seen: Observation, name: str) -> bool:
+    """Whether what is ignored is labelled -1, as samples are that nobody labelled."""
+    labels = next((x for x in seen.arguments if x.name == name), None)
+    return labels is not None and seen.selection.ignored_label(labels) == -1
 
 
 def _may_mean_the_reverse(seen: Observation, name: str) -> bool:

@@ -442,7 +442,8 @@ def _has_numbers_of_rows(seen: Observation) -> bool:
 def _averages_several(seen: Observation) -> bool:
     """Whether torch's own losses take a mean each, of one part after the other."""
     calls = seen.graph.trace.named("cross_entropy", "nll_loss", *_LOSSES)
-    return sum(c.kwargs.get("reduction", "mean") == "mean" for c in calls) > 1
+    means = [c for c in calls if c.kwargs.get("reduction", "mean") == "mean"]
+    return len(means) > 1
 
 
 def _ragged(seen: Observation) -> Finding | None:

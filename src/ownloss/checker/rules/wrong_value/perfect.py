@@ -2,6 +2,8 @@
 
 from itertools import islice
 
+import torch
+
 from ownloss.checker.arguments import Argument
 from ownloss.checker.copies import cast
 from ownloss.checker.domains import Domain
@@ -98,10 +100,31 @@ def _beyond_perfect(seen: Observation, prediction: Argument) -> Finding | None:
             continue
         if seen.fit.in_another_unit(prediction, perfect, lower):
             continue
+        if _is_smoothed(seen, prediction, argument):
+            continue
         if all(t < best.total - margin for t in islice(totals, _SIMILAR)):
             return _similarity(prediction, argument, best.total, lower)
         return _not_minimum(seen, prediction, argument, best.total, lower)
     return None
+
+
+def _is_smoothed(seen: Observation, prediction: Argument, target: Argument) -> bool:
+    """Whether a level prediction of a level target is the best one.
+
+    Then it is a penalty on what differs from place to place that asks for another.
+    """
+    value = cast(target.value, seen.dtype)
+    level = torch.full_like(value, value.mean().item())
+    like = level.reshape(prediction.value.shape)
+    best = seen.run(seen.with_values({prediction: like, target: level}))
+    margin = 1e-3 * abs(best.total) + 1e-6
+    others = (
+        seen.run(seen.with_values({prediction: off, target: level}))
+        for off in seen.fit.off(target, like)
+    )
+    return best.finite and all(
+        run.total > best.total - margin for run in others if run.finite
+    )
 
 
 def _similarity(
