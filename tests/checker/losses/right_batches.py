@@ -773,3 +773,18 @@ def as_many_classes_as_samples():
 
     made = normal(3, 5, 4, seed=1, grad=True), normal(3, 4, seed=2, grad=True)
     return loss, (*made, torch.tensor([0, 2, 1]))
+
+
+@right()
+def parameters_beside_their_data():
+    """A model as arguments, with as many units as none of its data has rows."""
+
+    def loss(points, weight, phase, amplitude, source):
+        points = points.detach().requires_grad_()
+        field = (amplitude * torch.sin(points @ weight + phase)).sum(1)
+        (slope,) = torch.autograd.grad(field.sum(), points, create_graph=True)
+        return (slope.sum(1) - source).square().mean()
+
+    made = normal(5, 2, seed=1), normal(2, 3, seed=2, grad=True)
+    more = normal(3, seed=3, grad=True), normal(3, seed=4, grad=True)
+    return loss, (*made, *more, normal(5, seed=5))

@@ -622,3 +622,33 @@ def frozen_model_beside_shifted_labels():
     ids[1, 4:] = -100
     made = normal(4, 6, 5, seed=1, grad=True), normal(4, 6, 5, seed=2)
     return loss, (*made, ids)
+
+
+@right()
+def neighbours_of_scribbles():
+    """Few pixels are labelled, -1 elsewhere, and all are to be like their neighbours."""
+
+    def loss(logits, scribbles):
+        drawn = F.cross_entropy(logits, scribbles.clamp(min=0), reduction="none")
+        known = scribbles >= 0
+        p = logits.softmax(1)
+        apart = (p[:, :, 1:] - p[:, :, :-1]).square().mean()
+        return (drawn * known).sum() / known.sum().clamp(min=1) + apart
+
+    scribbles = torch.full((2, 4, 4), -1)
+    scribbles[:, 1, 1:3], scribbles[0, 3, 0] = 2, 1
+    return loss, (normal(2, 3, 4, 4, seed=1, grad=True), scribbles)
+
+
+@right()
+def survival_of_the_last_interval():
+    """What comes after the last event, at the step that lengths names, counts too."""
+
+    def loss(log_rates, gaps, lengths, tail):
+        happened = torch.arange(gaps.shape[1]) < lengths[:, None]
+        inside = log_rates[:, :-1] - log_rates[:, :-1].exp() * gaps
+        last = log_rates[torch.arange(len(gaps)), lengths].exp() * tail
+        return ((inside * happened).sum(1) - last).neg().mean()
+
+    made = normal(3, 6, seed=1, grad=True), uniform(3, 5, seed=2)
+    return loss, (*made, torch.tensor([5, 3, 4]), uniform(3, seed=3))

@@ -297,3 +297,15 @@ def rewards_that_are_clipped():
         return F.mse_loss(prediction, target.clamp(-1, 1))
 
     return loss, (normal(6, seed=1, grad=True), 2 * normal(6, seed=2))
+
+
+@right()
+def trend_that_is_smooth():
+    """A level that follows what was observed, and may not bend: not its copy."""
+
+    def loss(level, observed, strength=5.0):
+        bend = level[:, 2:] - 2 * level[:, 1:-1] + level[:, :-2]
+        error = (level - observed).square().sum(1)
+        return (error + strength * bend.square().sum(1)).mean()
+
+    return loss, regression(3, 6)

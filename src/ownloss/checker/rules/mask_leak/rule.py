@@ -8,23 +8,23 @@ from torch import Tensor
 from ownloss.checker.arguments import Argument, spread
 from ownloss.checker.copies import cast
 from ownloss.checker.domains import Domain
-from ownloss.checker.findings import Finding, Kind, Symptom
+from ownloss.checker.findings import Finding, Symptom
 from ownloss.checker.observation import Observation
 from ownloss.checker.roles import Role
+from ownloss.checker.rules.mask_leak.kind import KIND
+from ownloss.checker.rules.mask_leak.masks import (
+    belongs_to,
+    is_a_graph,
+    masks_of,
+    meet,
+    possible_masks,
+)
 from ownloss.checker.wording import apart
 
-KIND = Kind(
-    slug="mask-leak",
-    title="Masked entries count",
-    meaning="Entries that a mask or an ignored label leaves out still move the loss: "
-    "the mask is inverted, is applied to a part only, or multiplies a NaN by 0.",
-    shows="The masked entries of the prediction are changed, then set to NaN; neither "
-    "may move the loss.",
-    cure="Mask both operands or the result by torch.where, not by multiplying, and "
-    "divide by `mask.sum()`.",
-)
 CALLS = 9
-_BINARY_ENTROPIES = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
+
+__all__ = ["CALLS", "KIND", "find"]
+
 # So many classes are put in the place of a label to ignore.
 TRIED = 4
 
@@ -35,10 +35,10 @@ def find(seen: Observation) -> Iterator[Finding]:
         return
     masks = [
         (name, kept, sure)
-        for name, kept, sure in _masks(seen, seen.inputs[0])
+        for name, kept, sure in masks_of(seen, seen.inputs[0])
         if bool(kept.any()) and not bool(kept.all())
         # A node without a label still acts on its neighbours.
-        if sure or kept.dim() > 1 or not _is_a_graph(seen)
+        if sure or kept.dim() > 1 or not is_a_graph(seen)
     ]
     if seen.reference.differs:
         leak = next(_unlike_reference(seen), None)
@@ -59,13 +59,11 @@ def find(seen: Observation) -> Iterator[Finding]:
             (name, selected, sure)
             for name, kept, sure in masks
             if (selected := spread(kept, argument.value)) is not None
-            and not _is_predicted(seen, argument, name)
-            and not _is_of_another_record(seen, argument, name)
-            and not _says_so_itself(argument, selected)
+            and belongs_to(seen, argument, name, selected)
         ]
         # Of several masks, each is for its own inputs.
-        own = [mask for mask in fitting if _meet(seen, argument, mask[0], names)]
-        others = any(_meet(seen, argument, x, names | labels) for x in labels - names)
+        own = [mask for mask in fitting if meet(seen, argument, mask[0], names)]
+        others = any(meet(seen, argument, x, names | labels) for x in labels - names)
         if others:
             # It has labels of its own, which leave nothing out.
             fitting = [mask for mask in fitting if mask[0] not in labels]
@@ -84,11 +82,6 @@ def find(seen: Observation) -> Iterator[Finding]:
     yield from notes[:1]
 
 
-def _is_a_graph(seen: Observation) -> bool:
-    """Whether samples are nodes, with neighbours by a matrix or by their places."""
-    return seen.layout.propagates or any(map(seen.graph.picks_rows, seen.arguments))
-
-
 def _unlike_reference(seen: Observation) -> Iterator[Finding]:
     """Entries that a mask leaves out in the reference, and that count here."""
     for argument in seen.arguments:
@@ -96,7 +89,7 @@ def _unlike_reference(seen: Observation) -> Iterator[Finding]:
             continue
         value = cast(argument.value, seen.dtype)
         moved = seen.points.jittered(0.5, 11)[seen.index(argument)].to(seen.dtype)
-        for name, on in _possible_masks(seen, argument):
+        for name, on in possible_masks(seen, argument):
             selected = spread(on, value)
             if selected is None or bool(on.all()) or not bool(on.any()):
                 continue
@@ -133,115 +126,6 @@ def _all_others_count(seen: Observation) -> bool:
     if own is None or trusted is None or own.shape != trusted.shape:
         return True
     return bool((own != 0)[trusted != 0].all())
-
-
-def _possible_masks(
-    seen: Observation, argument: Argument
-) -> Iterator[tuple[str, Tensor]]:
-    """Masks, labels with a negative one, and lengths: the reference tells the rest."""
-    if seen.mask is not None:
-        yield "mask", seen.mask.bool()
-    shape = argument.value.shape
-    for other in seen.arguments:
-        value = other.value
-        if other is argument or other.parameter or other.differentiable:
-            continue
-        kept = seen.selection.kept(other)
-        if kept is not None:
-            yield other.name, kept
-        elif other.domain is Domain.LABELS and value.numel():
-            lowest = int(value.min())
-            if lowest < 0:
-                yield other.name, value != lowest
-            row = value.dim() == 1 and len(shape) > 1 and len(value) == shape[0]
-            if row and lowest >= 0 and int(value.max()) <= shape[1]:
-                steps = torch.arange(shape[1], device=value.device)
-                yield other.name, steps < value[:, None]
-        elif value.is_floating_point() and value.dim():
-            # Where nothing was measured, a target may be 0.
-            levels, counts = value.unique(return_counts=True)
-            if len(levels) > 2 and int(counts.max()) > 1:
-                yield other.name, value != levels[counts.argmax()]
-
-
-def _says_so_itself(argument: Argument, selected: Tensor) -> bool:
-    """Whether a target holds one value of its own where it is masked out, such as 255.
-
-    The loss may go by that value: another one there would count.
-    """
-    value = argument.value
-    if argument.differentiable or bool(selected.all()):
-        return False
-    marks = value[~selected].unique()
-    return marks.numel() == 1 and not bool((value[selected] == marks).any())
-
-
-def _is_of_another_record(seen: Observation, argument: Argument, mask: str) -> bool:
-    """Whether an input and a mask lie in two records, each with a mask of its own."""
-    other = next((x for x in seen.arguments if x.name == mask), None)
-    if other is None or not (other.in_record and argument.in_record):
-        return False
-    own = any(x.path == other.path and x.beside(argument) for x in seen.arguments)
-    return own and not other.beside(argument)
-
-
-def _is_predicted(seen: Observation, argument: Argument, mask: str) -> bool:
-    """Whether an input is trained to say where a mask is on, as a confidence is."""
-    origins = seen.graph.origins
-    shapes = {x.name: x.value.shape for x in seen.arguments}
-    for call in seen.graph.trace.named(*_BINARY_ENTROPIES):
-        prediction, target = (origins.get(id(t), frozenset()) for t in call.tensors[:2])
-        # `mask.to(prediction)` comes of both, and `mask[positive]` of labels, too.
-        beside = target - {mask, argument.name}
-        masked = any(shapes.get(name) == shapes.get(mask) for name in beside)
-        if argument.name in prediction and mask in target - prediction and not masked:
-            return True
-    return False
-
-
-def _meet(seen: Observation, argument: Argument, mask: str, masks: set[str]) -> bool:
-    """Whether a call combines what comes from an input with what is made of a mask."""
-    origins = seen.graph.origins
-    for call in seen.graph.trace.calls:
-        sources = [origins.get(id(t), frozenset()) for t in call.tensors]
-        selects = any(mask in s and s <= masks for s in sources)
-        if selects and any(argument.name in s and mask not in s for s in sources):
-            return True
-    return False
-
-
-def _masks(
-    seen: Observation, prediction: Argument
-) -> Iterator[tuple[str, Tensor, bool]]:
-    """Every mask: its name, True where an entry counts, and whether that is sure."""
-    if seen.mask is not None:
-        yield "mask", seen.mask.bool(), True
-    for argument in seen.arguments:
-        if argument is prediction or argument.parameter:
-            continue
-        kept = seen.selection.kept(argument)
-        shape = prediction.value.shape
-        if kept is not None:
-            labels = argument.role is Role.LABELS
-            if labels or not seen.selection.is_the_target(argument):
-                yield argument.name, kept, False
-        elif len(shape) > 1 and shape[0] == argument.value.numel() > 1:
-            steps = seen.selection.steps(argument, shape[1])
-            if steps is not None and _are_its_lengths(seen, argument, shape):
-                yield argument.name, steps, False
-
-
-def _are_its_lengths(
-    seen: Observation, lengths: Argument, shape: tuple[int, ...]
-) -> bool:
-    """Whether lengths are those of an input of this shape, and not of another one."""
-    longest = int(lengths.value.max())
-    if longest > shape[1] or (longest < shape[1] and longest in shape[2:]):
-        return False
-    # As a rule the longest sequence fills its row.
-    others = (x for x in seen.arguments if x is not lengths and x.role is Role.LENGTHS)
-    filled = any(int(other.value.max()) == shape[1] for other in others)
-    return longest == shape[1] or not filled
 
 
 def _leaks(
@@ -298,7 +182,10 @@ def _leaks(
     if out and into:
         # What is beside the prediction may be normalised as a whole; and what other
         # masks or lengths are for is a guess.
-        certain = argument.differentiable and (name == "mask" or not selects)
+        plain = name == "mask" or any(
+            x.name == name and x.role is Role.LABELS for x in seen.arguments
+        )
+        certain = argument.differentiable and plain
         certain |= sure or seen.reference.differs
         say = KIND.error if certain else KIND.warning
         return say(
