@@ -626,7 +626,7 @@ def frozen_model_beside_shifted_labels():
 
 @right()
 def neighbours_of_scribbles():
-    """Few pixels are labelled, -1 elsewhere, and all are to be like their neighbours."""
+    """Few pixels are labelled, -1 elsewhere; all are to be like their neighbours."""
 
     def loss(logits, scribbles):
         drawn = F.cross_entropy(logits, scribbles.clamp(min=0), reduction="none")
