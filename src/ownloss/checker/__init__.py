@@ -44,8 +44,9 @@ def check(
     """Check a loss and its gradient, and name what is wrong.
 
     Differentiated are the floating or complex tensors with `requires_grad=True`, at
-    any depth of tuples, lists and dicts; where none has it, the first floating tensor;
-    and the parameters of a Module. Loss and inputs are copied: neither is changed.
+    any depth of tuples, lists and dicts, of sparse and nested ones the values; where
+    none has it, the first floating tensor; and the parameters of a Module. Loss and
+    inputs are copied: neither is changed.
 
     Args:
         loss: a Module, a function, `Function.apply` or any callable.

@@ -49,7 +49,8 @@ class Argument:
     @property
     def in_record(self) -> bool:
         """Whether it is part of a mapping, a dataclass or a named tuple."""
-        return not self.packed and ("." in self.path or "['" in self.path)
+        path = self.path.partition(".values()")[0].partition(".unbind()")[0]
+        return "." in path or "['" in path
 
     def beside(self, other: "Argument") -> bool:
         """Whether both are parts of one argument."""

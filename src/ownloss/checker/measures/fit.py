@@ -161,7 +161,8 @@ class Fit:
         given = dict(self._subject.pairs(self._graph.traced))
 
         def as_given(tensor: torch.Tensor, argument: Argument) -> bool:
-            entries, known = (as_real(t.detach()) for t in (tensor, given[argument]))
+            both = (tensor, given[argument])
+            entries, known = (as_real(t.detach()).double() for t in both)
             return bool(torch.isin(entries, known).all())
 
         for call in self._graph.trace.calls:

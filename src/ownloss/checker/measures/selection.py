@@ -16,6 +16,7 @@ _COMPARES = ("lt", "le", "gt", "ge", "__lt__", "__le__", "__gt__", "__ge__")
 _COUNTS = ("tolist", "item", "__int__", "__index__", "unbind", "__iter__")
 _NEGATIONS = ("__invert__", "bitwise_not", "logical_not", "rsub", "__rsub__")
 _CLASSES = ("cross_entropy", "nll_loss", "gather", "one_hot", "scatter", "scatter_")
+_TAKES = ("__getitem__", "masked_fill", "masked_fill_", "masked_select", "where")
 _PRODUCTS = ("mul", "__mul__", "__rmul__", "multiply")
 
 
@@ -169,7 +170,7 @@ class Selection:
 
     def _only_weighs(self, mask: Argument) -> bool:
         """Whether all that is multiplied and made of a mask alone is nowhere 0."""
-        if bool(mask.value.bool().all()):
+        if bool(mask.value.bool().all()) or self._graph.calls_on(mask, *_TAKES):
             return False
         factors = [
             tensor

@@ -82,7 +82,7 @@ def possible_masks(
             if row and lowest >= 0 and int(value.max()) <= shape[1]:
                 steps = torch.arange(shape[1], device=value.device)
                 yield other.name, steps < value[:, None]
-        elif value.is_floating_point() and value.dim():
+        elif value.is_floating_point() and other.domain is not Domain.OPAQUE:
             # Where nothing was measured, a target may be 0.
             levels, counts = value.unique(return_counts=True)
             if len(levels) > 2 and int(counts.max()) > 1:
