@@ -27,6 +27,7 @@ _DRAWS = (
 )
 
 
+_RANKINGS = ("sort", "argsort", "topk", "nonzero")
 _SUMS = ("sum", "add", "__add__", "__radd__", "flatten", "view", "reshape", "squeeze")
 
 
@@ -121,12 +122,21 @@ class Graph:
         if value.is_floating_point() or value.is_complex() or value.dtype is torch.bool:
             return False
         counts = [x.value.shape[:1] for x in self._subject.inputs if x.value.dim()]
+        ranks = {
+            id(rank)
+            for call in self.calls_on(argument, *_RANKINGS)
+            for rank in (
+                call.result if isinstance(call.result, tuple) else (call.result,)
+            )
+        }
         for call in self.calls_on(argument, "__getitem__", "index_select", "gather"):
             index = call.args[-1] if len(call.args) > 1 else None
             first = index[0] if isinstance(index, tuple) and index else index
             rows = call.name == "__getitem__" or call.args[1:2] == (0,)
             if not rows or not isinstance(first, Tensor) or not first.dim():
                 continue
+            if first.dtype is torch.bool or id(first) in ranks:
+                continue  # it says which ones, or in which order, and names none
             if call.shapes[0][:1] in counts and self.comes_from(first, argument):
                 # Means of classes are made of the labels that pick them; degrees of
                 # nodes of the pairs that are the edges.

@@ -1,7 +1,7 @@
 """Backward depends on which inputs require a gradient."""
 
-import itertools
 from collections.abc import Iterator
+from itertools import combinations, islice
 
 import torch
 from torch import Tensor
@@ -32,17 +32,18 @@ def find(seen: Observation) -> Iterator[Finding]:
     """Set requires_grad for some of the inputs only."""
     inputs = [x for x in seen.inputs if not x.parameter]
     own = [f for f in seen.graph.functions if not f.__module__.startswith("torch.")]
-    if not own or not 2 <= len(inputs) <= MOST_INPUTS:
+    if not own or not inputs or len(inputs) > MOST_INPUTS:
         return
     if not seen.base.finite or seen.base_backward.error is not None:
         return
     if not seen.determinism.steady:
         return
     together = dict(zip(seen.inputs, seen.base_backward.values, strict=True))
-    for size in (1, 2):
+    yield from islice(_with_another(seen, inputs, together), 1)
+    for size in (1, 2) if len(inputs) > 1 else ():
         if size == len(inputs):
             continue
-        for chosen in itertools.combinations(inputs, size):
+        for chosen in combinations(inputs, size):
             names = " and ".join(f"`{argument.name}`" for argument in chosen)
             found, error = _alone(seen, chosen)
             details = {
@@ -66,6 +67,31 @@ def find(seen: Observation) -> Iterator[Finding]:
                     **details,
                 )
                 return
+
+
+def _with_another(
+    seen: Observation,
+    inputs: list[Argument],
+    together: dict[Argument, Tensor | None],
+) -> Iterator[Finding]:
+    """What is given no gradient may learn, too: that changes no other gradient."""
+    others = [
+        x
+        for x in seen.arguments
+        if x.floating and not x.differentiable and x.value.dim()
+    ]
+    for other in others[:MOST_INPUTS]:
+        found, error = _alone(seen, (*inputs, other))
+        if error is not None:
+            continue  # it is not made to learn that
+        for argument, gradient in zip(inputs, found, strict=False):
+            if not _equal(gradient, together[argument]):
+                yield KIND.error(
+                    f"With `{other.name}` requiring a gradient as well, "
+                    f"`{argument.name}` gets another one.",
+                    where=argument.name,
+                    rests_on=(Symptom.SOME_ALONE,),
+                )
 
 
 def _alone(
