@@ -208,3 +208,25 @@ def views_in_two_halves():
         return _two_views(first, second, dim=0)
 
     return loss, (normal(4, 5, seed=1, grad=True), normal(4, 5, seed=2, grad=True))
+
+
+def _hardest_half(scores, positive):
+    others = scores[~positive]
+    hardest = others.topk(-(-len(others) // 2)).values
+    return (0.3 - (scores[positive][:, None] - hardest)).relu().square().mean()
+
+
+def _nine_scores():
+    return normal(9, seed=1, grad=True), torch.arange(9) % 3 == 1
+
+
+@mistake("batch-order", reference=_hardest_half)
+def first_half_for_the_hardest():
+    """A partial AUC of the negatives that happen to come first."""
+
+    def loss(scores, positive):
+        others = scores[~positive]
+        hardest = others[: -(-len(others) // 2)]
+        return (0.3 - (scores[positive][:, None] - hardest)).relu().square().mean()
+
+    return loss, _nine_scores()

@@ -101,3 +101,48 @@ def each_under_its_own_flag():
         return first, second
 
     return _function(backward), _inputs()
+
+
+def _prediction_alone():
+    return normal(4, seed=1, grad=True), normal(4, seed=2)
+
+
+def with_a_weight_that_learns(case):
+    """The gradient of the prediction is right, until the weight requires one, too."""
+    loss, (prediction, weight) = case.fresh()
+    due = torch.autograd.grad(_product(prediction, weight), prediction)[0]
+    assert torch.allclose(
+        torch.autograd.grad(loss(prediction, weight), prediction)[0], due
+    )
+    weight = weight.requires_grad_()
+    both = torch.autograd.grad(loss(prediction, weight), (prediction, weight))
+    assert not torch.allclose(both[0], due)
+
+
+@mistake("needs-input-grad", reference=_product, shows=with_a_weight_that_learns)
+def scaled_in_place_for_the_other():
+    """The weight's gradient is made of the prediction's, in place."""
+
+    def backward(ctx, grad_output):
+        prediction, weight = ctx.saved_tensors
+        of_prediction = 2 * grad_output * weight * prediction
+        of_weight = None
+        if ctx.needs_input_grad[1]:
+            of_weight = of_prediction.mul_(prediction / (2 * weight))
+        return of_prediction, of_weight
+
+    return _function(backward), _prediction_alone()
+
+
+@right(reference=_product)
+def a_tensor_of_its_own_for_the_other():
+    """Each gradient has a tensor of its own, whether or not the weight learns."""
+
+    def backward(ctx, grad_output):
+        prediction, weight = ctx.saved_tensors
+        of_weight = None
+        if ctx.needs_input_grad[1]:
+            of_weight = grad_output * prediction.square()
+        return 2 * grad_output * weight * prediction, of_weight
+
+    return _function(backward), _prediction_alone()

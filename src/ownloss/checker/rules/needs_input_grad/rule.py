@@ -18,7 +18,8 @@ KIND = Kind(
     meaning="A Function's backward is right where all inputs require a gradient, and "
     "raises or returns something else where only some do: a frozen weight, a target "
     "that is not trained.",
-    shows="requires_grad is set for each input alone, and for each pair.",
+    shows="requires_grad is set for each input alone, for each pair, and for one of "
+    "the other inputs as well.",
     cure="Compute in backward what each gradient needs under its own "
     "`if ctx.needs_input_grad[i]`, and nothing under another's.",
 )
