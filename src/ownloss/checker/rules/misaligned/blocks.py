@@ -1,7 +1,7 @@
 """Whether rows that lie in blocks meet rows in blocks the other way round."""
 
 from ownloss.checker.findings import Finding, Symptom
-from ownloss.checker.measures.rows import crossed
+from ownloss.checker.measures.rows import Order, crossed
 from ownloss.checker.observation import Observation
 from ownloss.checker.rules.misaligned.kind import KIND
 
@@ -16,10 +16,8 @@ def in_other_blocks(seen: Observation) -> Finding | None:
     call, first, other = found
     say = KIND.error if seen.reference.differs else KIND.warning
     return say(
-        f"`{call.name}` ({call.where}) compares rows of which `{first.call.name}` "
-        f"({first.call.where}) makes {first.outer} blocks of {first.inner}, with rows "
-        f"of which `{other.call.name}` ({other.call.where}) makes {other.outer} "
-        f"blocks of {other.inner}: most of them belong to other samples.",
+        f"`{call.name}` ({call.where}) compares {_blocks(first)} with "
+        f"{_blocks(other)}: most of them belong to other samples.",
         cure="Repeat each row in its place, `repeat_interleave(n, 0)`, where what it "
         "meets is (N, n) flattened; all rows, `repeat(n, 1)`, where that is n parts "
         "one after the other.",
@@ -27,3 +25,8 @@ def in_other_blocks(seen: Observation) -> Finding | None:
         rests_on=(Symptom.PLACE,),
         explains=(Symptom.VALUE, Symptom.ORDER),
     )
+
+
+def _blocks(order: Order) -> str:
+    made = f"`{order.call.name}` ({order.call.where})"
+    return f"rows that {made} puts in {order.outer} blocks of {order.inner}"

@@ -48,7 +48,7 @@ def transposed_unlike_reference(seen: Observation) -> Iterator[Finding]:
     if departure is None or departure.cause is not Cause.AXIS:
         return
     yield KIND.error(
-        f"It runs over another dimension than the reference: {departure}.",
+        f"The loss runs over another dimension than the reference: {departure}.",
         where=departure.where,
         rests_on=(Symptom.AXIS,),
         explains=(Symptom.VALUE, Symptom.GROWTH, Symptom.ORDER, Symptom.PLACE),
