@@ -33,7 +33,10 @@ class Role(enum.Enum):
 _SELECTS = ("mask", "valid", "keep", "legal", "allowed", "hidden")
 _NEVER_TARGETS = ("valid", "keep", "legal", "allowed")
 _SELECTING_LETTERS = ("m",)
-_POSITIVES = ("fg", "foreground", "pos", "positive", "obj", "object", "matched")
+_SIDES = (
+    *("fg", "foreground", "pos", "positive", "obj", "object", "matched"),
+    *("bg", "background", "neg", "negative", "noobj"),
+)
 _IGNORES = ("pad", "prompt", "ignore", "invalid", "illegal", "missing")
 _AVOIDS = ("forbid", "neg", "complement", "avoid", "unlikely", "banned", "reject")
 _TARGETS = ("target", "truth", "label", "gt", "y_true", "true", "reference", "observed")
@@ -185,7 +188,7 @@ def is_distance(name: str) -> bool:
 
 def is_of_a_part(name: str) -> bool:
     """Whether a mask of this name tells positives from negatives, which count, too."""
-    return any(word in _POSITIVES for word in name.lower().split("_"))
+    return any(word in _SIDES for word in name.lower().split("_"))
 
 
 def may_be_a_target(name: str) -> bool:
@@ -200,7 +203,7 @@ def is_reversed(name: str) -> bool:
 
 def is_spread(name: str) -> bool:
     """Whether a name is that of a width, which is positive."""
-    return _named_like(name, _SPREADS)
+    return _named_like(name, _SPREADS) or "temp" in name.lower().split("_")
 
 
 def is_log_probability(name: str) -> bool:

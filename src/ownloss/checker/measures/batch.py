@@ -121,9 +121,12 @@ class Batch:
 
         The weight of a last layer, (V, H), may come before the hidden states (N, H).
         """
+        size = first.value.shape[0]
+        lengths = {len(x.value) for x in arguments if x.role is Role.LENGTHS}
+        if size not in lengths and lengths & {*first.value.shape[1:2]}:
+            return 0  # steps come first
         labels = [x for x in arguments if x.role in (Role.LABELS, Role.TARGET)]
         sizes = {x.value.shape[0] for x in labels}
-        size = first.value.shape[0]
         if len(sizes) != 1 or size in sizes:
             return size
         rows = sizes.pop()

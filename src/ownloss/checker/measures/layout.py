@@ -18,6 +18,8 @@ _SUMS = ("add", "__add__", "__radd__")
 _RESIZES = ("__getitem__", "cat", "concat", "narrow", "pad", "diff")
 _PRODUCTS = ("matmul", "__matmul__", "mm")
 _STEPS = (slice(1, None), slice(None, -1))
+# Of a grid, what has neighbours on both sides, and these.
+_INNER = (slice(1, -1), slice(2, None), slice(None, -2))
 
 
 @dataclass(frozen=True)
@@ -401,9 +403,15 @@ def _takes_a_step(call: Call) -> bool:
     if call.name != "__getitem__" or len(call.args) < 2:
         return False
     index = call.args[1]
-    first = index[0] if isinstance(index, tuple) and index else index
+    indices = [*index] if isinstance(index, tuple) else [index]
+    if indices and indices[0] is Ellipsis and len(indices) == len(call.shapes[0]) + 1:
+        indices = indices[1:]  # of a grid, it stands for nothing
     # An array is compared entry by entry.
-    return isinstance(first, slice) and first in _STEPS
+    return (
+        bool(indices)
+        and isinstance(indices[0], slice)
+        and indices[0] in (*_STEPS, *_INNER)
+    )
 
 
 def _has_differences(call: Call) -> bool:

@@ -82,7 +82,8 @@ def _meets(call: Call) -> bool:
     name = name.removeprefix("r") if name in ("rsub", "rmul", "radd") else name
     if name not in _MEETS and not name.endswith(("_loss", "_with_logits", "entropy")):
         return False
-    return len({shape[:1] for shape in call.shapes if shape}) == 1
+    # A third tensor may hold weights of the classes.
+    return len({shape[:1] for shape in call.shapes[:2]}) == 1
 
 
 def _made_by(call: Call, made: Tensor) -> Order | None:

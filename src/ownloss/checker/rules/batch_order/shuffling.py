@@ -63,6 +63,19 @@ def _with_columns(seen: Observation, order: list[int]) -> Iterator[Point]:
             point = seen.batch.rows(order)
             point[seen.index(argument)] = seen.point[seen.index(argument)]
             yield point
+    second = [
+        argument
+        for argument in seen.arguments
+        if argument not in seen.batch.arguments
+        and argument.value.shape[1:2] == (seen.batch.size,)
+    ]
+    if second:
+        # Steps, layers or views first, and in each all samples.
+        point, places = seen.batch.rows(order), torch.tensor(order)
+        for argument in second:
+            value = seen.point[seen.index(argument)]
+            point[seen.index(argument)] = value.index_select(1, places.to(value.device))
+        yield point
     if square:
         # Units of a network, with weights of all pairs: every axis is in their order.
         yield [_reordered(value, order) for value in seen.point]

@@ -71,6 +71,7 @@ _ELEMENTWISE = {
     "masked_fill",
     "bitwise_and",
 }
+_LOSSES = {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
 _ON_PURPOSE = {
     "unsqueeze",
     "view",
@@ -104,6 +105,9 @@ def find(seen: Observation) -> Iterator[Finding]:
     for call in seen.graph.trace.calls:
         pair, shapes = _operands(call)
         candidate = call.name in _ELEMENTWISE and len(pair) == 2
+        if candidate and call.name in _LOSSES and _is_column_against_row(*shapes):
+            yield _finding(flow, call, pair, shapes, _joint(*shapes))
+            return
         if candidate and not (
             flow.on_purpose(pair) and _may_be_meant(seen, flow, call)
         ):
@@ -126,6 +130,12 @@ def find(seen: Observation) -> Iterator[Finding]:
                 return
         flow.follow(call)
     yield from _unlike_reference(seen)
+
+
+def _is_column_against_row(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Whether they are (N, 1) and (N,): torch's losses warn, and make (N, N) of it."""
+    column, row = sorted((one, other), key=len, reverse=True)
+    return row != (1,) and column == (*row, 1)
 
 
 def _makes_pairs(

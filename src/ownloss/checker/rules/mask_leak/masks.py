@@ -8,7 +8,7 @@ from torch import Tensor
 from ownloss.checker.arguments import Argument
 from ownloss.checker.domains import Domain
 from ownloss.checker.observation import Observation
-from ownloss.checker.roles import Role
+from ownloss.checker.roles import Role, is_of_pairs
 
 _BINARY_ENTROPIES = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
 
@@ -144,6 +144,19 @@ def meet(seen: Observation, argument: Argument, mask: str, masks: set[str]) -> b
     return False
 
 
+def meets_another(
+    seen: Observation, argument: Argument, mask: str, masks: set[str]
+) -> bool:
+    """Whether a mask is combined with another prediction, and never with this one."""
+    return any(
+        meet(seen, other, mask, masks) for other in seen.inputs if other is not argument
+    )
+
+
 def is_a_graph(seen: Observation) -> bool:
     """Whether samples are nodes, with neighbours by a matrix or by their places."""
-    return seen.layout.propagates or any(map(seen.graph.picks_rows, seen.arguments))
+    return (
+        seen.layout.propagates
+        or any(map(seen.graph.picks_rows, seen.arguments))
+        or any(is_of_pairs(x.name, x.value) for x in seen.arguments if x.value.dim())
+    )

@@ -17,6 +17,7 @@ from ownloss.checker.rules.mask_leak.masks import (
     is_a_graph,
     masks_of,
     meet,
+    meets_another,
     possible_masks,
 )
 from ownloss.checker.wording import apart
@@ -67,6 +68,12 @@ def find(seen: Observation) -> Iterator[Finding]:
         if others:
             # It has labels of its own, which leave nothing out.
             fitting = [mask for mask in fitting if mask[0] not in labels]
+        if not own:
+            fitting = [
+                (name, selected, sure)
+                for name, selected, sure in fitting
+                if sure or not meets_another(seen, argument, name, names)
+            ]
         found = []
         for name, selected, sure in own or fitting:
             leak = _leaks(seen, argument, selected, name, sure, name not in labels)

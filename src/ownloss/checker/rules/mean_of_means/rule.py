@@ -287,10 +287,15 @@ def _weighed(seen: Observation) -> Finding | None:
     if len(weights) < 3 or min(weights) <= 0 or max(weights) < 1.01 * min(weights):
         return None
     counts = _counts(seen) or [1] * seen.batch.size
+    shares = [w / n for w, n in zip(weights, counts, strict=False) if n]
+    if max(shares) < 1.01 * min(shares):
+        return None  # every entry counts alike
     groups: dict[float, int] = {}
     for weight, count in zip(weights, counts, strict=False):
         known = next((w for w in groups if abs(w - weight) < 1e-3 * w), weight)
         groups[known] = groups.get(known, 0) + count
+    if len(groups) == len(weights):
+        return None  # each has a weight of its own, as steps with a discount
     totals = sorted(w * n for w, n in groups.items() if n)
     if any(abs(t / totals[0] - round(t / totals[0])) > 1e-2 for t in totals):
         return None
@@ -308,9 +313,9 @@ def _weighed(seen: Observation) -> Finding | None:
 def _weights_stay(seen: Observation) -> bool:
     """Whether weights belong to the places in the batch, not to the samples."""
     weights = seen.batch.row_weights
-    if len(weights) != seen.batch.size or any(w != w for w in weights):
+    if not weights or len(weights) != seen.batch.size or any(w != w for w in weights):
         return False
-    order = [*range(seen.batch.size)][::-1]
+    order = [*range(1, seen.batch.size), 0]
     run = seen.run(seen.batch.rows(order))
     turned = seen.backward(run)
     gradient = turned.values[0]
