@@ -27,11 +27,16 @@ def masks_of(
         if kept is not None:
             labels = argument.role is Role.LABELS
             if labels or not seen.selection.is_the_target(argument):
-                yield argument.name, kept, False
+                yield argument.name, kept, _is_given(seen, kept)
         elif len(shape) > 1 and shape[0] == argument.value.numel() > 1:
             steps = seen.selection.steps(argument, shape[1])
             if steps is not None and _are_its_lengths(seen, argument, shape):
                 yield argument.name, steps | _ends_at(seen, argument, steps), False
+
+
+def _is_given(seen: Observation, kept: Tensor) -> bool:
+    """Whether the mask that the check is given says the same."""
+    return seen.mask is not None and torch.equal(seen.mask.bool(), kept)
 
 
 def _are_its_lengths(
@@ -147,10 +152,15 @@ def meet(seen: Observation, argument: Argument, mask: str, masks: set[str]) -> b
 def meets_another(
     seen: Observation, argument: Argument, mask: str, masks: set[str]
 ) -> bool:
-    """Whether a mask is combined with another prediction, and never with this one."""
-    return any(
-        meet(seen, other, mask, masks) for other in seen.inputs if other is not argument
-    )
+    """Whether a mask is combined with another prediction, and never with this one.
+
+    Labels say which entries of what is beside a prediction count, such as of weights.
+    """
+    labels = any(x.name == mask and x.role is Role.LABELS for x in seen.arguments)
+    if labels and not argument.differentiable:
+        return False
+    others = (x for x in seen.inputs if x is not argument)
+    return any(meet(seen, other, mask, masks) for other in others)
 
 
 def is_a_graph(seen: Observation) -> bool:

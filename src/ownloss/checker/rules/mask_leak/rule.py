@@ -68,14 +68,11 @@ def find(seen: Observation) -> Iterator[Finding]:
         if others:
             # It has labels of its own, which leave nothing out.
             fitting = [mask for mask in fitting if mask[0] not in labels]
-        if not own:
-            fitting = [
-                (name, selected, sure)
-                for name, selected, sure in fitting
-                if sure or not meets_another(seen, argument, name, names)
-            ]
-        found = []
+        found: list[Finding | None] = []
         for name, selected, sure in own or fitting:
+            if not (sure or own) and meets_another(seen, argument, name, names):
+                found.append(None)  # it is for that one
+                continue
             leak = _leaks(seen, argument, selected, name, sure, name not in labels)
             if leak is not None and leak.severity != "error" and others:
                 # Where its other labels are asked, all of it counts.
