@@ -12,6 +12,8 @@ ORDER = (
     "dead-backward",
     "nan-trap: given",
     "grad-count",
+    "reduction: position",
+    "unused-input: position",
     "broadcast",
     "mutates-input",
     "shared-state: gradient",

@@ -1,5 +1,7 @@
 """(N, 1) against (N,) becomes (N, N)."""
 
+import warnings
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -307,3 +309,23 @@ def margins_beside_a_column():
 def margins_in_a_column():
     """The same with margins (N, 1): one for each pair."""
     return _preferences, (normal(6, 1, seed=1, grad=True), normal(3, seed=2).abs())
+
+
+def _per_graph(energies, graph, wanted):
+    total = torch.zeros(len(wanted), 1, dtype=energies.dtype)
+    total = total.index_add(0, graph, energies)
+    return F.smooth_l1_loss(total[:, 0], wanted)
+
+
+@mistake("broadcast", reference=_per_graph)
+def graphs_against_all_graphs():
+    """Sums of nodes (G, 1) against the energies of the graphs (G,)."""
+
+    def loss(energies, graph, wanted):
+        total = torch.zeros(len(wanted), 1, dtype=energies.dtype)
+        total = total.index_add(0, graph, energies)
+        with warnings.catch_warnings(action="ignore"):  # torch's, of the sizes
+            return F.smooth_l1_loss(total, wanted)
+
+    graph = torch.tensor([0, 0, 1, 1, 1, 2, 3, 3])
+    return loss, (normal(8, 1, seed=1, grad=True), graph, normal(4, seed=2))

@@ -307,3 +307,28 @@ def all_pairs_by_repeating():
 
     made = normal(3, 4, seed=1, grad=True), normal(5, 4, seed=2, grad=True)
     return loss, (*made, binary(3, 5, seed=3))
+
+
+def _frames_first(logits, target):
+    return F.cross_entropy(logits.flatten(0, 1), target.T.flatten())
+
+
+def _frames():
+    return normal(5, 3, 4, seed=1, grad=True), labels(4, 3, 5, seed=2)
+
+
+@mistake("misaligned", reference=_frames_first)
+def labels_flattened_the_other_way():
+    """Logits are (T, N, C), labels (N, T); both are flattened as they are."""
+
+    def loss(logits, target):
+        weight = torch.ones(4, dtype=logits.dtype)
+        return F.cross_entropy(logits.reshape(-1, 4), target.reshape(-1), weight)
+
+    return loss, _frames()
+
+
+@right(reference=_frames_first)
+def labels_turned_before():
+    """Labels are transposed first."""
+    return _frames_first, _frames()

@@ -1,5 +1,7 @@
 """mean and sum over the wrong dimensions."""
 
+import warnings
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -409,3 +411,29 @@ def focal_of_the_mean():
 def focal_of_each_sample():
     """The weight of a focal loss is each sample's own."""
     return _focal_of_each, classification(6, 3)
+
+
+def _batch_mean(log_p, q):
+    return F.kl_div(log_p, q, reduction="batchmean")
+
+
+def _two_distributions():
+    p, q = normal(4, 3, seed=1), normal(4, 3, seed=2)
+    return p.log_softmax(1).detach().requires_grad_(), q.softmax(1)
+
+
+@mistake("reduction", reference=_batch_mean)
+def reduction_by_position():
+    """The third argument of kl_div is size_average, and any text is true."""
+
+    def loss(log_p, q):
+        with warnings.catch_warnings(action="ignore"):  # torch's, of the old option
+            return F.kl_div(log_p, q, "batchmean")
+
+    return loss, _two_distributions()
+
+
+@right(reference=_batch_mean)
+def reduction_by_name():
+    """By name it is what it says."""
+    return _batch_mean, _two_distributions()

@@ -788,3 +788,41 @@ def parameters_beside_their_data():
     made = normal(5, 2, seed=1), normal(2, 3, seed=2, grad=True)
     more = normal(3, seed=3, grad=True), normal(3, seed=4, grad=True)
     return loss, (*made, *more, normal(5, seed=5))
+
+
+@right()
+def steps_of_all_samples():
+    """CPC: for each of K steps ahead, all samples are each other's negatives."""
+
+    def loss(context, future, predictors):
+        ahead = torch.einsum("nc,kcd->knd", context, predictors)
+        scores = ahead @ future.transpose(1, 2)
+        return -scores.log_softmax(-1).diagonal(dim1=1, dim2=2).mean()
+
+    made = normal(5, 3, seed=1, grad=True), normal(2, 5, 4, seed=2, grad=True)
+    return loss, (*made, normal(2, 3, 4, seed=3, grad=True))
+
+
+@right()
+def equations_on_a_grid():
+    """Central differences between the rows and the columns of one field."""
+
+    def loss(field, source, h=0.1):
+        across = field[..., 1:-1, 2:] - field[..., 1:-1, :-2]
+        down = field[..., 2:, 1:-1] - field[..., :-2, 1:-1]
+        return (across + down - 2 * h * source[..., 1:-1, 1:-1]).square().mean()
+
+    return loss, (normal(6, 6, seed=1, grad=True), normal(6, 6, seed=2))
+
+
+@right(intentional=True)
+def at_least_one_positive():
+    """A sum over positives, of which there may be less than one."""
+
+    def loss(logits, scores):
+        weight = scores + 0.75 * logits.detach().sigmoid().square() * (scores == 0)
+        error = F.binary_cross_entropy_with_logits(logits, scores, reduction="none")
+        return (error * weight).sum() / scores.sum().clamp(min=1)
+
+    scores = uniform(4, 3, seed=2) * binary(4, 3, seed=3)
+    return loss, (normal(4, 3, seed=1, grad=True), scores)

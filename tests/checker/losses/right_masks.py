@@ -652,3 +652,19 @@ def survival_of_the_last_interval():
 
     made = normal(3, 6, seed=1, grad=True), uniform(3, 5, seed=2)
     return loss, (*made, torch.tensor([5, 3, 4]), uniform(3, seed=3))
+
+
+@right()
+def mask_of_the_regression_alone():
+    """CenterNet: heat maps everywhere, sizes at the objects, whose mask is (N, K)."""
+
+    def loss(heat, sizes, wanted_heat, wanted_sizes, places, reg_mask):
+        error = F.binary_cross_entropy_with_logits(heat, wanted_heat)
+        at = sizes.flatten(2).gather(2, places[:, None].expand(-1, 2, -1))
+        apart = (at - wanted_sizes).abs() * reg_mask[:, None]
+        return error + apart.sum() / reg_mask.sum().clamp(min=1)
+
+    made = normal(2, 3, 4, 4, seed=1, grad=True), normal(2, 2, 4, 4, seed=2, grad=True)
+    wanted = uniform(2, 3, 4, 4, seed=3), normal(2, 2, 3, seed=4)
+    mask = torch.tensor([[1, 1, 0], [1, 0, 0]])
+    return loss, (*made, *wanted, labels(16, 2, 3, seed=5), mask)

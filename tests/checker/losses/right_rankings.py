@@ -357,3 +357,15 @@ def module_of_two_losses():
     targets = {"boxes": uniform(4, 4, seed=3), "labels": labels(3, 4, seed=4)}
     inputs = uniform(4, 4, seed=1, grad=True), normal(4, 3, seed=2, grad=True), targets
     return Detection(), inputs
+
+
+@right()
+def lists_by_their_lengths():
+    """Passages of all questions in a row, and a list of how many each has."""
+
+    def loss(scores, right_ones, lengths):
+        parts = zip(scores.split(lengths), right_ones.split(lengths), strict=True)
+        return torch.stack([-(s.log_softmax(0) * r).sum() for s, r in parts]).mean()
+
+    made = normal(9, seed=1, grad=True), binary(9, seed=2)
+    return loss, (*made, [3, 2, 4])

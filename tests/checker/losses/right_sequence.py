@@ -233,3 +233,43 @@ def survival_with_hazards():
         labels(5, 6, seed=2),
         binary(6, seed=3),
     )
+
+
+@right()
+def token_mean_of_symmetric_lengths():
+    """Rows of 4, 2 and 4 tokens, each token counts alike."""
+
+    def loss(logits, target):
+        flat, kept = logits.reshape(-1, logits.size(-1)), target.reshape(-1) != -100
+        log_p = flat.log_softmax(-1)
+        picked = log_p.gather(1, target.reshape(-1).clamp(min=0)[:, None])[:, 0]
+        error = 0.9 * picked + 0.1 * log_p.mean(-1)
+        return -(error * kept).sum() / kept.sum().clamp(min=1)
+
+    target = labels(5, 3, 4, seed=2)
+    target[1, 2:] = -100
+    return loss, (normal(3, 4, 5, seed=1, grad=True), target)
+
+
+@right()
+def rollout_with_a_discount():
+    """Latents rolled forward, time first: each step counts half of the one before."""
+
+    def loss(latents, wanted, rho=0.5):
+        pairs = enumerate(zip(latents, wanted, strict=True))
+        return sum(rho**t * F.mse_loss(a, b) for t, (a, b) in pairs) / len(latents)
+
+    return loss, (normal(3, 4, 5, seed=1, grad=True), normal(3, 4, 5, seed=2))
+
+
+@right()
+def frames_before_samples():
+    """Distillation of frames, (T, N, C), with the lengths of N utterances."""
+
+    def loss(student, teacher, lengths):
+        kept = torch.arange(len(student))[:, None] < lengths
+        cross = -(teacher.softmax(-1) * student.log_softmax(-1)).sum(-1)
+        return (cross * kept).sum() / kept.sum()
+
+    made = normal(5, 3, 4, seed=1, grad=True), normal(5, 3, 4, seed=2)
+    return loss, (*made, torch.tensor([5, 3, 4]))

@@ -1,5 +1,7 @@
 """An argument is taken and has no influence."""
 
+import warnings
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -137,3 +139,18 @@ def reduction_ignored():
         return (prediction - target).square().mean()
 
     return reduced, (*regression(5, 2), "sum")
+
+
+def _smooth(prediction, target, beta=0.5):
+    return F.smooth_l1_loss(prediction, target, beta=beta)
+
+
+@mistake("unused-input", reference=_smooth)
+def beta_by_position():
+    """The third argument of smooth_l1_loss is size_average, no beta."""
+
+    def loss(prediction, target, beta=0.5):
+        with warnings.catch_warnings(action="ignore"):  # torch's, of the old option
+            return F.smooth_l1_loss(prediction, target, beta)
+
+    return loss, regression(5, 2)

@@ -96,6 +96,8 @@ class Batch:
             plain = not any(isinstance(entry, Tensor) for entry in given)
             if plain and len(given) == size and not any(map(_holds_tensors, given)):
                 return True
+            if all(type(n) is int and n >= 0 for n in given) and sum(given) == size:
+                return True  # how many rows each of them has
             lengths = {len(t) for t in given if isinstance(t, Tensor) and t.dim()}
             if len(lengths) > 1 and (size in lengths or len(given) == size):
                 return True

@@ -113,6 +113,20 @@ class Graph:
         drawn = self.trace.named(*_DRAWS)
         return [call for call in drawn if isinstance(call.result, Tensor)]
 
+    @cached_property
+    def misplaced(self) -> list[tuple[Call, str | float]]:
+        """The losses of torch that are given an option in the place of an old one.
+
+        Their third argument by position is `size_average`, of which only the truth
+        counts: neither the name of a reduction nor a number does anything there.
+        """
+        found = [(c, c.kwargs.get("size_average")) for c in self.trace.calls]
+        return [
+            (call, value)
+            for call, value in found
+            if isinstance(value, (str, int, float)) and not isinstance(value, bool)
+        ]
+
     def picks_rows(self, argument: Argument) -> bool:
         """Whether an argument says which rows to take, of as many as an input has.
 

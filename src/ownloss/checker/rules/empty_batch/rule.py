@@ -66,6 +66,8 @@ def find(seen: Observation) -> Iterator[Finding]:
         own = call.name if call and call.name in _TORCH_MEANS else ""
         # Nobody overlooks what raises.
         unsure = probe.boundary or probe.guess or run.error is not None
+        # A crop without objects gives the mean of nothing, in most repositories.
+        unsure |= call is not None and call.name.endswith("_loss")
         unsure |= bool(own) and not by_values
         say = KIND.warning if unsure else KIND.error
         if is_of_torch(seen.loss) or own not in ("", "mean"):

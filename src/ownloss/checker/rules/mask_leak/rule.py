@@ -233,7 +233,9 @@ def _is_unlabelled(seen: Observation, name: str) -> bool:
 def _may_mean_the_reverse(seen: Observation, name: str) -> bool:
     """Whether True in what is called padding may stand for what is none."""
     mask = next((x for x in seen.arguments if x.name == name), None)
-    return mask is not None and mask.role is Role.IGNORED
+    # That of torch's attention is True at padding, and nowhere else.
+    known = "key_padding" in name
+    return mask is not None and mask.role is Role.IGNORED and not known
 
 
 def _classes_alike(

@@ -40,7 +40,8 @@ def find(seen: Observation) -> Iterator[Finding]:
     if not seen.determinism.steady:
         return
     together = dict(zip(seen.inputs, seen.base_backward.values, strict=True))
-    yield from islice(_with_another(seen, inputs, together), 1)
+    if seen.gradient.decision.right:
+        yield from islice(_with_another(seen, inputs, together), 1)
     for size in (1, 2) if len(inputs) > 1 else ():
         if size == len(inputs):
             continue

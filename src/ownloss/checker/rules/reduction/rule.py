@@ -17,6 +17,7 @@ from ownloss.checker.rules.reduction.classes import classes, divergence
 from ownloss.checker.rules.reduction.growth import halves, mixture, slope_of_a_mean
 from ownloss.checker.rules.reduction.kind import KIND
 from ownloss.checker.rules.reduction.padding import padding
+from ownloss.checker.rules.reduction.positional import by_position
 from ownloss.checker.rules.reduction.weights import weighs_the_mean
 
 CALLS = 6
@@ -29,6 +30,7 @@ def find(seen: Observation) -> Iterator[Finding]:
     if not seen.base.finite or not seen.determinism.steady:
         return
     judges = (
+        by_position,
         by_reference,
         by_factor,
         other_sums,

@@ -41,20 +41,22 @@ def find(seen: Observation) -> Iterator[Finding]:
         return
     departure = seen.comparison.departure
     detaches = departure is not None and departure.cause is Cause.CONSTANT
+    here = seen.reference.gradient_apart(seen.point)
+    if here is None or here[0].parameter:
+        return
     own_right = all(check.ok for check in seen.gradient.checks)
     cuts = bool(seen.graph.cuts) and not seen.graph.handmade
     if not (own_right or detaches or cuts):
         return  # its own backward is wrong: others say how
-    here = seen.reference.gradient_apart(seen.point)
-    if here is None or here[0].parameter:
-        return
     count = seen.argument_count
     moved = [*seen.points.jittered(0.3, 1)[:count], *seen.point[count:]]
     if seen.reference.gradient_apart(moved) is None:
         return
     argument, *both = here
     own, trusted = (as_real(gradient).double() for gradient in both)
-    if not detaches and not _reference_holds_constant(seen, argument, *both):
+    if not detaches and not _reference_holds_constant(
+        seen, argument, *both, own_right=own_right
+    ):
         return
     wrong = ~torch.isclose(own, trusted, rtol=1e-4, atol=1e-9)
     why = "The reference treats something as a constant: a `.detach()` is missing"
@@ -73,11 +75,18 @@ def find(seen: Observation) -> Iterator[Finding]:
 
 
 def _reference_holds_constant(
-    seen: Observation, argument: Argument, own: Tensor, trusted: Tensor
+    seen: Observation,
+    argument: Argument,
+    own: Tensor,
+    trusted: Tensor,
+    *,
+    own_right: bool,
 ) -> bool:
     """Whether the reference's gradient is not the derivative of its own value.
 
-    If it is, the two values have different slopes: by another eps, at a kink.
+    If it is, the two values have different slopes: by another eps, at a kink. Where the
+    loss holds something constant as well, what its gradient has beyond the trusted one
+    must be a part of that derivative, or the loss is the one that lacks a part.
     """
     apart_ = (own - trusted).to(seen.dtype if not own.is_complex() else own.dtype)
     direction = apart_ / apart_.abs().max()
@@ -86,6 +95,8 @@ def _reference_holds_constant(
     )
     if not numeric.reliable:
         return True
+    if not own_right and numeric.value <= 0:
+        return False
     along_own, along_trusted = (
         (as_real(direction).double() * as_real(g).double()).sum().item()
         for g in (own, trusted)

@@ -40,6 +40,7 @@ def find(seen: Observation) -> Iterator[Finding]:
         return
     arguments = [x for x in seen.arguments if not x.parameter]
     yield from _columns(seen)
+    yield from _by_position(seen)
     moves = any(c.matters or not c.vanishes for c in seen.gradient.checks)
     if not moves:
         return  # where nothing moves the loss, `flat` says so
@@ -87,6 +88,24 @@ def _left_in_a_record(seen: Observation, argument: Argument) -> bool:
         return True
     paired = any(x.differentiable and x.path == argument.path for x in seen.arguments)
     return not paired or seen.graph.uses(argument)
+
+
+def _by_position(seen: Observation) -> Iterator[Finding]:
+    """`F.smooth_l1_loss(x, y, 0.5)`: the third argument is an old option, no beta."""
+    for call, value in seen.graph.misplaced:
+        if isinstance(value, str):
+            continue
+        option = next((x for x in ("beta", "delta", "eps") if x in call.kwargs), "")
+        meant = f", and its {option} is {call.kwargs[option]}" if option else ""
+        yield KIND.error(
+            f"`{call.name}` ({call.where}) is given {value} by position, in the place "
+            f"of the old option `size_average`: the number has no influence{meant}.",
+            cure="Pass options of torch's losses by name.",
+            where=call.where,
+            explains=(Symptom.VALUE,),
+            aspect="position",
+        )
+        return
 
 
 _REDUCTIONS = ("none", "mean", "sum")
