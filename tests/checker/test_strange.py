@@ -117,6 +117,29 @@ def test_no_dtype_of_a_second_input_crashes_the_check(dtype):
     assert report.crashes == {} and report.gradient == "right"
 
 
+def test_a_single_number_before_a_batch_crashes_no_rule():
+    def loss(scale, rows):
+        return (scale.exp() * rows).square().mean()
+
+    def reference(scale, rows):
+        return (scale.exp() * rows).square().sum()
+
+    scale = torch.tensor(0.3).double().requires_grad_()
+    rows = X.double().requires_grad_()
+    assert check(loss, scale, rows, reference=reference, seconds=60).crashes == {}
+
+
+def test_a_mask_beside_a_target_of_one_byte_crashes_no_rule():
+    kept = X > 0
+
+    def loss(prediction, target):
+        error = prediction - target.to(prediction.dtype)
+        return torch.where(kept, error, 0).square().sum() / kept.sum()
+
+    prediction, target = X.clone().requires_grad_(), T.to(torch.float8_e4m3fn)
+    assert check(loss, prediction, target, mask=kept, seconds=60).crashes == {}
+
+
 def test_tensors_without_numbers_are_refused():
     with pytest.raises(ValueError, match="is on the meta device"):
         check(lambda x: x.sum(), torch.ones(3, device="meta"))

@@ -109,7 +109,9 @@ def _says_so_itself(argument: Argument, selected: Tensor) -> bool:
     The loss may go by that value: another one there would count.
     """
     value = argument.value
-    if argument.differentiable or bool(selected.all()):
+    if argument.differentiable or argument.domain is Domain.OPAQUE:
+        return False
+    if bool(selected.all()):
         return False
     marks = value[~selected].unique()
     return marks.numel() == 1 and not bool((value[selected] == marks).any())

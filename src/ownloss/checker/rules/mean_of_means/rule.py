@@ -353,7 +353,7 @@ def _ratios(seen: Observation, point: Point) -> list[float]:
     if trusted.error is not None or own.error is not None:
         return []
     a, b = own.values[0], trusted.values[0]
-    if a is None or b is None or a.shape != b.shape or a.shape[0] != seen.batch.size:
+    if a is None or b is None or not a.shape[:1] == b.shape[:1] == (seen.batch.size,):
         return []
     weights = []
     for mine, right in zip(a, b, strict=True):
