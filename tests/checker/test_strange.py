@@ -140,9 +140,23 @@ def test_a_mask_beside_a_target_of_one_byte_crashes_no_rule():
     assert check(loss, prediction, target, mask=kept, seconds=60).crashes == {}
 
 
-def test_tensors_without_numbers_are_refused():
-    with pytest.raises(ValueError, match="is on the meta device"):
-        check(lambda x: x.sum(), torch.ones(3, device="meta"))
+def sparse_without_numbers():
+    places = torch.zeros(2, 1, dtype=torch.long, device="meta")
+    one = torch.ones(1, device="meta")
+    return torch.sparse_coo_tensor(places, one, (3, 3), check_invariants=False)
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        (lambda: torch.ones(3, device="meta"), "is on the meta device"),
+        (sparse_without_numbers, "is on the meta device"),
+        (lambda: torch.ones(3, 3).to_mkldnn(), "has the layout torch._mkldnn"),
+    ],
+)
+def test_tensors_without_numbers_are_refused(made, says):
+    with pytest.raises(ValueError, match=says):
+        check(lambda x: x.sum(), made())
 
 
 PATTERN = torch.tensor([[0.0, 2.0, 0.0, 1.0], [3.0, 0.0, 0.0, 0.0]]).double()
@@ -167,7 +181,11 @@ def uncoalesced():
     ],
     ids=["coo", "uncoalesced", "csr", "csc", "bsr", "bsc"],
 )
-@pytest.mark.filterwarnings("ignore:Sparse")
+# Torch says of these layouts once in a process that they are in beta.
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support")
+@pytest.mark.filterwarnings("ignore:Sparse CSC tensor support")
+@pytest.mark.filterwarnings("ignore:Sparse BSR tensor support")
+@pytest.mark.filterwarnings("ignore:Sparse BSC tensor support")
 def test_of_a_sparse_input_the_values_are_differentiated(make):
     packed = make()
     before = packed.to_dense()
@@ -200,8 +218,14 @@ class HalfAsSteep(torch.autograd.Function):
         return grad_output * x
 
 
+def test_of_a_sparse_result_the_values_count():
+    report = check(lambda x: (x * x).to_sparse(), X.double().requires_grad_())
+    assert report.crashes == {} and report.gradient == "right"
+
+
 @pytest.mark.parametrize("layout", [torch.strided, torch.jagged])
-@pytest.mark.filterwarnings("ignore")
+# Torch says of nested tensors once in a process that they are a prototype.
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
 def test_of_a_nested_input_the_values_are_differentiated(layout):
     parts = [torch.randn(2, 3).double(), torch.randn(4, 3).double()]
     prediction = torch.nested.nested_tensor(parts, layout=layout, requires_grad=True)

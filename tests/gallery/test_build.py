@@ -364,7 +364,8 @@ def test_the_table_of_what_works_has_a_row_of_each_loss_whatever_was_built_befor
     index = site.root / "docs" / "index.md"
     index.write_text(index.read_text() + "\n```{support-matrix}\n```\n")
     shutil.copy(ROOT / "src" / "examples" / "robust" / "huber.py", site.topic)
-    alone = ("-D", "suppress_warnings=ref.doc")  # huber links its relatives, not here
+    # The page of huber links its relatives, and this site has none of them.
+    alone = ("-D", "suppress_warnings=ref.doc")
 
     assert "exit 0" in site.build(*alone)
     assert rows() == ["Huber"]

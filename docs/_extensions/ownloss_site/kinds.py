@@ -107,7 +107,7 @@ def run(source: str) -> dict[str, Any]:
     namespace: dict[str, Any] = {"__name__": "a_loss"}
     # What the page shows is what is run; the name is the one that a report prints.
     code = compile(source, "a_loss.py", "exec")
-    exec(code, namespace)  # noqa: S102 - our own file, wrong.py or right.py of a rule
+    exec(code, namespace)  # noqa: S102 - wrong.py or right.py of a rule, ours
     return namespace
 
 

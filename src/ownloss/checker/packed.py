@@ -5,28 +5,31 @@ from torch import Tensor
 
 from ownloss.checker.torch_insides import with_offsets_of
 
+_SPARSE = (
+    torch.sparse_coo,
+    torch.sparse_csr,
+    torch.sparse_csc,
+    torch.sparse_bsr,
+    torch.sparse_bsc,
+)
+
 
 def is_packed(tensor: Tensor) -> bool:
     """Whether only a part of the entries is there: the tensor is sparse or nested."""
-    return tensor.is_nested or tensor.layout is not torch.strided
+    sparse = tensor.layout in _SPARSE and not tensor.is_meta
+    return tensor.is_nested or sparse
 
 
 def values_of(tensor: Tensor) -> dict[str, Tensor]:
-    """What a packed tensor holds, by the code that gets it.
+    """What a packed tensor holds, by the code that gets it; in the same graph.
 
     >>> values_of(torch.eye(2).to_sparse())
     {'.values()': tensor([1., 1.])}
     """
     if tensor.layout is torch.strided:  # nested, in one piece for each sample
-        parts = tensor.detach().unbind()
-        found = {f".unbind()[{i}]": part for i, part in enumerate(parts)}
-    else:
-        whole = tensor.detach()
-        whole = whole.coalesce() if whole.layout is torch.sparse_coo else whole
-        found = {".values()": whole.values()}
-    for value in found.values():
-        value.requires_grad_(tensor.requires_grad)
-    return found
+        return {f".unbind()[{i}]": part for i, part in enumerate(tensor.unbind())}
+    whole = tensor.coalesce() if tensor.layout is torch.sparse_coo else tensor
+    return {".values()": whole.values()}
 
 
 def repacked(tensor: Tensor, values: list[Tensor]) -> Tensor:

@@ -14,6 +14,7 @@ from ownloss.checker.budget import OutOfBudgetError
 from ownloss.checker.containers import tensors_in
 from ownloss.checker.errors import first_line
 from ownloss.checker.observation import Observation
+from ownloss.checker.packed import is_packed
 from ownloss.checker.signatures import called_of, name_of
 from ownloss.checker.torch_insides import is_transformed
 
@@ -50,6 +51,11 @@ def refuse_layout(tensor: Tensor) -> None:
         raise ValueError(
             f"an input of shape {shape} is on the meta device, which holds no numbers; "
             "expected a device such as 'cpu'"
+        )
+    if tensor.layout is not torch.strided and not is_packed(tensor):
+        raise ValueError(
+            f"an input of shape {shape} has the layout {tensor.layout}; expected a "
+            "dense tensor, such as its to_dense()"
         )
 
 
